@@ -1,0 +1,1 @@
+"""Loads, merges and checks configuration; knows no detector, action or channel."""

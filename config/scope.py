@@ -1,0 +1,63 @@
+"""Scope: the labels that say what is affected (provider, tier, endpoint, field, customer).
+
+The one value every package shares, so it lives in the lowest of them. A scope is hashable, ordered by label
+name and compares by content; the empty scope is the whole pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NewType
+
+Scope = NewType("Scope", tuple[tuple[str, str], ...])
+
+WHOLE = Scope(())
+
+
+def scope_of(labels: Mapping[str, str] | Iterable[tuple[str, str]]) -> Scope:
+    """Build a scope from labels in any order."""
+    return Scope(tuple(sorted(dict(labels).items())))
+
+
+def scope_key(scope: Scope) -> str:
+    """Text form for rows, keys and logs: `provider=navixy,tier=hot`; `*` for the whole pipeline.
+
+    Commas, equal signs and backslashes inside values are escaped, so two scopes never share a key.
+    """
+    if not scope:
+        return "*"
+    return ",".join(f"{name}={_escape(value)}" for name, value in scope)
+
+
+def scope_from_key(key: str) -> Scope:
+    """Invert `scope_key`."""
+    if key == "*":
+        return WHOLE
+    pairs: dict[str, str] = {}
+    part = ""
+    parts: list[str] = []
+    escaped = False
+    for char in key:
+        if escaped:
+            part += char
+            escaped = False
+        elif char == "\\":
+            escaped = True
+        elif char in ",=":
+            parts.append(part)
+            part = ""
+        else:
+            part += char
+    parts.append(part)
+    for name, value in zip(parts[::2], parts[1::2], strict=True):
+        pairs[name] = value
+    return scope_of(pairs)
+
+
+def covers(general: Scope, special: Scope) -> bool:
+    """Whether every label of `general` stands in `special` with the same value; the empty scope covers all."""
+    return set(general) <= set(special)
+
+
+def _escape(value: str) -> str:
+    return value.replace("\\", "\\\\").replace(",", "\\,").replace("=", "\\=")

@@ -1,0 +1,1 @@
+"""The unattended daemon: detect, assess, mitigate, escalate, document."""

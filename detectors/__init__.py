@@ -1,0 +1,1 @@
+"""Pure detection: from raw samples to a board of findings."""

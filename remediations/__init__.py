@@ -1,0 +1,1 @@
+"""Pure mitigation: playbooks, ladders, guardrails, verification; actions speak to ports."""
