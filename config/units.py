@@ -119,7 +119,9 @@ def parse_threshold(text: object) -> float:
         return float(found[1]) / 100
     if isinstance(text, str) and _DURATION_PART.match(text):
         return parse_duration(text)
-    raise Wrong(f"not a threshold: {shown(text)}", "write a number, a percentage (1%) or a length of time (30s)")
+    raise Wrong(
+        f"not a threshold: {shown(text)}", "write a number, a percentage (1%) or a length of time (30s)"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +226,13 @@ def shown(value: object) -> str:
         return "a list"
     if value is None:
         return "nothing"
-    text = repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    text = (
+        repr(value)
+        if isinstance(value, str)
+        else str(value).lower()
+        if isinstance(value, bool)
+        else str(value)
+    )
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
