@@ -7,6 +7,7 @@ name is an error, never an empty text. A map's entry is read as `body.reason`; t
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
@@ -15,7 +16,8 @@ from typing import Annotated, Any
 import jinja2
 from jinja2 import meta, nodes, sandbox
 from jinja2.parser import Parser
-from jinja2.runtime import Context, Macro
+from jinja2.runtime import Context
+from jinja2.utils import missing
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from config.problems import Wrong
@@ -33,7 +35,7 @@ _MAX_LOOP_DEPTH = 2
 
 _ALLOWED_FILTERS = (
     "abs", "capitalize", "d", "default", "first", "float", "int", "items", "last", "length", "list", "lower", "max",
-    "min", "reject", "round", "select", "sort", "string", "sum", "title", "tojson", "trim", "truncate", "unique",
+    "min", "reject", "round", "select", "sort", "string", "sum", "title", "trim", "truncate", "unique",
     "upper", "urlencode",
 )  # fmt: skip
 _MAP_METHODS = frozenset({"get", "items", "keys", "values"})
@@ -77,7 +79,7 @@ class Template:
         parts: list[str] = []
         size = 0
         with _Errors(self.text):
-            for part in self._compiled.generate(dict(names)):
+            for part in self._compiled.generate(_with_allowance(names)):
                 parts.append(part)
                 size += len(part)
                 if size > MAX_OUTPUT:
@@ -100,7 +102,7 @@ class Expression:
     def evaluate(self, names: Mapping[str, object]) -> object:
         """The value. Raises `Undefined` or `TemplateError`; a value that is itself undefined is `Undefined`."""
         with _Errors(self.text):
-            context = self._compiled.new_context(dict(names))
+            context = self._compiled.new_context(_with_allowance(names))
             for _ in self._compiled.root_render_func(context):
                 pass
             value: object = context.vars[_RESULT]
@@ -131,7 +133,7 @@ class _Missing(jinja2.StrictUndefined):
     def __init__(
         self,
         hint: str | None = None,
-        obj: Any = jinja2.runtime.missing,
+        obj: Any = missing,
         name: str | None = None,
         exc: type[jinja2.TemplateRuntimeError] = jinja2.UndefinedError,
     ) -> None:
@@ -203,6 +205,10 @@ def _brief(text: str) -> str:
     return text if len(text) <= 120 else f"{text[:119]}…"
 
 
+def _with_allowance(names: Mapping[str, object]) -> dict[str, object]:
+    return {**names, _ROUNDS: [MAX_LOOPS]}
+
+
 def _limited_range(*bounds: int) -> range:
     numbers = range(*bounds)
     if len(numbers) > MAX_RANGE:
@@ -213,10 +219,7 @@ def _limited_range(*bounds: int) -> range:
 @jinja2.pass_context
 def _counted(context: Context, items: Iterable[object]) -> Iterator[object]:
     """Wraps every loop: all loops of one rendering share one allowance of rounds."""
-    allowance: list[int] = (
-        context.environment_allowance if hasattr(context, "environment_allowance") else [MAX_LOOPS]
-    )
-    context.environment_allowance = allowance
+    allowance: list[int] = context.resolve(_ROUNDS)
     for item in items:
         allowance[0] -= 1
         if allowance[0] < 0:
@@ -238,6 +241,10 @@ def _join(items: Iterable[object], separator: str = "") -> str:
     return separator.join(parts)
 
 
+def _as_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
 def _shown_value(value: object) -> object:
     if value is None:
         raise TemplateError("a value is empty (none)")
@@ -246,6 +253,7 @@ def _shown_value(value: object) -> object:
 
 _RESULT = "result"
 _COUNTED = "counted_"
+_ROUNDS = "rounds_"
 
 
 def _sandbox() -> _Sandbox:
@@ -253,7 +261,12 @@ def _sandbox() -> _Sandbox:
         undefined=_Missing, finalize=_shown_value, autoescape=False, keep_trailing_newline=True
     )
     filters: dict[str, Callable[..., Any]] = {name: environment.filters[name] for name in _ALLOWED_FILTERS}
-    environment.filters = filters | {"replace": _replace, "join": _join, _COUNTED: _counted}
+    environment.filters = filters | {
+        "replace": _replace,
+        "join": _join,
+        "tojson": _as_json,
+        _COUNTED: _counted,
+    }
     environment.globals = {"range": _limited_range}
     return environment
 
