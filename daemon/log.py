@@ -1,0 +1,174 @@
+"""The one place where logging is set up: JSON lines, every one an event with fields.
+
+A line has `timestamp` (ISO 8601, UTC), `level`, `service`, `correlation_id` and `message`; further fields such as
+`provider`, `incident` or `error` come from the call and from what is bound. Lines of libraries (uvicorn, urllib3,
+apscheduler) pass the same processors. The redactor sees every line last, tracebacks included.
+
+`message` is one of the constants below, never a sentence with values in it: values are fields.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from typing import Any, Protocol, TextIO
+
+import orjson
+import structlog
+from structlog.typing import Processor
+
+from daemon.clock import rfc3339
+from remediations.ports import Clock
+
+DAEMON_STARTED = "daemon started"
+DAEMON_STOPPING = "daemon stopping"
+DAEMON_STOPPED = "daemon stopped"
+CONFIG_LOADED = "configuration loaded"
+CONFIG_REFUSED = "configuration refused"
+CYCLE_DONE = "cycle done"
+CLOCK_STEPPED = "clock stepped"
+TICK_SKIPPED = "tick skipped"
+SOURCE_FAILED = "source failed"
+SOURCE_BACK = "source back"
+SERIES_DROPPED = "series dropped"
+DETECTOR_CHANGED = "detector changed"
+INCIDENT_CHANGED = "incident changed"
+RUN_MOVED = "run moved"
+GATE_REFUSED = "guardrail refused"
+ACTION_STARTED = "action started"
+ACTION_ENDED = "action ended"
+VERDICT_GIVEN = "verdict given"
+PAGE_OWED = "page owed"
+PAGE_SENT = "page sent"
+PAGE_NOT_SENT = "page not sent"
+ORDER_TAKEN = "order taken"
+ALERT_TAKEN = "alert taken"
+ITEM_PARKED = "item parked"
+JOB_ABANDONED = "job abandoned"
+STORE_FAILED = "store failed"
+LEASE_TAKEN = "lease taken"
+LEASE_LOST = "lease lost"
+REQUEST_SERVED = "request served"
+
+NO_CORRELATION = "-"
+"""Correlation id of a line that belongs to no incident."""
+
+
+class Redactor(Protocol):
+    """Takes every known secret out of text and out of nested data; `config.secrets.Redactor` fits."""
+
+    def text(self, text: str) -> str: ...
+
+    def data(self, value: Any) -> Any: ...
+
+
+def configure(
+    clock: Clock,
+    redactor: Redactor,
+    *,
+    level: str = "INFO",
+    service: str = "fleetmend",
+    stream: TextIO | None = None,
+) -> None:
+    """Send everything that is logged in this process to `stream` (standard error) as JSON lines.
+
+    Call it again after a reload: the new redactor replaces the old one. Raises `ValueError` on an unknown level.
+    """
+    number = logging.getLevelNamesMapping().get(level.upper())
+    if number is None:
+        raise ValueError(f"unknown log level {level!r}")
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        _Stamp(clock, service),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _Redact(redactor),
+                _as_json,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(number)
+    for name in ("urllib3", "apscheduler", "uvicorn.access"):  # one line per request of ours says more
+        logging.getLogger(name).setLevel(max(number, logging.WARNING))
+
+
+def get(name: str = "fleetmend") -> structlog.stdlib.BoundLogger:
+    """The logger to use; hold it, or bind fields to it."""
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return logger
+
+
+@contextmanager
+def correlated(correlation_id: str, **fields: Any) -> Iterator[None]:
+    """Every line inside carries this correlation id (an incident's id) and these fields."""
+    with structlog.contextvars.bound_contextvars(correlation_id=correlation_id, **fields):
+        yield
+
+
+class _Stamp:
+    """Adds the fields every line has, and names the event `message`."""
+
+    def __init__(self, clock: Clock, service: str) -> None:
+        self._clock = clock
+        self._service = service
+
+    def __call__(
+        self, _logger: Any, _method: str, event: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        message = event.pop("event", "")
+        head = {
+            "timestamp": rfc3339(self._clock.now()),
+            "level": event.pop("level", "info"),
+            "service": self._service,
+            "correlation_id": event.pop("correlation_id", NO_CORRELATION),
+            "message": message if isinstance(message, str) else repr(message),
+        }
+        return {**head, **event}
+
+
+class _Redact:
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+
+    def __call__(
+        self, _logger: Any, _method: str, event: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        plain = orjson.loads(
+            _dump(event)
+        )  # objects show their secrets only as text, so text they become first
+        redacted: dict[str, Any] = self._redactor.data(plain)
+        return redacted
+
+
+def _as_json(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
+    return _dump(event).decode()
+
+
+def _dump(event: MutableMapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:  # lone surrogates, integers beyond 64 bits: a log line must never raise
+        return json.dumps(event, default=repr, skipkeys=True).encode()
