@@ -33,7 +33,6 @@ def scope_from_key(key: str) -> Scope:
     """Invert `scope_key`."""
     if key == "*":
         return WHOLE
-    pairs: dict[str, str] = {}
     part = ""
     parts: list[str] = []
     escaped = False
@@ -49,9 +48,7 @@ def scope_from_key(key: str) -> Scope:
         else:
             part += char
     parts.append(part)
-    for name, value in zip(parts[::2], parts[1::2], strict=True):
-        pairs[name] = value
-    return scope_of(pairs)
+    return scope_of(zip(parts[::2], parts[1::2], strict=True))
 
 
 def covers(general: Scope, special: Scope) -> bool:

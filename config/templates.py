@@ -219,7 +219,7 @@ def _limited_range(*bounds: int) -> range:
 @jinja2.pass_context
 def _counted(context: Context, items: Iterable[object]) -> Iterator[object]:
     """Wraps every loop: all loops of one rendering share one allowance of rounds."""
-    allowance: list[int] = context.resolve(_ROUNDS)
+    allowance: list[int] = context[_ROUNDS]
     for item in items:
         allowance[0] -= 1
         if allowance[0] < 0:
