@@ -71,7 +71,9 @@ def _problem(path: Path, tree: Node, entries: list[tuple[str, str]]) -> Problem:
 def _joined(texts: Sequence[str]) -> str:
     """`expected A, got V` and `expected B, got V` as `expected A or B, got V`."""
     _, _, got = texts[0].partition(", got ")
-    if len(texts) > 1 and all(text.startswith("expected ") and text.endswith(f", got {got}") for text in texts):
+    if len(texts) > 1 and all(
+        text.startswith("expected ") and text.endswith(f", got {got}") for text in texts
+    ):
         wanted = [text.removeprefix("expected ").removesuffix(f", got {got}") for text in texts]
         return f"expected {' or '.join(wanted)}, got {got}"
     return ", or ".join(texts)

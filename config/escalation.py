@@ -1,0 +1,133 @@
+"""Whom to tell and when (`escalation:`, `remind:`, `heads_up:`, `digest:`, `working_hours:`); only the shapes.
+
+The default clock is the one of the shipped pack; times in seconds, per severity.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler, model_validator
+from pydantic_core import CoreSchema, core_schema
+
+from config.people import TimeZone
+from config.problems import Wrong, did_you_mean
+from config.section import Section, Severity
+from config.units import Duration, TimeOfDay, shown
+
+TARGET_KINDS = ("schedule", "team", "person")
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+EXTERNAL = "external"
+"""`escalation: external` in a playbook: one event to the paging service, whose own policy decides."""
+
+_TARGET = re.compile(r"([a-z]+):(\S+)")
+
+Level = Literal["L1", "L2", "L3"]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whom a level tells: `schedule:primary`, `team:architecture`, `person:ana`."""
+
+    kind: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: object) -> Target:
+        """Raises `Wrong`."""
+        found = _TARGET.fullmatch(text) if isinstance(text, str) else None
+        if not found or found[1] not in TARGET_KINDS:
+            near = did_you_mean(found[1], TARGET_KINDS) if found else ""
+            raise Wrong(
+                f"expected someone to notify, got {shown(text)}",
+                near or "write schedule:NAME, team:NAME or person:NAME",
+            )
+        return cls(found[1], found[2])
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        del source, handler
+        return core_schema.no_info_plain_validator_function(
+            lambda value: value if isinstance(value, cls) else cls.parse(value),
+            serialization=core_schema.to_string_ser_schema(when_used="json"),
+            json_schema_input_schema=core_schema.str_schema(pattern="^(schedule|team|person):.+$"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+
+Notify = Annotated[tuple[Target, ...], Field(min_length=1)]
+PerSeverity = Mapping[Severity, Duration]
+"""Severity to seconds; a severity that is left out has no such step."""
+
+
+class LevelSpec(Section):
+    """One level. `after` counts from the commit of the L1 page; L1 itself follows at once by severity's clock.
+
+    `repeat`: tell this level again every so often until the incident ends.
+    """
+
+    level: Level
+    notify: Notify
+    after: PerSeverity = Field(default_factory=dict)
+    repeat: PerSeverity = Field(default_factory=dict)
+
+
+def _in_order(levels: tuple[LevelSpec, ...]) -> tuple[LevelSpec, ...]:
+    names = [entry.level for entry in levels]
+    if names != ["L1", "L2", "L3"][: len(names)]:
+        raise Wrong(f"levels are {', '.join(names)}", "list L1, then L2, then L3, none left out")
+    if levels[0].after:
+        raise Wrong("L1 takes no 'after'", "L1 is told when its severity's clock says so")
+    for lower, higher in pairwise(levels):
+        for severity, after in higher.after.items():
+            if after <= lower.after.get(severity, 0):
+                raise Wrong(
+                    f"{higher.level} comes no later than {lower.level} for {severity}",
+                    "give it a longer 'after'",
+                )
+    return levels
+
+
+Policy = Annotated[tuple[LevelSpec, ...], Field(min_length=1, max_length=3), AfterValidator(_in_order)]
+"""One entry of `escalation:`."""
+
+
+class HeadsUpSpec(Section):
+    """Told, without paging, when the first action of a critical incident starts."""
+
+    notify: Notify
+
+
+class DigestSpec(Section):
+    """Told once a day about what is low and what was transient. `at`: time of day in the zone of working hours."""
+
+    notify: Notify
+    at: TimeOfDay = TimeOfDay(8, 30)
+
+
+class WorkingHours(Section):
+    """When medium incidents page. `from` up to `to`; `00:00` to `24:00` on all days is always."""
+
+    timezone: TimeZone = "UTC"
+    days: Annotated[tuple[Day, ...], Field(min_length=1)] = ("mon", "tue", "wed", "thu", "fri")
+    from_: Annotated[TimeOfDay, Field(alias="from")] = TimeOfDay(9, 0)
+    to: TimeOfDay = TimeOfDay(18, 0)
+
+    @model_validator(mode="after")
+    def _some_time(self) -> Self:
+        if self.to <= self.from_:
+            raise Wrong(
+                f"working hours end at {self.to}, not after {self.from_}", 'write from: "09:00", to: "18:00"'
+            )
+        return self
+
+
+DEFAULT_REMIND: dict[Severity, float] = {Severity.CRITICAL: 300.0, Severity.HIGH: 600.0}
+"""Seconds after which an unacknowledged page goes out again, by the person's next channel."""

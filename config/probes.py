@@ -1,0 +1,99 @@
+"""Probes: questions asked by name (`probes:` section). A probe informs; it is never a telemetry source.
+
+Addresses are templates over `scope` and `vars`. `ok` is an expression over the answer: `status`, `body` (decoded
+JSON, else text), `elapsed` (seconds) and, for TLS, `days_left`; for DNS, `addresses`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from config.problems import Wrong
+from config.section import Section
+from config.templates import ExpressionText, TemplateText
+from config.units import Duration
+
+ProbeKind = Literal["http", "tcp", "tls", "dns"]
+KINDS: tuple[ProbeKind, ...] = ("http", "tcp", "tls", "dns")
+DEFAULT_OK: dict[ProbeKind, str] = {
+    "http": "status >= 200 and status < 300",
+    "tcp": "true",
+    "tls": "true",
+    "dns": "true",
+}
+"""Applies when `ok` is left out. A probe that got no answer fails before its `ok` is asked."""
+MAX_TIMEOUT = 60.0
+
+Timeout = Annotated[Duration, Field(gt=0, le=MAX_TIMEOUT)]
+Port = Annotated[int, Field(ge=1, le=65535)] | TemplateText
+"""A number, or a template that gives one."""
+
+
+class HttpProbe(Section):
+    """Ask by HTTP; redirects are not followed. `url` may be `unix:///path/to.sock`."""
+
+    url: TemplateText
+    method: Literal["GET", "HEAD", "OPTIONS"] = "GET"
+    timeout: Timeout = 5.0
+    headers: dict[str, TemplateText] = Field(default_factory=dict)
+
+
+class TcpProbe(Section):
+    """Open a connection and close it."""
+
+    host: TemplateText
+    port: Port
+    timeout: Timeout = 5.0
+
+
+class TlsProbe(Section):
+    """Open a TLS connection; fails when the certificate is not trusted or ends within `min_days`."""
+
+    host: TemplateText
+    port: Port = 443
+    min_days: Annotated[int, Field(ge=0, le=3650)] = 14
+    timeout: Timeout = 5.0
+
+
+class DnsProbe(Section):
+    """Resolve a name; fails when it has no address."""
+
+    name: TemplateText
+    timeout: Timeout = 5.0
+
+
+class ProbeSpec(Section):
+    """One entry of `probes:`: exactly one kind, and what counts as good."""
+
+    http: HttpProbe | None = None
+    tcp: TcpProbe | None = None
+    tls: TlsProbe | None = None
+    dns: DnsProbe | None = None
+    ok: ExpressionText | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        kinds = [kind for kind in KINDS if getattr(self, kind) is not None]
+        if len(kinds) != 1:
+            raise Wrong(
+                f"a probe is of one kind, this has {', '.join(kinds) or 'none'}",
+                f"give one of {', '.join(KINDS)}",
+            )
+        return self
+
+    @property
+    def kind(self) -> ProbeKind:
+        return next(kind for kind in KINDS if getattr(self, kind) is not None)
+
+    @property
+    def condition(self) -> str:
+        """The text of `ok`, or the default of the kind."""
+        return self.ok or DEFAULT_OK[self.kind]
+
+    @property
+    def timeout(self) -> float:
+        """Seconds."""
+        question = self.http or self.tcp or self.tls or self.dns
+        return question.timeout if question is not None else MAX_TIMEOUT
