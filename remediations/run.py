@@ -65,7 +65,6 @@ RUN: Mapping[tuple[RunState, RunEvent], RunState] = {
     (R.VERIFYING, RunEvent.NEXT): R.DIAGNOSING,
     (R.UNDOING, RunEvent.NEXT): R.DIAGNOSING,
     (R.GAVE_UP, RunEvent.RESUME): R.DIAGNOSING,
-    (R.GAVE_UP, RunEvent.APPROVE): R.RECHECKING,
     (R.GAVE_UP, RunEvent.FINISH): R.DONE,
     (R.DONE, RunEvent.RESUME): R.DIAGNOSING,
     **{
@@ -130,7 +129,7 @@ class Run:
     `due_at`: when this state must be looked at again at the latest. `asked`: probes awaited. `attempt`: key of the
     journal row under way. `acted_until`: end of the last action, from which verification measures. `tries`: how
     often the present rung was begun (part of the attempt's key). `released_at`: when a person last approved or
-    resumed; a page after it puts a person at the wheel again. `contained_by`: rungs that contained so far.
+    resumed; a page after it puts a person at the wheel again. `reruns`: same-key repeats of the present action. `contained_by`: rungs that contained so far.
     `acted`: whether this climb has begun an action. `reason`: why it gave up or waits.
     """
 
@@ -147,6 +146,7 @@ class Run:
     attempt: str | None = None
     acted_until: float | None = None
     acted: bool = False
+    reruns: int = 0
     waiting_since: float | None = None
     proposal_expires_at: float | None = None
     approved_by: str | None = None

@@ -29,6 +29,9 @@ class Reading:
     value: float | None = None
 
 
+NOTHING_SEEN = Reading(0.0, Seen.UNKNOWN)
+
+
 class Verdict(StrEnum):
     RECOVERED = "recovered"
     CONTAINED = "contained"

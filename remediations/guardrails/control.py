@@ -1,0 +1,62 @@
+"""Who decides: kill switch, leader, person at the wheel, autonomy."""
+
+from __future__ import annotations
+
+from config.section import Autonomy
+from remediations.guardrails.gate import Gate, Question
+
+
+class KillSwitch:
+    """Fails closed: while the switch is on, nothing is done on any path."""
+
+    name = "kill_switch"
+
+    def ask(self, question: Question) -> Gate:
+        why = question.facts.kill_switch
+        return Gate(self.name, why is None, why or "off", inputs={"switch": why})
+
+
+class Leader:
+    """Only the holder of the current epoch acts; the worker asks once more at the moment of acting."""
+
+    name = "leader"
+
+    def ask(self, question: Question) -> Gate:
+        held = question.facts.leader
+        return Gate(self.name, held, "epoch held" if held else "another daemon holds the epoch")
+
+
+class Person:
+    """Once L1 is paged no new rung starts; only `resume` or an approval re-opens the ladder."""
+
+    name = "person"
+
+    def ask(self, question: Question) -> Gate:
+        wheel = question.facts.wheel
+        inputs = {"paged_at": wheel.paged_at, "released_at": wheel.released_at}
+        if wheel.held:
+            return Gate(self.name, False, "a person has been paged and has the wheel", inputs=inputs)
+        return Gate(self.name, True, "nobody is at the wheel", inputs=inputs)
+
+
+class AutonomyLevel:
+    """The lower of the rung's autonomy and the global ceiling; an approval stands for this one rung."""
+
+    name = "autonomy"
+
+    def ask(self, question: Question) -> Gate:
+        facts, rung = question.facts, question.rung
+        level = effective_autonomy(rung.autonomy, facts.ceiling)
+        inputs = {"rung": rung.autonomy, "ceiling": facts.ceiling, "approved_by": facts.wheel.approved_by}
+        if level is Autonomy.AUTO:
+            return Gate(self.name, True, "auto", inputs=inputs)
+        if level is Autonomy.PROPOSE and facts.wheel.approved_by:
+            return Gate(self.name, True, f"approved by {facts.wheel.approved_by}", inputs=inputs)
+        if level is Autonomy.PROPOSE:
+            return Gate(self.name, False, "needs a person's approval", inputs=inputs)
+        return Gate(self.name, False, "observing only: would have acted", inputs=inputs)
+
+
+def effective_autonomy(rung: Autonomy, ceiling: Autonomy) -> Autonomy:
+    """Observe < propose < auto; the ceiling holds for every rung."""
+    return min(rung, ceiling, key=list(Autonomy).index)

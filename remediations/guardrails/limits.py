@@ -1,0 +1,99 @@
+"""How much and how often: in-flight caps, lock, budget, cooldown, failover lock."""
+
+from __future__ import annotations
+
+from remediations.guardrails.gate import Gate, Question
+
+
+class InFlight:
+    """What is in flight or in verification counts as unhealthy, for every cap."""
+
+    name = "in_flight"
+
+    def ask(self, question: Question) -> Gate:
+        facts = question.facts
+        others = [flight for flight in facts.in_flight if flight.incident != facts.incident]
+        scopes = {flight.scope for flight in others if flight.playbook == facts.playbook}
+        lock = question.rules.lock
+        taken = {
+            "overall": (len(others), facts.caps.overall),
+            "on this target": (
+                sum(bool(set(f.targets) & set(facts.targets)) for f in others),
+                facts.caps.per_target,
+            ),
+            "of this kind": (sum(f.action == facts.action for f in others), facts.caps.per_action),
+            "of this group": (
+                sum(lock is not None and lock in f.locks for f in others),
+                facts.caps.per_group,
+            ),
+            "scopes of this playbook": (len(scopes - {facts.scope}), facts.caps.max_scopes),
+        }
+        inputs = {name: f"{count} of {cap}" for name, (count, cap) in taken.items()}
+        full = next((name for name, (count, cap) in taken.items() if count >= cap), None)
+        if full is None:
+            return Gate(self.name, True, "below every cap", inputs=inputs)
+        return Gate(self.name, False, f"in flight {full}: {inputs[full]}", waits=True, inputs=inputs)
+
+
+class Lock:
+    """Playbooks that name the same lock never act at once."""
+
+    name = "lock"
+
+    def ask(self, question: Question) -> Gate:
+        facts, lock = question.facts, question.rules.lock
+        holders = [f.incident for f in facts.in_flight if lock in f.locks and f.incident != facts.incident]
+        inputs = {"lock": lock, "held_by": holders}
+        if lock is None or not holders:
+            return Gate(self.name, True, "free", inputs=inputs)
+        return Gate(self.name, False, f"{lock} is held by {holders[0]}", waits=True, inputs=inputs)
+
+
+class BudgetLeft:
+    """Disruptive actions per (action, target) and window; it frees as the oldest leaves the window."""
+
+    name = "budget"
+
+    def ask(self, question: Question) -> Gate:
+        facts, budget = question.facts, question.rules.budget
+        if not facts.disruptive:
+            return Gate(self.name, True, "not a disruptive action")
+        used = sorted(at for at in facts.used if at > question.now - budget.per)
+        inputs = {"used": len(used), "of": budget.count, "window_s": budget.per}
+        if len(used) < budget.count:
+            return Gate(self.name, True, f"{len(used)} of {budget.count} used", inputs=inputs)
+        free_at = used[len(used) - budget.count] + budget.per
+        return Gate(
+            self.name, False, f"budget {len(used)} of {budget.count} used", until=free_at, inputs=inputs
+        )
+
+
+class Cooldown:
+    """From the end of one climb to the start of the next, same playbook and scope; never within a climb."""
+
+    name = "cooldown"
+
+    def ask(self, question: Question) -> Gate:
+        facts, length = question.facts, question.rules.cooldown
+        ended = facts.climb_ended_at
+        inputs = {"climb_ended_at": ended, "cooldown_s": length}
+        if facts.climb_started or ended is None or question.now >= ended + length:
+            return Gate(self.name, True, "not cooling down", inputs=inputs)
+        return Gate(
+            self.name, False, "cooling down after the last climb", until=ended + length, inputs=inputs
+        )
+
+
+class FailoverLock:
+    """After a switch the target stays put until time passes or `unlock TARGET`; an acknowledgement never lifts it."""
+
+    name = "failover_lock"
+
+    def ask(self, question: Question) -> Gate:
+        facts = question.facts
+        hit = [s for s in facts.switched if s.target in facts.targets and s.until > question.now]
+        inputs = {"locked": [s.target for s in hit]}
+        if not hit or question.rung.return_ is None:
+            return Gate(self.name, True, "no switch is locked", inputs=inputs)
+        last = max(hit, key=lambda s: s.until)
+        return Gate(self.name, False, f"{last.target}: {last.reason}", until=last.until, inputs=inputs)
