@@ -1,0 +1,1 @@
+"""One file per channel, and the registry that lists them."""
