@@ -1,0 +1,152 @@
+"""From findings to the incidents there should be: one per failure mode and scope, rolled up, shared causes joined."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from config.scope import WHOLE, Scope, scope_of
+from config.section import SEVERITY_OF, FailureMode
+from daemon.assess.topology import RollUp, Topology
+from daemon.incidents.model import BLIND, Impact, worse
+from detectors.board import Board, Finding, FindingState
+
+Key = tuple[str, Scope]
+"""Failure mode and scope: what makes an incident one."""
+
+FIRING = frozenset({FindingState.FIRING, FindingState.CLEARING})
+BLIND_SEVERITY = "high"
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A firing alert from the inbox that stands for a failure mode at a scope. `verify_with`: a detector to ask."""
+
+    fingerprint: str
+    failure_mode: str
+    scope: Scope
+    severity: str
+    since: float
+    verify_with: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An incident there should be, by what fires now."""
+
+    key: Key
+    findings: tuple[Finding, ...]
+    alerts: tuple[Reported, ...]
+    severity: str
+    since: float
+    impact: Impact
+    shared: bool = False
+    reason: str = ""
+    """For lost telemetry: what is missing."""
+
+
+def wanted(
+    board: Board, reported: Iterable[Reported], open_keys: Collection[Key], topology: Topology
+) -> dict[Key, Wanted]:
+    """All incidents there should be. An open roll-up or shared cause keeps its parts until it ends itself."""
+    firing: dict[str, dict[Scope, list[Finding]]] = defaultdict(lambda: defaultdict(list))
+    for finding in board.findings.values():
+        if finding.state in FIRING:
+            firing[finding.failure_mode][finding.scope].append(finding)
+    alerts: dict[Key, list[Reported]] = defaultdict(list)
+    for alert in reported:
+        alerts[alert.failure_mode, alert.scope].append(alert)
+    groups: dict[Key, tuple[list[Finding], bool]] = {key: ([], False) for key in alerts}
+    for mode, scopes in firing.items():
+        for key, findings, shared in _groups(mode, scopes, board, open_keys, topology):
+            groups[key] = (findings, shared)
+    found = {key: _wanted(key, fs, alerts[key], board, shared=shared) for key, (fs, shared) in groups.items()}
+    return found | _lost_telemetry(board)
+
+
+def _groups(
+    mode: str,
+    scopes: Mapping[Scope, list[Finding]],
+    board: Board,
+    open_keys: Collection[Key],
+    topology: Topology,
+) -> Iterable[tuple[Key, list[Finding], bool]]:
+    left = dict(scopes)
+    if mode == FailureMode.PROVIDER_OUTAGE and _is_shared(
+        left, board.populations.get(mode, frozenset()), topology
+    ):
+        yield (mode, WHOLE), [f for fs in left.values() for f in fs], True
+        return
+    rule = topology.roll_up.get(FailureMode(mode))
+    if rule is not None:
+        for parent, parts in _rolled_up(mode, left, rule, open_keys):
+            for scope in parts:
+                left.pop(scope)
+            yield (mode, parent), [f for scope in parts for f in scopes[scope]], False
+    for scope, findings in left.items():
+        yield (mode, scope), findings, False
+
+
+def _is_shared(scopes: Mapping[Scope, object], population: Collection[Scope], topology: Topology) -> bool:
+    count = len([scope for scope in scopes if scope])
+    return count >= 2 and len(population) > 2 and count >= topology.shared_cause * len(population)
+
+
+def _rolled_up(
+    mode: str, scopes: Mapping[Scope, object], rule: RollUp, open_keys: Collection[Key]
+) -> list[tuple[Scope, list[Scope]]]:
+    families: dict[Scope, list[Scope]] = defaultdict(list)
+    for scope in scopes:
+        labels = dict(scope)
+        if rule.by in labels and len(labels) > 1:
+            families[scope_of({rule.by: labels[rule.by]})].append(scope)
+    return [
+        (parent, parts)
+        for parent, parts in families.items()
+        if len(parts) >= rule.from_ or (mode, parent) in open_keys
+    ]
+
+
+def _wanted(
+    key: Key, findings: list[Finding], alerts: list[Reported], board: Board, *, shared: bool
+) -> Wanted:
+    mode, _ = key
+    severity = str(SEVERITY_OF[FailureMode(mode)]) if not findings else findings[0].severity
+    for name in [f.severity for f in findings] + [a.severity for a in alerts]:
+        severity = worse(severity, name)
+    affected = {f.scope for f in findings} or {key[1]}
+    population = len(board.populations.get(mode, frozenset()) | affected)
+    since = min([f.since for f in findings] + [a.since for a in alerts])
+    impact = Impact(len(affected), population, _impact_text(mode, affected, population))
+    return Wanted(key, tuple(findings), tuple(alerts), severity, since, impact, shared=shared)
+
+
+def _impact_text(mode: str, affected: Collection[Scope], population: int) -> str:
+    if affected == {WHOLE}:
+        return "the whole pipeline"
+    names = sorted({name for scope in affected for name, _ in scope})
+    what = " and ".join(names) or mode
+    listed = ", ".join(sorted("/".join(value for _, value in scope) for scope in affected)[:5])
+    return f"{len(affected)} of {population} known by {what}: {listed}"
+
+
+def _lost_telemetry(board: Board) -> dict[Key, Wanted]:
+    """One incident per source that is down, else one per detector that sees nothing: never one per series."""
+    lost: dict[Key, Wanted] = {}
+    for source, (since, reason) in board.sources_down.items():
+        key = (BLIND, scope_of({"source": source}))
+        lost[key] = Wanted(
+            key, (), (), BLIND_SEVERITY, since, Impact(1, 1, f"source {source}"), reason=reason
+        )
+    by_detector: dict[str, list[Finding]] = defaultdict(list)
+    for finding in board.findings.values():
+        if finding.state is FindingState.NO_DATA and not finding.reason.startswith("source "):
+            by_detector[finding.detector].append(finding)
+    for detector, findings in by_detector.items():
+        key = (BLIND, scope_of({"detector": detector}))
+        since = min(f.since for f in findings)
+        impact = Impact(len(findings), len(findings), f"{len(findings)} scope(s) of detector {detector}")
+        lost[key] = Wanted(key, tuple(findings), (), BLIND_SEVERITY, since, impact, reason=findings[0].reason)
+    return lost

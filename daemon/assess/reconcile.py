@@ -1,0 +1,277 @@
+"""Reconcile: board and open incidents -> changes. Comparing levels makes it safe to repeat after a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from config.scope import Scope, covers, scope_key
+from daemon.assess.grouping import Key, Reported, Wanted, wanted
+from daemon.assess.topology import Topology, cause_among
+from daemon.incidents.change import Change
+from daemon.incidents.escalation import Escalation
+from daemon.incidents.events import Event, Kind
+from daemon.incidents.model import BLIND, FindingRecord, Incident, IncidentState, incident_id, worse
+from daemon.incidents.transitions import IncidentEvent, incident_after
+from detectors.board import Board, Finding, FindingState
+from remediations.verification import Reading, Seen
+
+S = IncidentState
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is open now: incidents not ended and those a person closed while they fired (`quiet_until` ahead).
+
+    `seen`: the newest reading of each incident's deciding detectors.
+    """
+
+    incidents: Sequence[Incident]
+    seen: Mapping[str, Reading] = field(default_factory=dict)
+
+
+def reconcile(
+    board: Board, known: Known, reported: Iterable[Reported], topology: Topology, now: float
+) -> list[Change]:
+    """One change per incident that is new, moved or ended; nothing for those that stand as they are.
+
+    Nothing is decided before every detector finished one full round since start (the barrier), so a symptom can
+    not act before its cause is known.
+    """
+    if not board.all_rounds_done:
+        return []
+    current = {(i.failure_mode, i.scope): i for i in known.incidents}
+    targets = wanted(board, reported, current.keys(), topology)
+    after: dict[str, tuple[Incident, list[Event]]] = {}
+    for key, incident in current.items():
+        moved, events = _update(incident, targets.get(key), board, known.seen.get(incident.id), now)
+        after[incident.id] = (moved, events)
+    for key, want in targets.items():
+        if key not in current:
+            incident = _opened(key, want, now)
+            after[incident.id] = (incident, [_detected(incident, want, now)])
+    _explain(after, board, topology, now)
+    before = {i.id: i for i in known.incidents}
+    return [
+        Change(
+            incident=incident,
+            escalation=None if incident.id in before else Escalation(incident.id, severity=incident.severity),
+            events=tuple(events),
+        )
+        for incident, events in after.values()
+        if before.get(incident.id) != incident or events
+    ]
+
+
+def _opened(key: Key, want: Wanted, now: float) -> Incident:
+    mode, scope = key
+    return Incident(
+        id=incident_id(mode, scope, now),
+        failure_mode=mode,
+        scope=scope,
+        severity=want.severity,
+        state=S.OPEN,
+        began_at=want.since,
+        detected_at=now,
+        findings=_records(want.findings),
+        impact=want.impact,
+        blind=mode == BLIND,
+        corroborated=_corroborated(want),
+        alerts=tuple(sorted(alert.fingerprint for alert in want.alerts)),
+    )
+
+
+def _detected(incident: Incident, want: Wanted, now: float) -> Event:
+    where = scope_key(incident.scope)
+    if incident.failure_mode == BLIND:
+        text = f"Nothing can be observed ({where}): {want.reason or 'no data'}."
+    elif want.findings:
+        first = want.findings[0]
+        text = f"{first.detector} fires at {where}: {first.threshold}."
+    else:
+        text = f"{want.alerts[0].text or 'An alert'} fires at {where} (reported by an alert)."
+    first_finding = want.findings[0] if want.findings else None
+    data = {
+        "detector": first_finding.detector if first_finding else None,
+        "value": first_finding.value if first_finding else None,
+        "threshold": first_finding.threshold if first_finding else None,
+        "since": want.since,
+        "severity": incident.severity,
+        "shared_cause": want.shared,
+        "reason": want.reason,
+        "impact": incident.impact.text,
+    }
+    return Event(incident.id, now, Kind.DETECTED, text, data)
+
+
+def _update(
+    incident: Incident, want: Wanted | None, board: Board, seen: Reading | None, now: float
+) -> tuple[Incident, list[Event]]:
+    """How one known incident stands against what fires now."""
+    events: list[Event] = []
+    if incident.state is S.CLOSED:
+        return _outlived(incident, want, now)
+    if want is None:
+        return _cleared(incident, board, now)
+    moved = replace(incident, findings=_merged(incident, want.findings), alerts=_alerts(want))
+    if worse(incident.severity, want.severity) != incident.severity:
+        moved = replace(moved, severity=want.severity)
+        text = f"Severity raised from {incident.severity} to {want.severity}."
+        data = {"was": incident.severity, "now": want.severity}
+        events.append(Event(incident.id, now, Kind.SEVERITY, text, data))
+    if want.impact != incident.impact:
+        moved = replace(moved, impact=want.impact)
+    if _corroborated(want) and not incident.corroborated:
+        moved = replace(moved, corroborated=True)
+        events.append(Event(incident.id, now, Kind.FINDING, "Corroborated by a second witness.", {}))
+    moved, blind_events = _blindness(moved, want.findings, now)
+    events += blind_events
+    if moved.state is S.RECOVERED and seen is not None and seen.seen is Seen.BREACH:
+        moved = replace(moved, state=incident_after(moved.state, IncidentEvent.RELAPSE), recovered_at=None)
+        moved = replace(moved, stepped_back=True)
+        events.append(Event(incident.id, now, Kind.RELAPSED, "Relapsed after verified recovery.", {}))
+    return moved, events
+
+
+def _blindness(incident: Incident, findings: Sequence[Finding], now: float) -> tuple[Incident, list[Event]]:
+    if incident.failure_mode == BLIND or not findings:
+        return incident, []
+    blind = all(finding.blind for finding in findings)
+    if blind == incident.blind:
+        return incident, []
+    names = ", ".join(sorted({f.detector for f in findings}))
+    if blind:
+        text = f"Firing, and blind: {names} cannot be observed any more. Nothing is done until it can."
+        return replace(incident, blind=True), [Event(incident.id, now, Kind.BLIND, text, {"detector": names})]
+    return replace(incident, blind=False), [
+        Event(incident.id, now, Kind.SIGHTED, f"{names} can be observed again.", {"detector": names})
+    ]
+
+
+def _outlived(incident: Incident, want: Wanted | None, now: float) -> tuple[Incident, list[Event]]:
+    """A person closed it while it fired: it stays closed until `quiet_until`, then pages if it still fires."""
+    if want is None:
+        return replace(incident, quiet_until=None), []
+    if incident.quiet_until is None or now < incident.quiet_until:
+        return incident, []
+    moved = replace(
+        incident,
+        state=incident_after(incident.state, IncidentEvent.OUTLIVE),
+        quiet_until=None,
+        resolved_at=None,
+        resolved_by=None,
+        stepped_back=True,
+    )
+    text = f"Still firing after it was closed by {incident.resolved_by}: open again."
+    return moved, [Event(incident.id, now, Kind.RELAPSED, text, {"closed_by": incident.resolved_by})]
+
+
+def _cleared(incident: Incident, board: Board, now: float) -> tuple[Incident, list[Event]]:
+    """Gone from the board: observed health over the whole clear hold, unless it is merely not seen."""
+    if _unseen(incident, board):
+        return incident, []
+    if incident.state is S.CONTAINED:
+        # The signals of a contained fault look clear because the harm is stopped.
+        return incident, []
+    if incident.state is S.SUPPRESSED or incident.recovered_by is None or incident.state is S.OPEN:
+        by = "self"
+    else:
+        by = incident.recovered_by
+    moved = replace(
+        incident,
+        state=incident_after(incident.state, IncidentEvent.CLEAR),
+        resolved_at=now,
+        resolved_by=by,
+        blind=False,
+        findings=tuple(replace(record, state="cleared", blind=False) for record in incident.findings),
+    )
+    how = "by itself" if by == "self" else f"by {by}"
+    return moved, [
+        Event(incident.id, now, Kind.RESOLVED, f"Resolved {how}: healthy over the whole hold.", {"by": by})
+    ]
+
+
+def _unseen(incident: Incident, board: Board) -> bool:
+    """A finding of this incident that is now NO_DATA is no health: unknown never resolves."""
+    detectors = {record.detector for record in incident.findings}
+    return incident.failure_mode != BLIND and any(
+        name in detectors and finding.state is FindingState.NO_DATA and _within(incident.scope, scope)
+        for (name, scope), finding in board.findings.items()
+    )
+
+
+def _explain(
+    after: dict[str, tuple[Incident, list[Event]]], board: Board, topology: Topology, now: float
+) -> None:
+    """Cause before symptom: hold back what an open incident explains, release what outlives its cause."""
+    open_now = {
+        name: (incident.failure_mode, incident.scope)
+        for name, (incident, _) in after.items()
+        if not incident.ended
+    }
+    for name, (incident, events) in list(after.items()):
+        if incident.ended or incident.state in {S.RECOVERED, S.CONTAINED}:
+            continue
+        cause = _cause_of(incident, open_now, board, topology)
+        if cause is not None and incident.state is S.OPEN:
+            state = incident_after(S.OPEN, IncidentEvent.SUPPRESS)
+            moved = replace(incident, state=state, explained_by=cause, suppressed_at=now)
+            mode, scope = open_now[cause]
+            text = f"Held back: explained by {mode} at {scope_key(scope)} ({cause})."
+            after[name] = (moved, [*events, Event(name, now, Kind.SUPPRESSED, text, {"by": cause})])
+        elif cause is None and incident.state is S.SUPPRESSED:
+            state = incident_after(S.SUPPRESSED, IncidentEvent.RELEASE)
+            moved = replace(incident, state=state, explained_by=None, suppressed_at=None)
+            text = "Its cause ended and this fault did not."
+            event = Event(name, now, Kind.RELEASED, text, {"was_by": incident.explained_by})
+            after[name] = (moved, [*events, event])
+
+
+def _cause_of(
+    incident: Incident, open_now: Mapping[str, Key], board: Board, topology: Topology
+) -> str | None:
+    others = {name: key for name, key in open_now.items() if name != incident.id}
+    if incident.failure_mode != BLIND:
+        return cause_among((incident.failure_mode, incident.scope), others, topology)
+    # A dead process takes its numbers with it: an incident at the very scopes that went dark explains the dark.
+    lost = {record.detector for record in incident.findings}
+    dark = [
+        f.scope for f in board.findings.values() if f.state is FindingState.NO_DATA and f.detector in lost
+    ]
+    if not dark:
+        return None
+    known = ((name, scope) for name, (mode, scope) in others.items() if mode != BLIND)
+    return next((name for name, scope in known if all(_explains_dark(scope, there) for there in dark)), None)
+
+
+def _explains_dark(scope: Scope, dark: Scope) -> bool:
+    return bool(scope) and covers(scope, dark)
+
+
+def _within(general: Scope, special: Scope) -> bool:
+    return set(general) <= set(special) or set(special) <= set(general)
+
+
+def _corroborated(want: Wanted) -> bool:
+    """One detector that needs no second witness, or has one, is enough."""
+    return not want.findings or any(f.corroborated is not False for f in want.findings)
+
+
+def _alerts(want: Wanted) -> tuple[str, ...]:
+    return tuple(sorted(alert.fingerprint for alert in want.alerts))
+
+
+def _records(findings: Sequence[Finding]) -> tuple[FindingRecord, ...]:
+    return tuple(
+        FindingRecord(f.detector, f.value, f.threshold, f.since, str(f.state), f.blind, f.observed_at)
+        for f in sorted(findings, key=lambda f: (f.detector, f.scope))
+    )
+
+
+def _merged(incident: Incident, findings: Sequence[Finding]) -> tuple[FindingRecord, ...]:
+    """New records only when a state changed: a value that moves is no news, and a quiet tick writes nothing."""
+    fresh = _records(findings)
+    shape = [(r.detector, r.since, r.state, r.blind) for r in fresh]
+    if shape == [(r.detector, r.since, r.state, r.blind) for r in incident.findings]:
+        return incident.findings
+    return fresh
