@@ -1,0 +1,73 @@
+"""The door to the file system: version folders, and a link that is swapped in one step."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from remediations.ports import Files, Unreachable
+
+
+class FileDoor:
+    """Fits `remediations.ports.Files`."""
+
+    def read_link(self, link: Path) -> Path:
+        """Where the link points, as written. Raises `Unreachable` when it is no link."""
+        try:
+            return link.readlink()
+        except OSError as error:
+            raise Unreachable(f"{link} is no link that can be read: {error.strerror}") from error
+
+    def list_versions(self, folder: Path) -> tuple[tuple[str, float], ...]:
+        """(name, modified at in unix seconds) of the sub-folders, oldest first; links and hidden ones do not count.
+
+        Raises `Unreachable` when the folder cannot be read.
+        """
+        try:
+            with os.scandir(folder) as entries:
+                found = [
+                    (entry.name, entry.stat(follow_symlinks=False).st_mtime)
+                    for entry in entries
+                    if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")
+                ]
+        except OSError as error:
+            raise Unreachable(f"the versions in {folder} cannot be read: {error.strerror}") from error
+        return tuple(sorted(found, key=lambda version: (version[1], version[0])))
+
+    def swap_link(self, link: Path, target: Path) -> None:
+        """Point the link at `target` by an atomic rename, durable when this returns.
+
+        Raises `Unreachable` when refused, or when a file or folder that is no link stands there; then nothing changed.
+        """
+        if link.exists() and not link.is_symlink():
+            raise Unreachable(f"{link} is no link; it is left alone")
+        beside = link.with_name(f".{link.name}.{secrets.token_hex(6)}")
+        try:
+            beside.symlink_to(target)
+            beside.replace(link)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                beside.unlink()
+            raise Unreachable(f"{link} cannot be pointed at {target}: {error.strerror}") from error
+        _sync_folder(link.parent)
+
+    def exists(self, path: Path) -> bool:
+        """Whether the path leads to something, links followed."""
+        return path.exists()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Best effort: the swap itself is done, some file systems cannot sync a folder."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _fits(door: FileDoor) -> Files:
+    """The type checker proves here that the door fits its port."""
+    return door

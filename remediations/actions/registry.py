@@ -1,0 +1,105 @@
+"""One literal table of the kinds of action, and `Actions`, through which the daemon checks, prepares and performs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from config.problems import Wrong, did_you_mean
+from config.scope import Scope
+from config.section import Section
+from remediations.actions.action import Action, Names, Permit, Rendered, Reveal
+from remediations.actions.command import CommandAction, CommandArgs
+from remediations.actions.file_link import FileLinkAction, FileLinkArgs
+from remediations.actions.http import HttpAction, HttpArgs
+from remediations.actions.service import ServiceAction, ServiceArgs
+from remediations.outcome import Outcome
+from remediations.ports import Ports
+from remediations.spec import ManagerSpec, action_of
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What kinds of action need beside their arguments."""
+
+    managers: Mapping[str, ManagerSpec]
+    reveal: Reveal
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of the table."""
+
+    args: type[Section]
+    build: Callable[[Surroundings], Action[Any]]
+
+
+KINDS: Mapping[str, Entry] = {
+    "http": Entry(HttpArgs, lambda around: HttpAction(around.reveal)),
+    "command": Entry(CommandArgs, lambda around: CommandAction(around.reveal)),
+    "service": Entry(ServiceArgs, lambda around: ServiceAction(around.managers)),
+    "file_link": Entry(FileLinkArgs, lambda _: FileLinkAction()),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An action ready to be intended: `rendered` is plain data without secrets."""
+
+    kind: str
+    rendered: dict[str, Any]
+    targets: frozenset[str]
+    disruptive: bool
+    idempotent: bool
+
+
+def validate_action(
+    do: Mapping[str, Any], context: Mapping[str, object] | None = None
+) -> tuple[str, Section]:
+    """(kind, arguments) of an action as written.
+
+    `context`: `config.secrets.Environment.context`, needed where an argument is a secret. Raises `Wrong` for an
+    unknown kind and pydantic's `ValidationError` (locations below the arguments) for wrong arguments.
+    """
+    kind, written = action_of(do)
+    entry = KINDS.get(kind)
+    if entry is None:
+        hint = did_you_mean(kind, KINDS) or f"known are {', '.join(KINDS)}"
+        raise Wrong(f"there is no action '{kind}'", hint)
+    return kind, entry.args.model_validate(written, context=dict(context or {}))
+
+
+def managers_of(args: Section) -> frozenset[str]:
+    """Names of process managers an action refers to, so that the settings can check them."""
+    return frozenset({args.manager}) if isinstance(args, ServiceArgs) else frozenset()
+
+
+class Actions:
+    """Every kind of action, built for one configuration."""
+
+    def __init__(
+        self, managers: Mapping[str, ManagerSpec], reveal: Reveal, context: Mapping[str, object] | None = None
+    ) -> None:
+        around = Surroundings(managers, reveal)
+        self._actions = {kind: entry.build(around) for kind, entry in KINDS.items()}
+        self._context = context
+
+    def prepare(self, do: Mapping[str, Any], names: Names, scope: Scope) -> Prepared:
+        """Pure. Raises `ActionError` (`HostileLabel`, `Unrenderable`): the reason for the guardrail `target_set`."""
+        kind, args = validate_action(do, self._context)
+        action = self._actions[kind]
+        rendered = action.render(args, names)
+        return Prepared(
+            kind,
+            rendered,
+            action.targets(rendered, scope),
+            action.disruptive(rendered),
+            action.idempotent(rendered),
+        )
+
+    def perform(
+        self, kind: str, rendered: Rendered, ports: Ports, *, deadline: float, permit: Permit, key: str
+    ) -> Outcome:
+        """On a worker: touch the world at most once. `deadline` is monotonic seconds."""
+        return self._actions[kind].perform(rendered, ports, deadline=deadline, permit=permit, key=key)
