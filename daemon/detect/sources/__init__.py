@@ -1,0 +1,1 @@
+"""One file per kind of telemetry source, and the literal registry of kinds."""
