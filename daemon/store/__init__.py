@@ -1,0 +1,1 @@
+"""What the daemon remembers: a unit of work per transaction, one small repository per concern."""

@@ -1,0 +1,52 @@
+"""Deliveries: the pages that are owed, and those that were sent."""
+
+from __future__ import annotations
+
+from sqlalchemy import bindparam, select
+
+from daemon.incidents.records import Delivery, DeliveryState
+from daemon.store import tables
+from daemon.store.mapping import Mapper
+from daemon.store.tx import Tx
+from daemon.store.versioned import Versioned
+
+MAPPER = Mapper(Delivery, tables.deliveries)
+ROWS = Versioned(MAPPER)
+
+_c = tables.deliveries.c
+_all = select(*MAPPER.columns)
+_DUE = (
+    _all.where(_c.state == DeliveryState.OWED.value, _c.due_at <= bindparam("now"))
+    .order_by(_c.due_at, _c.key)
+    .limit(bindparam("limit"))
+)
+_SENDING = _all.where(_c.state == DeliveryState.SENDING.value).order_by(_c.due_at, _c.key)
+_OF = _all.where(_c.incident == bindparam("incident_")).order_by(_c.created_at, _c.key)
+_RECENT = _all.order_by(_c.created_at.desc(), _c.key.desc()).limit(bindparam("limit"))
+
+
+class Deliveries:
+    """Reads of deliveries."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+
+    def get(self, key: str) -> Delivery | None:
+        """The delivery of this key."""
+        return ROWS.get(self._tx, key)
+
+    def due(self, now: float, *, limit: int = 100) -> tuple[Delivery, ...]:
+        """Owed and due at `now`, longest overdue first."""
+        return tuple(map(MAPPER.value, self._tx.rows(_DUE, {"now": now, "limit": limit})))
+
+    def sending(self) -> tuple[Delivery, ...]:
+        """Those a worker has, or had when the daemon was killed."""
+        return tuple(map(MAPPER.value, self._tx.rows(_SENDING)))
+
+    def of(self, incident_id: str) -> tuple[Delivery, ...]:
+        """All deliveries of an incident, oldest first."""
+        return tuple(map(MAPPER.value, self._tx.rows(_OF, {"incident_": incident_id})))
+
+    def recent(self, *, limit: int = 100) -> tuple[Delivery, ...]:
+        """The newest deliveries of all incidents, newest first."""
+        return tuple(map(MAPPER.value, self._tx.rows(_RECENT, {"limit": limit})))

@@ -1,0 +1,119 @@
+"""Where the store is, and how connections to it are made: SQLite file, SQLite in memory, PostgreSQL."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from daemon.errors import StoreSick
+
+LOCK_WAIT = 5.0
+"""Seconds to wait for another writer before the store counts as sick."""
+
+WRITES = "fleetmend_writes"
+"""Execution option of connections that will write: their transaction begins with the write lock."""
+
+_WRITER = 0x666C6D64
+"""Advisory lock that makes writers of one PostgreSQL database queue up, as BEGIN IMMEDIATE does on SQLite."""
+
+_PG_OPTIONS = (
+    f"-c lock_timeout={int(LOCK_WAIT * 1000)} -c statement_timeout=30000 "
+    # A leader that is stopped inside a transaction must not hold the others up for ever.
+    "-c idle_in_transaction_session_timeout=30000"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A parsed address: `path` of a SQLite file, None in memory and for PostgreSQL."""
+
+    url: URL
+    path: Path | None
+    memory: bool
+
+    @property
+    def postgres(self) -> bool:
+        """Whether replicas may share it."""
+        return self.path is None and not self.memory
+
+
+def place(url: str) -> Place:
+    """Parse `sqlite:////var/lib/x.db`, `sqlite://` (memory), `:memory:`, `postgresql://…`. Raises `StoreSick`."""
+    try:
+        parsed = make_url("sqlite://" if url == ":memory:" else url)
+    except ArgumentError:
+        raise StoreSick("store cannot be opened: its address is no URL") from None
+    kind = parsed.get_backend_name()
+    if kind == "sqlite":
+        memory = parsed.database in {None, "", ":memory:"}
+        return Place(parsed, None if memory else Path(str(parsed.database)), memory)
+    if kind == "postgresql":
+        return Place(parsed.set(drivername="postgresql+psycopg"), None, memory=False)
+    raise StoreSick(f"store cannot be opened: {kind} is not supported, use sqlite or postgresql")
+
+
+def engine_for(where: Place, *, read_only: bool) -> Engine:
+    """An engine whose transactions are `BEGIN IMMEDIATE` (or an equal) when the connection has the option WRITES."""
+    if where.postgres:
+        return _postgres(where.url)
+    engine = create_engine(
+        "sqlite://",
+        creator=_connector(where, read_only=read_only),
+        poolclass=StaticPool if where.memory else QueuePool,
+    )
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _connector(where: Place, *, read_only: bool) -> Callable[[], sqlite3.Connection]:
+    # `mode=rw` and `mode=ro` never make a file: only a migration does.
+    mode = "ro" if read_only else "rw"
+    target = ":memory:" if where.path is None else f"file:{quote(str(where.path.absolute()))}?mode={mode}"
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            target,
+            uri=where.path is not None,
+            timeout=LOCK_WAIT,
+            isolation_level=None,  # no transaction begins behind our back
+            check_same_thread=False,
+        )
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+        else:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA journal_size_limit = {64 * 1024 * 1024}")
+        return connection
+
+    return connect
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    immediate = connection.get_execution_options().get(WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def _postgres(url: URL) -> Engine:
+    engine = create_engine(
+        url,
+        connect_args={"options": _PG_OPTIONS, "connect_timeout": int(LOCK_WAIT)},
+        pool_pre_ping=True,
+        pool_timeout=LOCK_WAIT,
+        pool_size=8,
+    )
+    event.listen(engine, "begin", _begin_postgres)
+    return engine
+
+
+def _begin_postgres(connection: Connection) -> None:
+    if connection.get_execution_options().get(WRITES):
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITER})")

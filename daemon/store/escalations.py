@@ -1,0 +1,36 @@
+"""Escalations: whose clock has something due."""
+
+from __future__ import annotations
+
+from sqlalchemy import bindparam, select
+
+from daemon.incidents.escalation import Escalation, EscalationState
+from daemon.store import tables
+from daemon.store.mapping import Mapper
+from daemon.store.tx import Tx
+from daemon.store.versioned import Versioned
+
+MAPPER = Mapper(Escalation, tables.escalations, derived={"next_at": lambda escalation: escalation.next_at})
+ROWS = Versioned(MAPPER)
+
+_c = tables.escalations.c
+_DUE = (
+    select(*MAPPER.columns)
+    .where(_c.next_at <= bindparam("now"), _c.state != EscalationState.ENDED.value)
+    .order_by(_c.next_at, _c.id)
+)
+
+
+class Escalations:
+    """Reads of escalations."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+
+    def get(self, incident_id: str) -> Escalation | None:
+        """The escalation of this incident."""
+        return ROWS.get(self._tx, incident_id)
+
+    def due(self, now: float) -> tuple[Escalation, ...]:
+        """Those with a held page, a level or a reminder due at `now`, longest overdue first; never an ended one."""
+        return tuple(map(MAPPER.value, self._tx.rows(_DUE, {"now": now})))

@@ -1,0 +1,119 @@
+"""The unit of work: the repositories of one transaction, and `apply`, the only way state changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+
+from daemon.errors import Stale
+from daemon.incidents.change import Change
+from daemon.store import attempts, debts, deliveries, escalations, incidents, runs
+from daemon.store.attempts import Attempts
+from daemon.store.checkpoints import Checkpoints
+from daemon.store.debts import Debts
+from daemon.store.deliveries import Deliveries
+from daemon.store.escalations import Escalations
+from daemon.store.inbox import Inbox
+from daemon.store.incidents import Incidents
+from daemon.store.lease import Leases
+from daemon.store.locks import Locks
+from daemon.store.mutes import Mutes
+from daemon.store.pipeline import Pipeline
+from daemon.store.runs import Runs
+from daemon.store.timeline import Timeline
+from daemon.store.tx import Tx
+
+
+class UnitOfWork:
+    """One transaction: everything in it is kept, or nothing."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+        self.stale: Stale | None = None
+        """Set when a change was refused: such a unit is never committed."""
+
+    @cached_property
+    def incidents(self) -> Incidents:
+        return Incidents(self._tx)
+
+    @cached_property
+    def runs(self) -> Runs:
+        return Runs(self._tx)
+
+    @cached_property
+    def escalations(self) -> Escalations:
+        return Escalations(self._tx)
+
+    @cached_property
+    def attempts(self) -> Attempts:
+        return Attempts(self._tx)
+
+    @cached_property
+    def debts(self) -> Debts:
+        return Debts(self._tx)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        return Deliveries(self._tx)
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        return Timeline(self._tx)
+
+    @cached_property
+    def mutes(self) -> Mutes:
+        return Mutes(self._tx)
+
+    @cached_property
+    def locks(self) -> Locks:
+        return Locks(self._tx)
+
+    @cached_property
+    def inbox(self) -> Inbox:
+        return Inbox(self._tx)
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        return Pipeline(self._tx)
+
+    @cached_property
+    def checkpoints(self) -> Checkpoints:
+        return Checkpoints(self._tx)
+
+    @cached_property
+    def lease(self) -> Leases:
+        return Leases(self._tx)
+
+    def apply(self, change: Change) -> Change:
+        """Write all rows, events and deliveries of a change; returns it with the versions they now have.
+
+        Each row is written only where the version it was read at still stands (0: where there is none yet), else
+        `Stale` is raised and nothing of this unit is kept, even if the caller catches it. A delivery whose key
+        exists already is not written again; the change returned holds the one that stands. `jobs` pass through.
+        """
+        try:
+            return self._write(change)
+        except Stale as stale:
+            self.stale = stale
+            raise
+
+    def _write(self, change: Change) -> Change:
+        tx = self._tx
+        incident, run, escalation = change.incident, change.run, change.escalation
+        written = replace(
+            change,
+            incident=incident and incidents.ROWS.put(tx, incident),
+            run=run and runs.ROWS.put(tx, run),
+            escalation=escalation and escalations.ROWS.put(tx, escalation),
+            attempts=tuple(attempts.ROWS.put(tx, attempt) for attempt in change.attempts),
+            debts=tuple(debts.ROWS.put(tx, debt) for debt in change.debts),
+            deliveries=tuple(deliveries.ROWS.put_once(tx, delivery) for delivery in change.deliveries),
+        )
+        for lock in change.locks:
+            self.locks.save(lock)
+        for target in change.unlocks:
+            self.locks.remove(target)
+        for mute in change.mutes:
+            self.mutes.save(mute)
+        self.timeline.append(change.events)
+        return written
