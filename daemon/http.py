@@ -15,6 +15,7 @@ What requests alone does not give, and this door does:
 from __future__ import annotations
 
 import io
+import re
 import socket
 import threading
 from collections.abc import Iterator, Mapping
@@ -160,8 +161,7 @@ def _shown(request: Request) -> str:
     """The address for messages: without query and user, which hold tokens more often than facts."""
     if request.url.startswith(UNIX):
         return f"{request.url}{request.path}"
-    parts = urlsplit(request.url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return re.sub(r"//[^/@]*@", "//", request.url).partition("?")[0]
 
 
 def _client_certificate(tls: Mapping[str, str]) -> tuple[str, str] | str | None:

@@ -182,8 +182,12 @@ def accepted(expect: Any, response: Response) -> bool:
 
 
 def _address(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or re.search(r"\s", text):
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme in {"http", "https"} and parts.hostname and not re.search(r"\s", text)
+    except ValueError:
+        sound = False
+    if not sound:
         raise Unrenderable(f"not an http address: {text!r}")
     return text
 
