@@ -23,11 +23,13 @@ S = IncidentState
 class Known:
     """What is open now: incidents not ended and those a person closed while they fired (`quiet_until` ahead).
 
-    `seen`: the newest reading of each incident's deciding detectors.
+    `seen`: the newest reading of each incident's deciding detectors. `in_flight`: incidents with a rung under way,
+    which are not closed before its verification ended.
     """
 
     incidents: Sequence[Incident]
     seen: Mapping[str, Reading] = field(default_factory=dict)
+    in_flight: frozenset[str] = frozenset()
 
 
 def reconcile(
@@ -44,7 +46,10 @@ def reconcile(
     targets = wanted(board, reported, current.keys(), topology)
     after: dict[str, tuple[Incident, list[Event]]] = {}
     for key, incident in current.items():
-        moved, events = _update(incident, targets.get(key), board, known.seen.get(incident.id), now)
+        want = targets.get(key)
+        if want is None and incident.id in known.in_flight:
+            continue
+        moved, events = _update(incident, want, board, known.seen.get(incident.id), now)
         after[incident.id] = (moved, events)
     for key, want in targets.items():
         if key not in current:
@@ -73,7 +78,7 @@ def _opened(key: Key, want: Wanted, now: float) -> Incident:
         state=S.OPEN,
         began_at=want.since,
         detected_at=now,
-        findings=_records(want.findings),
+        findings=_records(want),
         impact=want.impact,
         blind=mode == BLIND,
         corroborated=_corroborated(want),
@@ -113,7 +118,7 @@ def _update(
         return _outlived(incident, want, now)
     if want is None:
         return _cleared(incident, board, now)
-    moved = replace(incident, findings=_merged(incident, want.findings), alerts=_alerts(want))
+    moved = replace(incident, findings=_merged(incident, want), alerts=_alerts(want))
     if worse(incident.severity, want.severity) != incident.severity:
         moved = replace(moved, severity=want.severity)
         text = f"Severity raised from {incident.severity} to {want.severity}."
@@ -261,16 +266,24 @@ def _alerts(want: Wanted) -> tuple[str, ...]:
     return tuple(sorted(alert.fingerprint for alert in want.alerts))
 
 
-def _records(findings: Sequence[Finding]) -> tuple[FindingRecord, ...]:
-    return tuple(
+def _records(want: Wanted) -> tuple[FindingRecord, ...]:
+    """Findings as kept on the incident; a detector that is to verify an alert stands beside them as `reported`."""
+    records = [
         FindingRecord(f.detector, f.value, f.threshold, f.since, str(f.state), f.blind, f.observed_at)
-        for f in sorted(findings, key=lambda f: (f.detector, f.scope))
-    )
+        for f in sorted(want.findings, key=lambda f: (f.detector, f.scope))
+    ]
+    known = {record.detector for record in records}
+    records += [
+        FindingRecord(alert.verify_with, None, alert.text, alert.since, "reported")
+        for alert in want.alerts
+        if alert.verify_with is not None and alert.verify_with not in known
+    ]
+    return tuple(records)
 
 
-def _merged(incident: Incident, findings: Sequence[Finding]) -> tuple[FindingRecord, ...]:
+def _merged(incident: Incident, want: Wanted) -> tuple[FindingRecord, ...]:
     """New records only when a state changed: a value that moves is no news, and a quiet tick writes nothing."""
-    fresh = _records(findings)
+    fresh = _records(want)
     shape = [(r.detector, r.since, r.state, r.blind) for r in fresh]
     if shape == [(r.detector, r.since, r.state, r.blind) for r in incident.findings]:
         return incident.findings

@@ -94,6 +94,11 @@ class Situation:
     attempt: Attempt | None = None
     approval: Approval | None = None
 
+    @property
+    def alert_only(self) -> bool:
+        """Rests on an inbox alert that no detector can verify."""
+        return bool(self.incident.alerts) and not self.incident.findings
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

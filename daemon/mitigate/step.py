@@ -46,6 +46,9 @@ def _diagnosing(turn: Turn) -> Step:
     missing = [name for name in run.asked if not _answered(run, name)]
     if missing and turn.now < run.entered_at + DIAGNOSE_WITHIN:
         return turn.end(Await(run.entered_at + DIAGNOSE_WITHIN))
+    if missing and turn.now > run.entered_at + 2 * DIAGNOSE_WITHIN:
+        # Held back by a cause, or restarted meanwhile: the questions were lost, and their answers would be stale.
+        return _ask_probes(replace_run(turn, entered_at=turn.now))
     late = {name: Evidence(turn.now, ok=False, error="no answer in time") for name in missing}
     evidence = {**run.evidence, **late}
     for name in run.asked:
@@ -56,6 +59,9 @@ def _diagnosing(turn: Turn) -> Step:
 def _rechecking(turn: Turn) -> Step:
     fault = turn.situation.fault
     fresh = fault.observed_at is not None and turn.now - fault.observed_at <= turn.situation.fresh_within
+    if turn.situation.alert_only:
+        # Nothing to look at but somebody's word: the guardrail `fresh_fault` lets only harmless actions pass.
+        return consider(turn)
     if fault.seen is Seen.OK and fresh:
         # Healthy by now: the board closes the incident as self-resolved once `clear` has held.
         return turn.end(Await())

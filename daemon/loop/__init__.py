@@ -1,0 +1,1 @@
+"""The loop: one inbox, one `step(message, now)`, five stages in a row. Start reading at `daemon.loop.core`."""

@@ -1,0 +1,64 @@
+"""What comes back to the loop. Data flows down only; everything that returns is one of these, handled by one step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from daemon.escalate.message import Receipt
+from detectors.samples import Batch, Failed
+from remediations.outcome import Outcome
+from remediations.run import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A due time came; `name` says whose (`poll`, `clock`, `housekeeping`)."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A source answered, or failed to."""
+
+    key: str
+    result: Batch | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A probe answered for the job `key`."""
+
+    key: str
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """An action ended; `key` is the attempt's."""
+
+    key: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A delivery was handed to its provider; `key` is the delivery's."""
+
+    key: str
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The recorder committed orders or alerts: look into the inbox tables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A signal to the process or an order of the admin: `reload`, `pause`, `unpause`."""
+
+    what: str
+
+
+Message = Tick | Fetched | Answered | Performed | Posted | Recorded | Asked

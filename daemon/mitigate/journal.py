@@ -1,0 +1,202 @@
+"""The journal: intended -> started -> ended, each committed before the next thing happens.
+
+A crash before `started` proves that nothing was done; a crash after it leaves an outcome nobody knows, settled by
+the rung's `on_interrupt`, never by doing it again blindly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from config.scope import scope_key
+from daemon.incidents.change import Change, Job
+from daemon.incidents.events import Event, Kind
+from daemon.incidents.model import Incident
+from daemon.incidents.records import Attempt, FailoverLock, Phase
+from daemon.mitigate.debts import opened, undone
+from daemon.mitigate.facts import RECENT_CHANGES, Rows, prepared
+from daemon.mitigate.moves import Act
+from daemon.store.unit import UnitOfWork
+from remediations.actions.registry import Actions
+from remediations.outcome import Outcome, OutcomeState
+from remediations.run import Run
+from remediations.spec import Playbook, Rung, RungKind
+
+SLACK = 5.0
+"""Seconds beyond an action's own time-outs before its worker is given up."""
+DEFAULT_TIME = 60.0
+"""Seconds for actions that state no time-out of their own."""
+
+
+def rows_of(uow: UnitOfWork, incident: Incident, run: Run, playbook: Playbook, now: float) -> Rows:
+    """Everything the guardrails' facts are made from, read in this transaction."""
+    since = now - playbook.guardrails.budget.per
+    return Rows(
+        incident=incident,
+        escalation=uow.escalations.get(incident.id),
+        mutes=tuple(uow.mutes.active(now)),
+        in_flight=tuple(uow.attempts.in_flight()),
+        locks=tuple(uow.locks.listed(now)),
+        changes=tuple(uow.pipeline.recent(now - RECENT_CHANGES)),
+        climb_ended_at=uow.runs.climb_ended_at(run.playbook or "", incident.scope),
+        used=_Used(uow, since),
+    )
+
+
+class _Used(Mapping[tuple[str, str], tuple[float, ...]]):
+    """Disruptive actions of the window, asked only for the targets that turn up."""
+
+    def __init__(self, uow: UnitOfWork, since: float) -> None:
+        self._uow, self._since = uow, since
+
+    def __getitem__(self, key: tuple[str, str]) -> tuple[float, ...]:
+        action, target = key
+        return tuple(self._uow.attempts.disruptive_since(action, target, self._since))
+
+    def __iter__(self) -> Any:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def intend(
+    change: Change,
+    move: Act,
+    playbook: Playbook,
+    names: Mapping[str, Any],
+    actions: Actions,
+    *,
+    epoch: int,
+    now: float,
+) -> Change:
+    """Write down what is about to be done; the worker is sent only after `started` was committed as well."""
+    incident, run, rung = change.incident, change.run, move.rung
+    assert incident is not None
+    assert run is not None
+    do = rung.do if move.phase is Phase.DO else rung.undo or {}
+    action = prepared(actions, do, names, incident.scope)
+    if isinstance(action, str):
+        raise ActionNotReady(f"{rung.name}: {action}")
+    attempt = Attempt(
+        key=f"{incident.id}/{run.climb}/{rung.name}/{move.phase}/{run.tries}",
+        incident=incident.id,
+        playbook=run.playbook or "",
+        scope=incident.scope,
+        rung=rung.name,
+        kind=str(rung.kind),
+        phase=move.phase,
+        action=action.kind,
+        args=action.rendered,
+        targets=tuple(sorted(action.targets)),
+        disruptive=action.disruptive,
+        idempotent=action.idempotent,
+        on_interrupt=str(rung.on_interrupt),
+        epoch=epoch,
+        intended_at=now,
+        deadline_at=now + time_for(action.rendered),
+        locks=tuple(name for name in (playbook.guardrails.lock,) if name),
+    )
+    text = f"{rung.name}: {move.phase} is intended ({action.kind} on {', '.join(attempt.targets)})."
+    data = {"rung": rung.name, "key": attempt.key, "action": action.kind, "args": action.rendered}
+    event = Event(incident.id, now, Kind.INTENDED, text, data)
+    return replace(
+        change,
+        run=replace(run, attempt=attempt.key, due_at=attempt.deadline_at),
+        attempts=(*change.attempts, attempt),
+        events=(*change.events, event),
+    )
+
+
+class ActionNotReady(Exception):
+    """An action that was allowed cannot be made ready now; the item is parked with a page."""
+
+
+def again(change: Change, attempt: Attempt, now: float) -> Change:
+    """Repeat an interrupted idempotent action under its own key."""
+    fresh = replace(
+        attempt,
+        intended_at=now,
+        deadline_at=now + time_for(attempt.args),
+        started_at=None,
+        ended_at=None,
+        outcome=None,
+        effect="",
+        output="",
+    )
+    text = f"{attempt.rung} is repeated under the same key: it may safely be done twice."
+    event = Event(attempt.incident, now, Kind.INTENDED, text, {"rung": attempt.rung, "key": attempt.key})
+    return replace(change, attempts=(*change.attempts, fresh), events=(*change.events, event))
+
+
+def start(attempt: Attempt, now: float) -> Change:
+    """Mark as started and hand over the job: the commit of this change is the last thing before the world is touched."""
+    started = replace(attempt, started_at=now, deadline_at=now + time_for(attempt.args))
+    job = Job(
+        key=attempt.key,
+        kind="action",
+        incident=attempt.incident,
+        deadline_at=started.deadline_at,
+        args={"action": attempt.action, "rendered": dict(attempt.args)},
+    )
+    text = f"{attempt.rung}: {attempt.phase} started."
+    event = Event(attempt.incident, now, Kind.STARTED, text, {"rung": attempt.rung, "key": attempt.key})
+    return Change(attempts=(started,), events=(event,), jobs=(job,))
+
+
+def ended(
+    uow: UnitOfWork, attempt: Attempt, playbook: Playbook | None, outcome: Outcome, now: float
+) -> Change:
+    """Record what became of it; a switch that took place opens its debt and locks its targets."""
+    closed = replace(
+        attempt,
+        ended_at=outcome.ended_at,
+        outcome=str(outcome.state),
+        effect=outcome.effect,
+        output=outcome.output,
+    )
+    text = f"{attempt.rung}: {attempt.phase} {str(outcome.state).replace('_', ' ')} ({outcome.effect})."
+    data = {
+        "rung": attempt.rung,
+        "key": attempt.key,
+        "phase": str(attempt.phase),
+        "outcome": str(outcome.state),
+        "effect": outcome.effect,
+        "output": outcome.output,
+    }
+    change = Change(attempts=(closed,), events=(Event(attempt.incident, now, Kind.ENDED, text, data),))
+    rung = _rung(playbook, attempt.rung)
+    if rung is None or playbook is None or outcome.state is not OutcomeState.DONE:
+        return change
+    if attempt.phase is Phase.UNDO:
+        return undone(uow, change, attempt, now)
+    if rung.return_ is None and rung.kind is not RungKind.CONTAIN:
+        return change
+    change = opened(change, attempt, rung, now)
+    if rung.return_ is not None and playbook.guardrails.failover_lock:
+        until = now + playbook.guardrails.failover_lock
+        why = f"switched by {rung.name} for {scope_key(attempt.scope)}"
+        locks = tuple(FailoverLock(target, until, attempt.incident, why) for target in attempt.targets)
+        change = replace(change, locks=locks)
+    return change
+
+
+def interrupted(attempt: Attempt, now: float) -> Outcome:
+    """What is known of an attempt whose worker is gone: not started is not done; started is unknown."""
+    if attempt.started_at is None:
+        return Outcome(OutcomeState.NOT_DONE, "interrupted before it was started", "", now)
+    return Outcome(OutcomeState.UNKNOWN, "interrupted: nobody saw it end", "", now)
+
+
+def time_for(rendered: Mapping[str, Any]) -> float:
+    """Seconds a worker gets: the action's own time-outs and some slack."""
+    poll = rendered.get("poll") or {}
+    own = rendered.get("timeout")
+    return float(DEFAULT_TIME if own is None else own) + float(poll.get("within", 0.0)) + SLACK
+
+
+def _rung(playbook: Playbook | None, name: str) -> Rung | None:
+    ladder = () if playbook is None else playbook.ladder
+    return next((rung for rung in ladder if rung.name == name), None)

@@ -1,0 +1,205 @@
+"""The stage the loop calls inside a transaction: rows -> facts -> step -> rows and jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from config.scope import Scope
+from daemon.incidents.change import Change
+from daemon.incidents.events import Event, Kind
+from daemon.incidents.model import BLIND, DAEMON, Incident, IncidentState
+from daemon.mitigate import journal
+from daemon.mitigate.applying import Applying, Progress
+from daemon.mitigate.facts import Control, Rules, facts_of
+from daemon.mitigate.moves import Approval, Recheck, Situation, Step
+from daemon.mitigate.step import CONFIRM, begin, step
+from daemon.store.unit import UnitOfWork
+from detectors.modes import MODES
+from remediations.guardrails.facts import Cause
+from remediations.run import IN_FLIGHT, RUN, Evidence, Run, RunEvent, RunState, run_after
+from remediations.spec import Playbook
+from remediations.verification import NOTHING_SEEN, Reading
+
+
+class Sight(Protocol):
+    """What mitigation asks detection."""
+
+    def fault(self, detectors: Sequence[str], scope: Scope, now: float) -> Reading: ...
+
+    def readings(
+        self, detectors: Sequence[str], scope: Scope, since: float, now: float
+    ) -> tuple[Reading, ...]: ...
+
+    def fresh_within(self, detectors: Sequence[str]) -> float: ...
+
+
+class Mitigate:
+    """Carries incidents up their ladders. Single-threaded; touches nothing but the unit of work it is handed."""
+
+    def __init__(self, rules: Rules, sight: Sight, control: Control) -> None:
+        self.rules, self._sight, self._control = rules, sight, control
+
+    def advance(
+        self,
+        uow: UnitOfWork,
+        incident: Incident,
+        causes: Sequence[Cause],
+        now: float,
+        approval: Approval | None = None,
+    ) -> Progress | None:
+        """One step of this incident's run; None when there is nothing to do."""
+        run = uow.runs.get(incident.id)
+        if incident.failure_mode in {BLIND, DAEMON}:
+            return None
+        if run is None:
+            return self._first(uow, incident, causes, now)
+        playbook = self.rules.playbooks.get(run.playbook or "")
+        if incident.ended:
+            return self._finish(incident, run, now)
+        if playbook is None or self._holds_still(incident, run):
+            return None
+        situation = self._situation(uow, incident, run, playbook, causes, now, approval)
+        done = step(run, playbook, situation, now)
+        if done.run == run and not done.events and not isinstance(done.move, Recheck):
+            return None
+        return self._apply(uow, incident, run, playbook, done, now)
+
+    def resume(self, uow: UnitOfWork, incident: Incident, who: str, now: float) -> Progress | None:
+        """A person hands the wheel back: a new climb from the first rung. None when the run is not at rest."""
+        run = uow.runs.get(incident.id)
+        playbook = None if run is None else self.rules.playbooks.get(run.playbook or "")
+        if run is None or playbook is None or (run.state, RunEvent.RESUME) not in RUN:
+            return None
+        run = replace(
+            run,
+            state=run_after(run.state, RunEvent.RESUME),
+            entered_at=now,
+            rung=0,
+            climb=run.climb + 1,
+            tries=0,
+            reruns=0,
+            attempt=None,
+            acted=False,
+            waiting_since=None,
+            approved_by=None,
+            released_at=now,
+            contained_by=(),
+            reason="",
+            ended_at=None,
+        )
+        incident = replace(incident, stepped_back=False)
+        situation = self._situation(uow, incident, run, playbook, (), now, None)
+        done = begin(run, playbook, situation, now)
+        said = Event(incident.id, now, Kind.RESUMED, f"{who} handed the wheel back.", {"by": who}, actor=who)
+        done = replace(done, events=(said, *done.events))
+        return self._apply(uow, incident, run, playbook, done, now)
+
+    def answered(self, uow: UnitOfWork, key: str, evidence: Evidence) -> Change | None:
+        """A probe's answer, kept on the run if it still waits for it."""
+        incident_id, name, entered = key.rsplit("|", 2)
+        run = uow.runs.get(incident_id)
+        if run is None or name not in run.asked or f"{run.entered_at:.3f}" != entered:
+            return None
+        asked = tuple(other for other in run.asked if other != name) if name == CONFIRM else run.asked
+        return Change(run=replace(run, evidence={**run.evidence, name: evidence}, asked=asked))
+
+    # ------------------------------------------------------------------ inside
+
+    def _first(
+        self, uow: UnitOfWork, incident: Incident, causes: Sequence[Cause], now: float
+    ) -> Progress | None:
+        if incident.state is not IncidentState.OPEN:
+            return None
+        name, playbook = self._playbook_for(incident)
+        if playbook is None:
+            mode = MODES.get(incident.failure_mode)  # type: ignore[call-overload]  # a StrEnum key is found by its text
+            shared = mode is not None and mode.scope and not incident.scope
+            reason = "a shared cause: nothing is done scope by scope" if shared else "no playbook matches"
+            run = Run(incident.id, None, RunState.GAVE_UP, now, reason=reason, ended_at=now)
+            event = Event(incident.id, now, Kind.GAVE_UP, f"Not acting: {reason}.", {"reason": reason})
+            moved = replace(incident, stepped_back=True)
+            return Progress(Change(incident=moved, run=run, events=(event,)), page=reason)
+        run = Run(incident.id, name, RunState.DIAGNOSING, now)
+        incident = replace(incident, playbook=name)
+        situation = self._situation(uow, incident, run, playbook, causes, now, None)
+        return self._apply(uow, incident, run, playbook, begin(run, playbook, situation, now), now)
+
+    def _playbook_for(self, incident: Incident) -> tuple[str | None, Playbook | None]:
+        mode = MODES.get(incident.failure_mode)  # type: ignore[call-overload]  # a StrEnum key is found by its text
+        if mode is not None and mode.scope and not incident.scope:
+            return None, None
+        fitting = [
+            (name, playbook)
+            for name, playbook in self.rules.playbooks.items()
+            if playbook.matches(incident.failure_mode, incident.scope)
+        ]
+        return max(fitting, key=lambda item: item[1].specificity, default=(None, None))
+
+    def _holds_still(self, incident: Incident, run: Run) -> bool:
+        """A suppressed or recovered incident starts nothing; a rung in flight finishes its verify and undo."""
+        return (
+            incident.state in {IncidentState.SUPPRESSED, IncidentState.RECOVERED}
+            and run.state not in IN_FLIGHT
+        )
+
+    def _situation(
+        self,
+        uow: UnitOfWork,
+        incident: Incident,
+        run: Run,
+        playbook: Playbook,
+        causes: Sequence[Cause],
+        now: float,
+        approval: Approval | None,
+    ) -> Situation:
+        detectors = tuple(dict.fromkeys(record.detector for record in incident.findings))
+        fault = self._sight.fault(detectors, incident.scope, now) if detectors else NOTHING_SEEN
+        fresh = self._sight.fresh_within(detectors)
+        rows = journal.rows_of(uow, incident, run, playbook, now)
+        readings: tuple[Reading, ...] = ()
+        if run.acted_until is not None and run.state is RunState.VERIFYING:
+            readings = self._sight.readings(
+                self._deciding(run, playbook, detectors), incident.scope, run.acted_until, now
+            )
+        return Situation(
+            incident=incident,
+            fault=fault,
+            fresh_within=fresh,
+            facts_for=lambda rung, at: facts_of(
+                rung,
+                at,
+                playbook,
+                rows,
+                self.rules,
+                control=self._control,
+                fault=fault,
+                fresh_within=fresh,
+                causes=causes,
+                now=now,
+            ),
+            readings=readings,
+            attempt=uow.attempts.get(run.attempt) if run.attempt else None,
+            approval=approval,
+        )
+
+    def _deciding(self, run: Run, playbook: Playbook, detectors: tuple[str, ...]) -> tuple[str, ...]:
+        effect = playbook.ladder[run.rung].effect
+        return effect.detectors if effect is not None and effect.detectors else detectors
+
+    def _finish(self, incident: Incident, run: Run, now: float) -> Progress | None:
+        if (run.state, RunEvent.FINISH) not in RUN or run.state in IN_FLIGHT:
+            return None
+        run = replace(
+            run, state=run_after(run.state, RunEvent.FINISH), entered_at=now, ended_at=now, due_at=None
+        )
+        text = "Nothing more to do: the fault is gone."
+        event = Event(incident.id, now, Kind.VERDICT, text, {"verdict": "self_resolved"})
+        return Progress(Change(run=run, events=(event,)))
+
+    def _apply(
+        self, uow: UnitOfWork, incident: Incident, was: Run, playbook: Playbook, done: Step, now: float
+    ) -> Progress:
+        change = Change(incident=incident, run=done.run, events=done.events)
+        return Applying(uow, self.rules, self._control.epoch, playbook, now).apply(change, was, done)
