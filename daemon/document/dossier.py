@@ -12,7 +12,7 @@ from daemon.incidents.model import Incident
 from daemon.incidents.records import Attempt, Debt, Delivery
 from remediations.run import Run
 
-Row = TypeVar("Row", covariant=True)
+Row_co = TypeVar("Row_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +28,16 @@ class Dossier:
     events: tuple[Event, ...] = ()
 
 
-class Gets(Protocol[Row]):
+class Gets(Protocol[Row_co]):
     """A repository that finds one row by an incident's id."""
 
-    def get(self, key: str, /) -> Row | None: ...
+    def get(self, key: str, /) -> Row_co | None: ...
 
 
-class Lists(Protocol[Row]):
+class Lists(Protocol[Row_co]):
     """A repository that lists the rows of one incident."""
 
-    def of(self, incident: str, /) -> Sequence[Row]: ...
+    def of(self, incident: str, /) -> Sequence[Row_co]: ...
 
 
 class Reads(Protocol):

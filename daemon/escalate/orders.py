@@ -1,0 +1,91 @@
+"""What people ask of an escalation: acknowledge, extend, escalate now. Pure."""
+
+from __future__ import annotations
+
+from daemon.escalate import clock, notes
+from daemon.escalate.owed import Turn
+from daemon.escalate.rules import MAX_EXTENSION, MAX_EXTENSIONS
+from daemon.escalate.triggers import Acked, Escalated, Extended
+from daemon.incidents.escalation import Escalation, EscalationState
+from daemon.incidents.events import Kind
+from daemon.incidents.model import worse
+from daemon.incidents.records import PageEvent
+from daemon.incidents.transitions import EscalationEvent
+
+
+def acked(turn: Turn, ack: Acked) -> None:
+    escalation = turn.escalation
+    if escalation.state is EscalationState.ENDED or turn.incident.ended:
+        turn.record(
+            Kind.NOTE, f"{ack.by} acknowledged after the end", actor=ack.by, by=ack.by, text="late ack"
+        )
+        turn.answer("it is over already; noted")
+        return
+    turn.move(EscalationEvent.ACK)
+    turn.record(Kind.ACKED, f"Acknowledged by {ack.by}", actor=ack.by, by=ack.by, via=ack.via)
+    if turn.escalation.state is EscalationState.ACKED:
+        _quieten(turn, ack.by)
+    turn.answer("acknowledged: reminders stop, the next level is still due unless it is resolved")
+
+
+def _quieten(turn: Turn, by: str) -> None:
+    """Reminders stop, on every path at once; the others who were paged are told."""
+    turn.set(acked_by=by, acked_at=turn.now, remind_at=None)
+    waiting = turn.unsent(frozenset({PageEvent.TRIGGER, PageEvent.REMIND}))
+    turn.drop(waiting, f"acknowledged by {by}")
+    notes.acknowledged(turn, by)
+
+
+def extended(turn: Turn, ask: Extended) -> None:
+    escalation = turn.escalation
+    refusal = _why_not_extend(escalation, ask)
+    if refusal:
+        turn.record(Kind.NOTE, f"Not extended: {refusal}", actor=ask.by, by=ask.by, text=refusal)
+        turn.answer(f"not extended: {refusal}")
+        return
+    until = (escalation.next_level_at or turn.now) + ask.seconds
+    turn.move(EscalationEvent.EXTEND, next_level_at=until, extensions=escalation.extensions + 1)
+    turn.record(
+        Kind.EXTENDED, f"Next level moved by {ask.by}: {ask.reason}", actor=ask.by,
+        by=ask.by, reason=ask.reason, until=until,
+    )  # fmt: skip
+    _quieten(turn, ask.by)
+    turn.answer("extended")
+
+
+def _why_not_extend(escalation: Escalation, ask: Extended) -> str:
+    if escalation.state not in {EscalationState.PAGING, EscalationState.ACKED}:
+        return "no escalation is running"
+    if escalation.next_level_at is None:
+        return "no further level is due"
+    if not ask.reason.strip():
+        return "a reason is needed"
+    if not 0 < ask.seconds <= MAX_EXTENSION:
+        return f"at most {MAX_EXTENSION / 60:.0f} minutes at a time"
+    if escalation.extensions >= MAX_EXTENSIONS:
+        return f"extended {MAX_EXTENSIONS} times already"
+    return ""
+
+
+def escalated(turn: Turn, ask: Escalated) -> None:
+    escalation = turn.escalation
+    if escalation.state is EscalationState.ENDED or turn.incident.ended:
+        turn.answer("it is over already")
+        return
+    why = f"asked for by {ask.by}" + (f": {ask.reason}" if ask.reason else "")
+    turn.set(
+        reason=escalation.reason or why,
+        severity=worse(escalation.severity, turn.incident.severity)
+        if escalation.level
+        else turn.incident.severity,
+        policy=escalation.policy or turn.policy.data(),
+        held_until=None,
+        paged_at=escalation.paged_at or turn.now,
+    )
+    level = min(escalation.level + 1, turn.policy.top)
+    if level == escalation.level:
+        turn.set(loop=escalation.loop + 1)
+    # The level after that one keeps its time: asking for help early brings nobody else out of bed sooner.
+    due = escalation.next_level_at if level < turn.policy.top else None
+    clock.climb(turn, level, base=max(due or turn.now, turn.now), why=why, by=ask.by)
+    turn.answer(f"L{turn.escalation.level} is paged")
