@@ -5,8 +5,6 @@ from __future__ import annotations
 import gzip
 import os
 import socket
-import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from daemon.clock import SystemClock
-from daemon.http import HttpDoor, get_with_retry
-from remediations.ports import Ambiguous, Http, Request, Response, TooLarge, Unreachable
+from daemon.http.door import HttpDoor
+from remediations.ports import Ambiguous, Http, Request, TooLarge, Unreachable
 from tests.fakes.ports import FakeHttp, answer
 from tests.fakes.server import RawServer, closed_port, reply, replying, serving
 
@@ -308,158 +306,3 @@ def test_descriptors_stay_flat_over_failures(door: HttpDoor) -> None:
         for _ in range(50):
             fail()
         assert descriptors() <= before + 2  # the server's side may close a moment later
-
-
-# ---- TLS ----
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    folder = tmp_path_factory.mktemp("tls")
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-         "-out", str(cert), "-keyout", str(key)],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return cert, key
-
-
-@pytest.fixture
-def tls_server(certificate: tuple[Path, Path]) -> Iterator[str]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate)
-
-    def over_tls(connection: socket.socket, stop: threading.Event) -> None:
-        with context.wrap_socket(connection, server_side=True) as secure:
-            data = secure.recv(65_536)
-            if b"/drip" in data:
-                secure.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")
-                while not stop.wait(0.02):
-                    secure.sendall(b"x")
-            secure.sendall(reply(200, b"secret"))
-
-    with _listening(over_tls) as port:
-        yield f"https://127.0.0.1:{port}"
-
-
-def test_a_server_with_an_unknown_certificate_is_unreachable(door: HttpDoor, tls_server: str) -> None:
-    with pytest.raises(Unreachable, match="CERTIFICATE_VERIFY_FAILED"):
-        door.send(Request("POST", tls_server, body=b"password"), deadline=soon())
-
-
-def test_a_server_with_the_given_ca_answers(
-    door: HttpDoor, tls_server: str, certificate: tuple[Path, Path]
-) -> None:
-    request = Request("GET", tls_server, tls={"ca": str(certificate[0])})
-    assert door.send(request, deadline=soon()).body == b"secret"
-
-
-def test_the_deadline_is_total_over_tls_too(
-    door: HttpDoor, tls_server: str, certificate: tuple[Path, Path]
-) -> None:
-    request = Request("GET", f"{tls_server}/drip", tls={"ca": str(certificate[0])})
-    started = time.monotonic()
-    with pytest.raises(Ambiguous, match="deadline"):
-        door.send(request, deadline=started + 0.5)
-    assert time.monotonic() - started < 0.9
-
-
-def test_a_handshake_that_never_comes_ends_at_the_deadline(door: HttpDoor) -> None:
-    with _listening(lambda _c, stop: stop.wait(3)) as port:
-        started = time.monotonic()
-        with pytest.raises(Unreachable, match="deadline"):
-            door.send(Request("POST", f"https://127.0.0.1:{port}/", body=b"x"), deadline=started + 0.5)
-        assert time.monotonic() - started < 0.9
-
-
-# ---- asking again ----
-
-
-def test_a_question_is_repeated_until_it_is_answered() -> None:
-    http = FakeHttp().on("GET", "http://there", Ambiguous("lost"), answer(503), answer(200, "up"))
-    response = get_with_retry(
-        http, http.clock, Request("GET", "http://there/"), deadline=http.clock.monotonic() + 60
-    )
-    assert (response.status, len(http.requests)) == (200, 3)
-
-
-def test_the_last_failure_is_told_as_it_was() -> None:
-    http = FakeHttp().on("GET", "http://there", Ambiguous("lost"), answer(503))
-    deadline = http.clock.monotonic() + 60
-    assert (
-        get_with_retry(http, http.clock, Request("GET", "http://there/"), deadline=deadline, tries=2).status
-        == 503
-    )
-    http.on("GET", "http://there", answer(503), Unreachable("gone"))
-    with pytest.raises(Unreachable, match="gone"):
-        get_with_retry(http, http.clock, Request("GET", "http://there/"), deadline=deadline, tries=2)
-
-
-def test_a_permanent_answer_is_not_asked_for_again() -> None:
-    http = FakeHttp().on("GET", "http://there", answer(404))
-    get_with_retry(http, http.clock, Request("GET", "http://there/"), deadline=http.clock.monotonic() + 60)
-    assert len(http.requests) == 1
-
-
-def test_no_try_starts_after_a_pause_that_outlasts_the_deadline() -> None:
-    http = FakeHttp()
-
-    def slowly(_request: Request) -> Response:
-        http.clock.advance(1.0)
-        return answer(503)
-
-    http.on("GET", "http://there", slowly)
-    deadline = http.clock.monotonic() + 1.0
-    assert get_with_retry(http, http.clock, Request("GET", "http://there/"), deadline=deadline).status == 503
-    assert len(http.requests) == 1
-
-
-def test_an_order_is_never_repeated() -> None:
-    http = FakeHttp().on("POST", "http://there", answer(503))
-    with pytest.raises(ValueError, match="not safe"):
-        get_with_retry(
-            http, http.clock, Request("POST", "http://there/"), deadline=http.clock.monotonic() + 60
-        )
-    assert http.requests == []
-
-
-class _listening:  # noqa: N801 - reads as a word in a with statement
-    """Bare connections on a loopback port, each handed to `behave`."""
-
-    def __init__(self, behave: Callable[[socket.socket, threading.Event], object]) -> None:
-        self._behave = behave
-        self._stop = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._threads: list[threading.Thread] = []
-
-    def __enter__(self) -> int:
-        self._threads.append(threading.Thread(target=self._accept, daemon=True))
-        self._threads[0].start()
-        port: int = self._listener.getsockname()[1]
-        return port
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(5)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while not self._stop.is_set():
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
-            self._threads.append(thread)
-            thread.start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        with connection:
-            try:
-                self._behave(connection, self._stop)
-            except OSError:
-                return
