@@ -38,6 +38,8 @@ _ALTERNATIVES: dict[str | int, frozenset[str]] = {
     "corroborate": frozenset({"any", "all"}),
 }
 _ENTRY_DEPTH = 2
+_PAYLOAD = "json"
+"""What an action sends: nothing in it is unset, null is a value there."""
 
 
 def overlay(base: Node, over: Node, path: Path = ()) -> Node:
@@ -147,7 +149,11 @@ def _named_rungs(ladder: list[Node]) -> dict[str, Node]:
 
 def _without_unset(node: Node) -> Node:
     if isinstance(node.value, dict):
-        kept = {key: _without_unset(child) for key, child in node.value.items() if child.value is not None}
+        kept = {
+            key: child if key == _PAYLOAD else _without_unset(child)
+            for key, child in node.value.items()
+            if child.value is not None
+        }
         return Node(kept, node.file, node.line)
     if isinstance(node.value, list):
         return Node([_without_unset(child) for child in node.value], node.file, node.line)

@@ -115,14 +115,28 @@ class Expression:
 
 
 def render_data(data: Any, names: Mapping[str, object]) -> Any:
-    """A copy of nested maps and lists with every text (keys too) rendered; other values stay as they are."""
+    """A copy of nested maps and lists with every text (keys too) rendered; other values stay as they are.
+
+    A text that is one `{{ … }}` and nothing else gives the value itself: a number stays a number.
+    """
     if isinstance(data, str):
-        return Template(data).render(names)
+        whole = _WHOLE.fullmatch(data)
+        return _bounded(Expression(whole[1]).evaluate(names)) if whole else Template(data).render(names)
     if isinstance(data, Mapping):
-        return {render_data(key, names): render_data(value, names) for key, value in data.items()}
+        return {Template(str(key)).render(names): render_data(value, names) for key, value in data.items()}
     if isinstance(data, list | tuple):
         return type(data)(render_data(item, names) for item in data)
     return data
+
+
+def _bounded(value: object) -> object:
+    try:
+        size = len(json.dumps(_shown_value(value), ensure_ascii=False))
+    except (TypeError, ValueError):
+        raise TemplateError(f"gives {type(value).__name__}, which is no JSON data") from None
+    if size > MAX_OUTPUT:
+        raise TemplateError(f"gives more than {MAX_OUTPUT} characters")
+    return value
 
 
 class _Missing(jinja2.StrictUndefined):
@@ -251,6 +265,7 @@ def _shown_value(value: object) -> object:
     return value
 
 
+_WHOLE = re.compile(r"\s*\{\{((?:(?!\{\{|\}\}).)*)\}\}\s*", re.DOTALL)
 _RESULT = "result"
 _COUNTED = "counted_"
 _ROUNDS = "rounds_"
