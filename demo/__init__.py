@@ -1,1 +1,1 @@
-"""The pipeline that the demo breaks and the daemon watches; imports nothing of the product."""
+"""The pipeline that Fleetmend's demo watches: real processes, made to be broken. It imports nothing of the product."""

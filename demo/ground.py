@@ -1,0 +1,94 @@
+"""What a stack stands on: its folders, an ordinary user or dropped rights, and the warm tier's small filesystem."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from demo.settings import Stack
+
+SEED = Path(__file__).with_name("seed")
+NOBODY = 65534
+FOLDERS = ("effects", "faults", "log", "providers", "credentials", "dlq", "spool", "spill", "archive", "cold", "hot", "warm", "api",
+           "mapping", "rules", "ingestion", "strangers")  # fmt: skip
+NO_OVERRIDE = ("--bounding-set", "-dac_override,-dac_read_search", "--inh-caps", "-all")
+
+
+def lay_folders(state: Path) -> None:
+    """Folders, and versions v001 (older) and v002 (in use) of mapping, rules and consumer configuration."""
+    state.mkdir(parents=True, exist_ok=True)
+    state.chmod(0o755)
+    for name in FOLDERS:
+        (state / name).mkdir(exist_ok=True)
+    for parent, source in (("mapping", SEED / "mapping"), ("rules", SEED / "rules"), ("ingestion", SEED)):
+        for version in ("v001", "v002"):
+            folder = state / parent / version
+            folder.mkdir(exist_ok=True)
+            for file in sorted(source.glob("*.toml" if parent == "ingestion" else "*.yaml")):
+                shutil.copyfile(file, folder / file.name)
+        link = state / parent / "current"
+        if not link.is_symlink():
+            link.symlink_to("v002")
+    shutil.copyfile(SEED / "api" / "render.py", state / "api" / "render.py")
+
+
+def rights(state: Path) -> tuple[tuple[str, ...], str]:
+    """The command prefix that makes file modes count, and why there is none where there is none.
+
+    root ignores chmod: as root the programs run as `nobody` where that user can reach the code and the state,
+    else as root without the two capabilities that override file modes.
+    """
+    setpriv = shutil.which("setpriv")
+    if os.geteuid() != 0:
+        return (), ""
+    if setpriv is None:
+        return (), "root ignores chmod, and setpriv (util-linux) is not installed"
+    probe = f"import demo.service, demo.programs.transformation, os, sys; os.listdir({str(state)!r}); os.access(sys.executable, os.X_OK) or sys.exit(1)"
+    for prefix in (
+        (setpriv, f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
+        (setpriv, *NO_OVERRIDE),
+    ):
+        argv = [*prefix, sys.executable, "-c", probe]
+        tried = subprocess.run(
+            argv, cwd=Path(__file__).parents[1], capture_output=True, check=False, timeout=30
+        )
+        if tried.returncode == 0:
+            return prefix, ""
+    return (), "root ignores chmod, and its rights could not be dropped"
+
+
+def hand_over(stack: Stack) -> None:
+    """The programs' own folders belong to the user they run as."""
+    if not any(word.startswith("--reuid") for word in stack.prefix):
+        return
+    for name in FOLDERS:
+        if name == "warm":
+            continue
+        for path in (stack.state / name, *(stack.state / name).rglob("*")):
+            os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+
+
+def mount_warm(stack: Stack) -> bool:
+    """A small tmpfs for the warm tier; False where this user may not mount."""
+    if os.geteuid() != 0:
+        return False
+    warm = stack.state / "warm"
+    if warm.is_mount():
+        return True
+    owner = NOBODY if any(word.startswith("--reuid") for word in stack.prefix) else 0
+    options = f"size={stack.settings.storage.warm_fs_mb}m,mode=0755,uid={owner},gid={owner}"
+    argv = ["mount", "-t", "tmpfs", "-o", options, "fleetmend-demo-warm", str(warm)]
+    return subprocess.run(argv, capture_output=True, check=False).returncode == 0
+
+
+def unmount_warm(state: Path) -> None:
+    if (state / "warm").is_mount():
+        subprocess.run(["umount", "--lazy", str(state / "warm")], capture_output=True, check=False)
+
+
+def can_enter_namespace() -> bool:
+    """Whether an ordinary user may have a user and mount namespace of its own here."""
+    if shutil.which("unshare") is None:
+        return False
+    return subprocess.run(["unshare", "-Urm", "true"], capture_output=True, check=False).returncode == 0

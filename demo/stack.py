@@ -1,0 +1,204 @@
+"""Bring a pipeline up in a folder, and end every process of it."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from demo import clock, ground, targets
+from demo.service import wait_for
+from demo.settings import NEWCOMER, Settings, Stack, free_ports, port_names
+from demo.supervise import Manager, ManagerFault, configuration, programs
+from demo.wire import Peer, WireError
+
+ROOT = Path(__file__).parents[1]
+
+
+class NotUp(Exception):
+    """The pipeline did not come up, or is not up."""
+
+
+def write_yaml(path: Path, content: dict[str, Any]) -> None:
+    """In one rename: a reader sees the old file or the new one."""
+    from ruamel.yaml import YAML
+
+    fresh = path.with_suffix(".new")
+    yaml = YAML()
+    yaml.default_flow_style = False
+    with fresh.open("w", encoding="utf-8") as file:
+        yaml.dump(content, file)
+    fresh.replace(path)
+
+
+def prepare(state: Path, settings: Settings, *, prometheus: bool) -> Stack:
+    """Folders, ports and configuration files; no process yet."""
+    state = state.resolve()
+    if (state / "stack.json").exists() and alive(state):
+        raise NotUp(f"{state}: a pipeline is up here already")
+    ground.lay_folders(state)
+    prefix, chmod_left_out = ground.rights(state)
+    stack = Stack(
+        state, settings, free_ports(port_names(settings.api.max_workers)), prefix, "", chmod_left_out
+    )
+    return finish(stack, prometheus=prometheus)
+
+
+def finish(stack: Stack, *, prometheus: bool) -> Stack:
+    """Mount, hand over, write. The manager's command is `launch`'s own decision."""
+    if not ground.mount_warm(stack) and not ground.can_enter_namespace():
+        why = "no small filesystem: this user may neither mount nor have a mount namespace"
+        stack = Stack(**{**_fields(stack), "warm_left_out": why})
+    ground.hand_over(stack)
+    stack.save()
+    (stack.state / "stack.json").chmod(0o644)
+    (stack.state / "supervisord.conf").write_text(
+        configuration(stack, as_root=os.geteuid() == 0), encoding="utf-8"
+    )
+    write_yaml(stack.state / "ports.yaml", targets.daemon_config(stack))
+    if prometheus:
+        write_yaml(stack.state / "prometheus.yml", targets.prometheus_config(stack))
+    return stack
+
+
+def _fields(stack: Stack) -> dict[str, Any]:
+    return {name: getattr(stack, name) for name in asdict(stack)}
+
+
+def launch(stack: Stack) -> subprocess.Popen[bytes]:
+    """Start supervisord, in a namespace of its own where the small filesystem needs one."""
+    argv = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(stack.state / "supervisord.conf")]
+    if not stack.warm_left_out and not (stack.state / "warm").is_mount():
+        argv = [
+            "unshare",
+            "-Urm",
+            sys.executable,
+            "-m",
+            "demo.enclave",
+            "--state",
+            str(stack.state),
+            *["--", *argv],
+        ]
+    with (stack.state / "log" / "supervisord.out").open("ab") as out:
+        return subprocess.Popen(
+            argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+        )
+
+
+def start(stack: Stack) -> subprocess.Popen[bytes]:
+    """Launch and wait until everything serves. Raises NotUp, with nothing left running."""
+    child = launch(stack)
+    manager = Manager(stack)
+    within = stack.settings.manage.serve_within_s
+
+    def managed() -> bool:
+        if child.poll() is not None:
+            raise NotUp(f"the process manager ended at once; see {stack.state}/log/supervisord.out")
+        try:
+            return bool(manager.call("getState")["statename"] == "RUNNING")
+        except OSError:
+            return False
+
+    try:
+        if not wait_for(managed, within):
+            raise NotUp("the process manager does not answer")
+        for number in range(stack.settings.api.workers):
+            manager.start(f"api-worker:api-worker-{number}", wait=False)
+        missing = unserved(stack)
+        if not wait_for(lambda: not unserved(stack), within, 0.1):
+            raise NotUp(f"not serving: {', '.join(missing)}; see {stack.state}/log")
+        if not wait_for(lambda: settled(stack), within, 0.2):
+            raise NotUp("the API does not answer customers")
+    except (NotUp, ManagerFault):
+        down(stack.state)
+        raise
+    return child
+
+
+def unserved(stack: Stack) -> list[str]:
+    """Programs that should run and whose health does not answer."""
+    names = [one.name for one in programs(stack) if one.numprocs == 1 and one.autostart]
+    names += [f"api-worker-{number}" for number in range(stack.settings.api.workers)]
+    return [
+        name
+        for name in names
+        if not answers(stack.port(name), "/status" if name.startswith("provider-") else "/health")
+    ]
+
+
+def answers(port: int, path: str) -> bool:
+    try:
+        return Peer(port, 1.0).get(path)[0] == 200
+    except WireError:
+        return False
+
+
+def settled(stack: Stack) -> bool:
+    """Addresses are known, so that the first requests of a cold start are over."""
+    try:
+        health = Peer(stack.port("api"), 1.0).get("/health")[1]
+    except WireError:
+        return False
+    return bool(health["cache_hit_share"] > 0.9)
+
+
+def owned(state: Path) -> dict[int, list[str]]:
+    """Processes of this stack, by their command line: pid -> argv. Not the commands that people gave (`demo up`, …)."""
+    found: dict[int, list[str]] = {}
+    marks = {str(state), str(state / "supervisord.conf")}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            argv = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
+        except OSError:
+            continue
+        module = argv[argv.index("-m") + 1] if "-m" in argv[:-1] else ""
+        ours = module.startswith(("demo.", "supervisor.")) or any(
+            word.endswith("demo/converter.py") for word in argv
+        )
+        if ours and marks & set(argv):
+            found[int(entry.name)] = argv
+    return found
+
+
+def alive(state: Path) -> bool:
+    return bool(owned(state))
+
+
+def down(state: Path) -> None:
+    """Ask the manager to end everything, then end by its own id whatever is left. Effect logs stay."""
+    state = state.resolve()
+    try:
+        Manager(Stack.load(state)).call("shutdown")
+    except (OSError, ManagerFault, FileNotFoundError):
+        pass
+    else:
+        wait_for(lambda: not any("supervisor.supervisord" in argv for argv in owned(state).values()), 10)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in owned(state):
+            try:
+                os.kill(pid, number)
+                os.kill(pid, signal.SIGCONT)
+            except ProcessLookupError:
+                continue
+        if wait_for(lambda: not alive(state), 2):
+            break
+    ground.unmount_warm(state)
+    for name in ("supervisor.sock", "supervisord.pid"):
+        (state / name).unlink(missing_ok=True)
+
+
+def newcomer(stack: Stack, *, on: bool) -> None:
+    """Start or stop the fourth provider and its consumer; ports.yaml names their addresses while they run."""
+    manager = Manager(stack)
+    for unit in (f"provider-{NEWCOMER}", f"ingestion-{NEWCOMER}"):
+        running = manager.processes()[unit]["statename"] in {"STARTING", "RUNNING"}
+        if on and not running:
+            manager.start(unit)
+        elif running and not on:
+            manager.stop(unit)
+    write_yaml(stack.state / "ports.yaml", targets.daemon_config(stack, newcomer=on))
+    clock.pause(0.1)
