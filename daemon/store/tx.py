@@ -24,12 +24,12 @@ class Tx:
         self.dialect = connection.dialect.name
         self.writable = writable
 
-    def rows(self, statement: Executable, params: Params | None = None) -> Sequence[Row[Any]]:
+    def rows(self, statement: Executable, params: Params | None = None) -> Sequence[Row[*tuple[Any, ...]]]:
         """All rows of a select."""
         with driver_errors():
             return self._connection.execute(statement, params).all()
 
-    def row(self, statement: Executable, params: Params | None = None) -> Row[Any] | None:
+    def row(self, statement: Executable, params: Params | None = None) -> Row[*tuple[Any, ...]] | None:
         """The first row of a select, None when there is none."""
         with driver_errors():
             return self._connection.execute(statement, params).first()
@@ -40,7 +40,7 @@ class Tx:
         with driver_errors():
             return self._connection.execute(statement, params).rowcount
 
-    def returning(self, statement: Executable, params: Sequence[Params]) -> Sequence[Row[Any]]:
+    def returning(self, statement: Executable, params: Sequence[Params]) -> Sequence[Row[*tuple[Any, ...]]]:
         """What an insert with RETURNING gave back, in the order of `params`."""
         self._demand_writable()
         with driver_errors():
@@ -55,7 +55,8 @@ class Tx:
 @cache
 def insert_if_absent(table: Table, dialect: str) -> Executable:
     """An insert that changes no row when the key is taken."""
-    return _insert(table, dialect).on_conflict_do_nothing(index_elements=list(table.primary_key))
+    statement = _insert(table, dialect).on_conflict_do_nothing(index_elements=list(table.primary_key))
+    return statement.execution_options(preserve_rowcount=True)  # an insert's count is dropped otherwise
 
 
 @cache
