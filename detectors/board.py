@@ -52,7 +52,8 @@ class Finding:
 class Board:
     """Findings at `at`, by (detector, scope). `all_rounds_done` is the start-up barrier: every detector has been
     evaluated once since start. `populations`: known scopes per failure mode, for impact and shared causes.
-    `sources_down`: source name -> (since, reason) for sources that gave nothing for their hold."""
+    `sources_down`: source name -> (since, reason) for sources that gave nothing for their hold.
+    """
 
     at: float
     all_rounds_done: bool

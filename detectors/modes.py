@@ -12,7 +12,8 @@ from config.section import SEVERITY_OF, FailureMode, Severity
 @dataclass(frozen=True, slots=True)
 class Mode:
     """`scope`: label names of its incidents, none for the whole pipeline. `order`: its place in the causal chain
-    provider > ingestion > transformation > storage > API; a lower one may cause a higher one."""
+    provider > ingestion > transformation > storage > API; a lower one may cause a higher one.
+    """
 
     name: FailureMode
     title: str

@@ -1,0 +1,276 @@
+"""The state machine: observations in, transitions out, one tick after the other, all scopes at once.
+
+Only what is observed moves it. UNKNOWN neither starts nor ends anything; up to 20 % of a hold may pass unobserved,
+more than that is deducted whole. Any cutting of the ticks into blocks gives the same transitions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from config.units import OfLast
+from detectors.observe import BREACH, OK, UNKNOWN, Observations
+from detectors.rule import FORGIVEN, Rule
+from detectors.samples import Floats
+from detectors.state import Phase, State, Transition, TransitionState, aligned
+from detectors.values import Bools, Codes, Quality, Values
+
+_EPSILON = 1e-6
+"""Seconds by which a hold may fall short: instants are floats."""
+_PAUSE = 2.5
+"""Steps between two ticks from which the time between them counts as unobserved."""
+
+
+def advance(
+    rule: Rule, state: State, observations: Observations, values: Values, ticks: Floats
+) -> tuple[State, tuple[Transition, ...]]:
+    """Take in a block of ticks (`ticks[T]`, ascending, all newer than the state's). Returns a new state."""
+    work = aligned(rule, state, observations.scopes)
+    transitions: list[Transition] = []
+    born = values.quality != Quality.UNBORN
+    plain = ~((observations.fire != OK) & born).any(axis=1)
+    index = 0
+    while index < len(ticks):
+        if plain[index] and work.quiet and len(work.scopes) == len(observations.scopes):
+            rest = plain[index:]
+            end = index + (int(rest.argmin()) if not rest.all() else len(rest))
+            _pass(work, observations, values, ticks, born, slice(index, end))
+            index = end
+            continue
+        tick = _Tick.of(observations, values, born, index, float(ticks[index]), len(work.scopes))
+        transitions += _Step(rule, work, tick).run()
+        index += 1
+    return work, tuple(transitions)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tick:
+    """One tick's row of everything, padded with "telemetry missing" for scopes that left."""
+
+    at: float
+    fire: Codes
+    clear: Codes
+    dark: Bools
+    excused: Bools
+    anchor: Floats
+    value: Floats
+    observed_at: Floats
+    quality: Codes
+    born: Bools
+    interval: float
+
+    @classmethod
+    def of(cls, seen: Observations, values: Values, born: Bools, index: int, at: float, size: int) -> _Tick:
+        more = size - len(seen.scopes)
+
+        def padded(row: np.ndarray, fill: float) -> np.ndarray:
+            return np.concatenate([row, np.full(more, fill, dtype=row.dtype)]) if more else row
+
+        return cls(
+            at=at,
+            fire=padded(seen.fire[index], UNKNOWN),
+            clear=padded(seen.clear[index], UNKNOWN),
+            dark=padded(seen.dark[index], True),
+            excused=padded(seen.excused[index], False),
+            anchor=padded(seen.anchor[index], np.nan),
+            value=padded(values.value[index], np.nan),
+            observed_at=padded(values.observed_at[index], np.nan),
+            quality=padded(values.quality[index], Quality.ABSENT),
+            born=padded(born[index], True),
+            interval=values.interval,
+        )
+
+
+def _pass(work: State, seen: Observations, values: Values, ticks: Floats, born: Bools, run: slice) -> None:
+    """A run of ticks in which every scope is fine and none was anything else: only notes are kept."""
+    here, times = born[run], ticks[run]
+    first = times[here.argmax(axis=0)]
+    last = run.stop - 1
+    work.joined = np.where(np.isnan(work.joined) & here.any(axis=0), first, work.joined)
+    excused = np.where(seen.excused[run], times[:, None], -np.inf).max(axis=0)
+    work.floor = np.maximum(work.floor, excused)
+    work.blind = np.zeros_like(work.blind)
+    work.last_known = np.where(born[last], times[-1], work.last_known)
+    work.value = np.where(np.isnan(values.value[last]), work.value, values.value[last])
+    work.observed_at = np.where(
+        np.isnan(values.observed_at[last]), work.observed_at, values.observed_at[last]
+    )
+    work.quality = values.quality[last].copy()
+    work.fire_part[:] = 0.0
+    work.fire_hits[:] = 0
+    work.last_tick, work.resumed = float(times[-1]), False
+
+
+class _Step:
+    """One tick for all scopes. The order of its parts is the order of the rules."""
+
+    def __init__(self, rule: Rule, state: State, tick: _Tick) -> None:
+        self.rule, self.state, self.tick, self.at = rule, state, tick, tick.at
+        self.out: list[Transition] = []
+        last = state.last_tick
+        self.passed = 0.0 if np.isnan(last) else self.at - last
+        self.paused = self.passed > 0 and (state.resumed or self.passed > _PAUSE * rule.step)
+
+    def run(self) -> list[Transition]:
+        state, tick, at = self.state, self.tick, self.at
+        state.joined = np.where(np.isnan(state.joined) & tick.born, at, state.joined)
+        here = ~np.isnan(state.joined)
+        known = here & (tick.fire != UNKNOWN)
+        unknown = here & ~known
+        due = np.where(np.isnan(tick.observed_at), at, tick.observed_at + tick.interval)
+        due = np.minimum(np.maximum(due, state.joined), at)
+        self._mind_darkness(unknown, due)
+        firing = state.phase == Phase.FIRING
+        self._count_blind(known, unknown, due)
+        self._pend(known)
+        self._clear(firing, due)
+        state.value = np.where(known & ~np.isnan(tick.value), tick.value, state.value)
+        state.observed_at = np.where(np.isnan(tick.observed_at), state.observed_at, tick.observed_at)
+        state.last_known = np.where(known, at, state.last_known)
+        state.quality = tick.quality.copy()
+        state.last_tick, state.resumed = at, False
+        return self.out
+
+    def _mind_darkness(self, unknown: Bools, due: Floats) -> None:
+        """Episodes without telemetry (for a firing scope: without any knowledge), ended by lasting data."""
+        state, at, hold = self.state, self.at, self.rule.no_data_for
+        dark = unknown & (self.tick.dark | (state.phase == Phase.FIRING))
+        state.dark_since = np.where(dark & np.isnan(state.dark_since), due, state.dark_since)
+        episode = ~np.isnan(state.dark_since)
+        back = np.where(np.isnan(state.back_since), at, state.back_since)
+        state.back_since = np.where(episode & ~dark, back, np.nan)
+        starts = dark & ~state.no_data & (at - state.dark_since >= hold - _EPSILON)
+        ends = episode & ~dark & (at - back >= FORGIVEN * hold - _EPSILON)
+        self._emit(TransitionState.NO_DATA, starts)
+        self._emit(TransitionState.DATA_BACK, ends & state.no_data)
+        state.no_data = (state.no_data | starts) & ~ends
+        state.dark_since = np.where(ends, np.nan, state.dark_since)
+        state.back_since = np.where(ends, np.nan, state.back_since)
+
+    def _count_blind(self, known: Bools, unknown: Bools, due: Floats) -> None:
+        """Unobserved seconds: from when the first missing sample was due to the tick that knows again."""
+        state = self.state
+        begins = np.minimum(due, self.at - self.passed) if self.paused else due
+        state.blind_from = np.where(unknown & np.isnan(state.blind_from), begins, state.blind_from)
+        gap = np.where(
+            np.isnan(state.blind_from), self.passed if self.paused else 0.0, self.at - state.blind_from
+        )
+        state.blind = np.where(known, state.blind + gap, state.blind)
+        state.blind_from = np.where(known, np.nan, state.blind_from)
+
+    def _pend(self, known: Bools) -> None:
+        rule, state, tick, at = self.rule, self.state, self.tick, self.at
+        idle, pending = state.phase == Phase.IDLE, state.phase == Phase.PENDING
+        breach, fine = known & (tick.fire == BREACH), known & (tick.fire == OK)
+        state.floor = np.where(tick.excused, at, state.floor)
+        starts = idle & breach
+        anchored = starts & ~np.isnan(tick.anchor)
+        since = np.where(anchored, np.minimum(np.maximum(tick.anchor, state.floor), at), at)
+        state.since = np.where(starts, since, state.since)
+        state.blind = np.where(
+            starts, np.where(anchored, np.minimum(state.blind, at - since), 0.0), state.blind
+        )
+        state.phase = np.where(starts, np.int8(Phase.PENDING), state.phase).astype(np.int8)
+        pending |= starts
+        ready = breach
+        if rule.fire.of_last is None:
+            held = _held(at - state.since, state.blind, rule.fire.hold)
+            withdrawn = pending & fine
+        else:
+            self._fill_slots(state.fire_hits, state.fire_part, breach, rule.fire.hold, rule.fire.of_last)
+            held = state.fire_hits.sum(axis=1) >= rule.fire.of_last.hits
+            withdrawn = pending & fine & ~held & ~state.fire_hits.any(axis=1) & (state.fire_part <= 0)
+            ready = known & ~tick.excused
+        state.blind = np.where(fine & (withdrawn | idle), 0.0, state.blind)
+        fires = pending & ready & held & ~state.no_data
+        self._emit(TransitionState.PENDING, starts & ~fires)
+        self._emit(TransitionState.WITHDRAWN, withdrawn)
+        self._emit(TransitionState.FIRED, fires)
+        state.phase = np.where(fires, np.int8(Phase.FIRING), state.phase).astype(np.int8)
+        self._settle(withdrawn)
+        self._reset_slots(fires)
+
+    def _clear(self, firing: Bools, due: Floats) -> None:
+        """The clear condition observed for its own hold; what is not observed does not count."""
+        rule, state, tick, at = self.rule, self.state, self.tick, self.at
+        known = firing & (tick.clear != UNKNOWN)
+        unknown = firing & ~known
+        begins = np.minimum(due, at - self.passed) if self.paused else due
+        state.clear_from = np.where(unknown & np.isnan(state.clear_from), begins, state.clear_from)
+        gap = np.where(np.isnan(state.clear_from), self.passed if self.paused else 0.0, at - state.clear_from)
+        fine, bad = known & (tick.clear == OK), known & (tick.clear == BREACH)
+        starts = fine & np.isnan(state.clear_since)
+        state.clear_since = np.where(starts, at, np.where(bad, np.nan, state.clear_since))
+        state.clear_blind = np.where(
+            starts | bad, 0.0, np.where(fine, state.clear_blind + gap, state.clear_blind)
+        )
+        state.clear_from = np.where(unknown, state.clear_from, np.nan)
+        if rule.clear.of_last is None:
+            held = _held(at - state.clear_since, state.clear_blind, rule.clear.hold)
+        else:
+            self._fill_slots(state.clear_hits, state.clear_part, fine, rule.clear.hold, rule.clear.of_last)
+            held = state.clear_hits.sum(axis=1) >= rule.clear.of_last.hits
+        clears = fine & held
+        self._emit(TransitionState.CLEARED, clears)
+        self._settle(clears)
+
+    def _settle(self, done: Bools) -> None:
+        """Back to idle."""
+        if not done.any():
+            return
+        state = self.state
+        state.phase = np.where(done, np.int8(Phase.IDLE), state.phase).astype(np.int8)
+        state.since = np.where(done, np.nan, state.since)
+        state.blind = np.where(done, 0.0, state.blind)
+        state.clear_since = np.where(done, np.nan, state.clear_since)
+        state.clear_from = np.where(done, np.nan, state.clear_from)
+        state.clear_blind = np.where(done, 0.0, state.clear_blind)
+        self._reset_slots(done)
+
+    def _reset_slots(self, done: Bools) -> None:
+        for hits, part in (
+            (self.state.fire_hits, self.state.fire_part),
+            (self.state.clear_hits, self.state.clear_part),
+        ):
+            hits[done] = 0
+            part[done] = 0.0
+
+    def _fill_slots(self, hits: Codes, part: Floats, met: Bools, hold: float, of_last: OfLast) -> None:
+        """Give the time since the last tick to the slots it fell into. A slot counts when it held for half of it."""
+        length = hold / of_last.slots
+        begin = self.at - self.passed
+        if self.passed > hold + length:
+            hits[:], part[:] = 0, 0.0
+            begin = self.at
+        observed = 0.0 if self.paused else 1.0
+        while begin < self.at - _EPSILON:
+            slot = int((begin + _EPSILON) // length)
+            end = (slot + 1) * length
+            part += np.where(met, observed * (min(end, self.at) - begin), 0.0)
+            if end <= self.at + _EPSILON:
+                hits[:, slot % of_last.slots] = part >= 0.5 * length - _EPSILON
+                part[:] = 0.0
+            begin = end
+
+    def _emit(self, what: TransitionState, which: Bools) -> None:
+        for index in np.flatnonzero(which):
+            value = float(self.tick.value[index])
+            self.out.append(
+                Transition(
+                    self.rule.name,
+                    self.state.scopes[index],
+                    what,
+                    self.at,
+                    None if np.isnan(value) else value,
+                )
+            )
+
+
+def _held(elapsed: Floats, blind: Floats, hold: float) -> Bools:
+    """Whether a hold is over: gaps up to 20 % of it are forgiven whole, longer ones deducted whole."""
+    deducted = np.where(blind > FORGIVEN * hold + _EPSILON, blind, 0.0)
+    with np.errstate(invalid="ignore"):
+        over: Bools = elapsed - deducted >= hold - _EPSILON
+    return over

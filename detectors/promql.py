@@ -1,0 +1,118 @@
+"""Each signal as PromQL (for links, push-down and as the oracle of tests), and what a rule wants from its source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from config.units import format_duration
+from detectors.rule import Matcher, Rule, Signal
+from detectors.windows import BASE_SLACK, STALE_AFTER
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One metric to fetch, with the label conditions that narrow it down."""
+
+    name: str
+    where: tuple[Matcher, ...] = ()
+
+
+def wanted(signal: Signal) -> tuple[Wanted, ...]:
+    """The metrics a signal is computed from; none for probes and queries, which are asked for as they are."""
+    if signal.kind in {"probe", "promql"}:
+        return ()
+    return tuple(Wanted(name, signal.where) for name in dict.fromkeys((*signal.of, *signal.to)))
+
+
+def wanted_by(rule: Rule) -> tuple[Wanted, ...]:
+    """The metrics of a rule, those of its gate included."""
+    gate = wanted(rule.gate.signal) if rule.gate else ()
+    return tuple(dict.fromkeys((*wanted(rule.signal), *gate)))
+
+
+def look_back(rule: Rule, interval: float) -> float:
+    """Seconds of history a rule needs for a first verdict: its widest window, its hold, and some scrapes of slack."""
+    signals = [rule.signal] + ([rule.gate.signal] if rule.gate else [])
+    window = max(max(signal.window, signal.widen_to) for signal in signals)
+    per = rule.expected.per if rule.expected else 0.0
+    hold = max(rule.fire.hold, rule.clear.hold)
+    return max(window, per) + hold + (BASE_SLACK + 2 * STALE_AFTER) * interval
+
+
+def promql(signal: Signal) -> str:
+    """The equivalent query. Prometheus extrapolates where we take exact differences, so figures differ slightly."""
+    return _QUERIES[signal.kind](signal)
+
+
+def _by(*labels: str) -> str:
+    return f" by ({', '.join(labels)})" if labels else ""
+
+
+def _gauge(signal: Signal) -> str:
+    return f"{signal.agg}{_by(*signal.by)} ({_selector(signal, signal.of)})"
+
+
+def _age(signal: Signal) -> str:
+    return f"time() - max{_by(*signal.by)} ({_selector(signal, signal.of)})"
+
+
+def _ratio(signal: Signal) -> str:
+    attempts = _growth(signal, signal.to, _by(*signal.by))
+    return f"({_growth(signal, signal.of, _by(*signal.by))} or 0 * {attempts}) / {attempts}"
+
+
+def _share_over(signal: Signal) -> str:
+    good = _growth(signal, signal.of, _by(*signal.by), f'le="{signal.bound:g}"')
+    total = _growth(signal, signal.of, _by(*signal.by), 'le="+Inf"')
+    return f"1 - {good} / {total}"
+
+
+def _quantile(signal: Signal) -> str:
+    return f"histogram_quantile({signal.q:g}, {_growth(signal, signal.of, _by(*signal.by, 'le'))})"
+
+
+def _plain(signal: Signal) -> str:
+    return _growth(signal, signal.of, _by(*signal.by))
+
+
+_QUERIES: dict[str, Callable[[Signal], str]] = {
+    "rate": _plain,
+    "increase": _plain,
+    "ratio": _ratio,
+    "share_over": _share_over,
+    "quantile": _quantile,
+    "gauge": _gauge,
+    "age": _age,
+    "probe": lambda signal: f'probe_success{{probe="{_escaped(signal.text)}"}}',
+    "promql": lambda signal: signal.text,
+}
+
+
+def _growth(signal: Signal, names: tuple[str, ...], by: str, extra: str = "") -> str:
+    function = "rate" if signal.kind == "rate" else "increase"
+    window = format_duration(signal.window)
+    return f"sum{by} ({function}({_selector(signal, names, extra)}[{window}]))"
+
+
+def _selector(signal: Signal, names: tuple[str, ...], extra: str = "") -> str:
+    conditions = [_condition(matcher) for matcher in signal.where] + ([extra] if extra else [])
+    if len(names) == 1:
+        return f"{names[0]}{{{', '.join(conditions)}}}" if conditions else names[0]
+    return "{" + ", ".join([f'__name__=~"{"|".join(names)}"', *conditions]) + "}"
+
+
+def _condition(matcher: Matcher) -> str:
+    if matcher.pattern is not None:
+        return f'{matcher.label}=~"{_escaped(matcher.pattern)}"'
+    if len(matcher.values) == 1:
+        return f'{matcher.label}="{_escaped(matcher.values[0])}"'
+    return f'{matcher.label}=~"{_escaped("|".join(_literal(value) for value in matcher.values))}"'
+
+
+def _literal(value: str) -> str:
+    return "".join(f"\\{char}" if char in r"\.+*?()|[]{}^$" else char for char in value)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -1,0 +1,78 @@
+"""Rules over recorded samples: the same kernel as live, in blocks of many ticks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from config.scope import Scope
+from detectors.expected import usual_events
+from detectors.machine import advance
+from detectors.observe import Observations, observe
+from detectors.rings import Rings
+from detectors.rule import Rule
+from detectors.samples import Floats
+from detectors.signals import measure
+from detectors.state import State, Transition, fresh_state
+from detectors.values import Values
+
+_CELLS = 4_000_000
+"""Ticks times series measured at once: bounds memory at about 100 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a rule has to know beside its samples. `listed`: scopes of the inventory, by rule name; `usual`: events
+    per `expected.per`, by rule name and scope; `suspended`: scopes switched off on purpose.
+    """
+
+    listed: Mapping[str, tuple[Scope, ...]]
+    usual: Mapping[str, Mapping[Scope, float]]
+    suspended: frozenset[Scope] = frozenset()
+
+
+NOTHING_KNOWN = Surroundings({}, {})
+
+
+def evaluate(
+    rule: Rule, rings: Mapping[str, Rings], ticks: Floats, around: Surroundings = NOTHING_KNOWN
+) -> tuple[Values, Observations]:
+    """Measure and observe one rule at `ticks[T]`; live calls it with one tick."""
+    source = rings[rule.source]
+    values = measure(rule.signal, source, ticks, expected=around.listed.get(rule.name, ()))
+    usual = None
+    if rule.expected is not None:
+        usual = usual_events(rule, source, ticks, values.scopes, around.usual.get(rule.name))
+    gate = measure(rule.gate.signal, source, ticks) if rule.gate else None
+    return values, observe(rule, values, expected=usual, gate=gate, suspended=around.suspended)
+
+
+def cycle(
+    rule: Rule, state: State, rings: Mapping[str, Rings], ticks: Floats, around: Surroundings = NOTHING_KNOWN
+) -> tuple[State, tuple[Transition, ...]]:
+    """One rule, from samples to transitions."""
+    values, observations = evaluate(rule, rings, ticks, around)
+    return advance(rule, state, observations, values, ticks)
+
+
+def replay(
+    rules: Sequence[Rule],
+    rings: Mapping[str, Rings],
+    ticks: Floats,
+    around: Surroundings = NOTHING_KNOWN,
+    *,
+    block: int | None = None,
+) -> list[Transition]:
+    """All transitions of `rules` at `ticks[T]`, in order of time, then of rules. `block`: ticks at once."""
+    step = float(np.median(np.diff(ticks))) if len(ticks) > 1 else 0.0
+    found: list[tuple[float, int, int, Transition]] = []
+    for order, rule in enumerate(rules):
+        paced = replace(rule, step=max(rule.step, step))
+        state = fresh_state(paced)
+        size = block or max(1, _CELLS // max(rings[rule.source].series_count, 1))
+        for start in range(0, len(ticks), size):
+            state, transitions = cycle(paced, state, rings, ticks[start : start + size], around)
+            found += [(one.at, order, len(found) + place, one) for place, one in enumerate(transitions)]
+    return [transition for *_, transition in sorted(found, key=lambda entry: entry[:3])]

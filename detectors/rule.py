@@ -1,0 +1,189 @@
+"""A detector as the arithmetic needs it: its section, with every default filled in, as plain hashable values."""
+
+from __future__ import annotations
+
+import hashlib
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from config.section import SEVERITY_OF, FailureMode, Severity
+from config.units import OfLast
+from detectors.samples import Floats
+from detectors.spec import Condition, Corroborate, DetectorSpec, Expected, Minimum, Pattern, SignalSpec
+
+FORGIVEN = 0.2
+"""Share of a hold that may go unobserved before the unobserved time is deducted from it."""
+FRESH_SCRAPES = 3
+
+Kind = Literal["rate", "increase", "ratio", "share_over", "quantile", "gauge", "age", "probe", "promql"]
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """One label's condition: any of `values`, or the anchored `pattern`. A missing label is the empty text."""
+
+    label: str
+    values: tuple[str, ...] = ()
+    pattern: str | None = None
+
+    def accepts(self, value: str) -> bool:
+        if self.pattern is None:
+            return value in self.values
+        return _compiled(self.pattern).fullmatch(value) is not None
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A signal with its defaults. `of`, `to`: names of series as stored (histograms with `_bucket`).
+
+    `bound`: of `share_over`; `q`: of `quantile`; `events`: the minimum, 0 for none; `widen_to`: seconds.
+    For `probe` and `promql`, `of` is the made-up name under which their answers are put into the rings, and every
+    label of an answer belongs to the scope.
+    """
+
+    kind: Kind
+    of: tuple[str, ...]
+    to: tuple[str, ...] = ()
+    by: tuple[str, ...] = ()
+    where: tuple[Matcher, ...] = ()
+    window: float = 0.0
+    bound: float = 0.0
+    q: float = 0.0
+    agg: Literal["sum", "avg", "min", "max"] = "max"
+    events: float = 0.0
+    widen_to: float = 0.0
+    text: str = ""
+    """The probe's name or the query."""
+
+    @property
+    def windowed(self) -> bool:
+        return self.window > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """A comparison and its hold. `negated`: holds where the comparison does not."""
+
+    __test__ = False  # no test case, whatever pytest makes of the name
+
+    op: Literal["above", "below", "equals"]
+    threshold: float
+    hold: float
+    of_last: OfLast | None = None
+    negated: bool = False
+
+    def holds(self, value: Floats) -> NDArray[np.bool_]:
+        """Element-wise; NaN holds for nothing, negated or not."""
+        compare: Callable[[Any, Any], Any] = {
+            "above": operator.gt,
+            "below": operator.lt,
+            "equals": operator.eq,
+        }[self.op]
+        with np.errstate(invalid="ignore"):
+            met: NDArray[np.bool_] = compare(value, self.threshold)
+        return (~met if self.negated else met) & ~np.isnan(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Findings only while `signal` is above `above`."""
+
+    signal: Signal
+    above: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One detector. `step`: seconds between ticks; a pause of more than 2.5 steps counts as unobserved."""
+
+    name: str
+    mode: FailureMode
+    severity: Severity
+    source: str
+    signal: Signal
+    fire: Test
+    clear: Test
+    no_data_for: float
+    step: float
+    expected: Expected | None = None
+    corroborate: Corroborate | None = None
+    gate: Gate | None = None
+    fresh_within: float | None = None
+
+    @property
+    def zero_test(self) -> bool:
+        """Whether it asks for no growth at all; then `for` counts from the last growth, on one clock."""
+        counts = self.signal.kind in {"increase", "rate"}
+        return counts and self.fire.op == "equals" and self.fire.threshold == 0 and not self.fire.negated
+
+
+def rule_of(name: str, spec: DetectorSpec, *, default_source: str, step: float) -> Rule:
+    """The rule of a detector's section. `step`: the poll interval in seconds."""
+    fire = _test(spec.fire)
+    own = SEVERITY_OF[spec.failure_mode]
+    ranks = list(Severity)
+    severity = min(own, spec.severity or own, key=ranks.index)
+    return Rule(
+        name=name,
+        mode=spec.failure_mode,
+        severity=severity,
+        source=spec.source or default_source,
+        signal=signal_of(spec.signal, spec.minimum),
+        fire=fire,
+        clear=_test(spec.clear) if spec.clear else Test(fire.op, fire.threshold, fire.hold, negated=True),
+        no_data_for=spec.no_data.for_,
+        step=step,
+        expected=spec.expected,
+        corroborate=spec.corroborate,
+        gate=Gate(signal_of(spec.while_.signal), spec.while_.above) if spec.while_ else None,
+        fresh_within=spec.fresh_within,
+    )
+
+
+def signal_of(spec: SignalSpec, minimum: Minimum | None = None) -> Signal:
+    """The signal of its section, with the count gate of its detector."""
+    body = spec.body
+    if isinstance(body, str):
+        kind: Kind = "probe" if spec.kind == "probe" else "promql"
+        name = body if kind == "probe" else hashlib.sha256(body.encode()).hexdigest()[:16]
+        return Signal(kind, (f"{kind}:{name}",), text=body)
+    names = (body.of,) if isinstance(body.of, str) else body.of
+    if spec.kind in {"share_over", "quantile"}:
+        names = tuple(f"{name}_bucket" for name in names)
+    window = getattr(body, "window", 0.0)
+    return Signal(
+        kind=spec.kind,  # type: ignore[arg-type]  # one of KINDS, which Kind repeats
+        of=names,
+        to=tuple(getattr(body, "to", ())),
+        by=tuple(body.by),
+        where=_matchers(body.where),
+        window=window,
+        bound=getattr(body, "bound", 0.0),
+        q=getattr(body, "q", 0.0),
+        agg=getattr(body, "agg", "max"),
+        events=minimum.events if minimum else 0.0,
+        widen_to=max(window, (minimum.widen_to or window) if minimum else window),
+    )
+
+
+def _matchers(where: Mapping[str, tuple[str, ...] | Pattern]) -> tuple[Matcher, ...]:
+    return tuple(
+        Matcher(label, pattern=wanted.re) if isinstance(wanted, Pattern) else Matcher(label, wanted)
+        for label, wanted in sorted(where.items())
+    )
+
+
+def _test(condition: Condition) -> Test:
+    return Test(condition.op, condition.threshold, condition.for_, condition.of_last)
