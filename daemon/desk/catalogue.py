@@ -1,0 +1,187 @@
+"""What is configured, as JSON models: detectors, playbooks, the loaded configuration, who is on call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from config.section import SEVERITY_OF, Autonomy
+from config.units import format_duration
+from daemon.desk import models
+from daemon.desk.known import Known
+from daemon.desk.snapshot import Snapshot
+from daemon.escalate.schedules import next_shifts
+from daemon.incidents.model import Incident
+from daemon.incidents.records import Attempt, Phase
+from daemon.store.unit import UnitOfWork
+from detectors.spec import Condition, DetectorSpec
+from remediations.spec import Rung, action_of
+
+LOOKED_AT = 200
+"""Incidents whose journal counts towards a rung's success so far."""
+
+
+def detectors(uow: UnitOfWork, known: Known, live: Snapshot | None) -> models.Detectors:
+    """Every detector and its scopes: all of them by the snapshot, those of open incidents by the store alone."""
+    rows = () if live else uow.incidents.open()
+    return models.Detectors(
+        detectors=[
+            models.Detector(
+                name=name,
+                failure_mode=spec.failure_mode,
+                severity=spec.severity or SEVERITY_OF[spec.failure_mode],
+                source=spec.source,
+                signal=signal_text(spec),
+                fire=condition_text(spec.fire),
+                clear=condition_text(spec.clear) if spec.clear else f"not {condition_text(spec.fire)}",
+                scopes=_live_scopes(name, live) if live else _stored_scopes(name, rows),
+            )
+            for name, spec in sorted(known.detectors.items())
+            if spec.enabled
+        ]
+    )
+
+
+def signal_text(spec: DetectorSpec) -> str:
+    """`ratio of A to B by tier over 1m`."""
+    kind, body = spec.signal.kind, spec.signal.body
+    if isinstance(body, str):
+        return f"{kind} {body}"
+    parts = [kind]
+    for word in ("of", "to"):
+        names = getattr(body, word, ())
+        if names:
+            parts.append(f"{word} {' + '.join((names,) if isinstance(names, str) else names)}")
+    if getattr(body, "bound", None) is not None:
+        parts.append(f"over {body.bound:g}")
+    if getattr(body, "by", ()):
+        parts.append(f"by {', '.join(body.by)}")
+    if getattr(body, "window", None):
+        parts.append(f"in {format_duration(body.window)}")
+    return " ".join(parts)
+
+
+def condition_text(condition: Condition) -> str:
+    """`above 0.01 for 5m`."""
+    last = f" in {condition.of_last}" if condition.of_last else ""
+    hold = f" for {format_duration(condition.for_)}" if condition.for_ else ""
+    return f"{condition.op} {condition.threshold:g}{hold}{last}"
+
+
+def playbooks(uow: UnitOfWork, known: Known) -> models.Playbooks:
+    """Every ladder, what may be done by itself, and how often each rung was tried and mended it."""
+    recent = uow.incidents.search(limit=LOOKED_AT).incidents
+    attempts = [attempt for row in recent for attempt in uow.attempts.of(row.id)]
+    return models.Playbooks(
+        playbooks=[
+            models.Playbook(
+                name=name,
+                failure_mode=book.failure_mode,
+                match={label: _listed(wanted) for label, wanted in book.match.items()},
+                deadline_s=book.deadline,
+                escalation=book.escalation,
+                cooldown_s=book.guardrails.cooldown,
+                budget=str(book.guardrails.budget),
+                ladder=[_rung(name, rung, known.autonomy, attempts) for rung in book.ladder],
+            )
+            for name, book in sorted(known.playbooks.items())
+            if book.enabled
+        ]
+    )
+
+
+def config(known: Known, live: Snapshot | None) -> models.Config:
+    """What is loaded and since when; secrets as references only."""
+    return models.Config(
+        files=[*known.files],
+        loaded_at=live.config_loaded_at if live else None,
+        digest=known.digest,
+        refused=[*live.refused] if live else [],
+        data=dict(known.data),
+    )
+
+
+def oncall(known: Known, now: float) -> models.Oncall:
+    """Who has each schedule now, until when, and who follows."""
+    duties = []
+    for name, spec in sorted(known.schedules.items()):
+        present, *later = next_shifts(spec, now, 2) or (None,)
+        on_duty = present is not None and present.start <= now
+        following = later[0] if on_duty and later else present if not on_duty else None
+        duties.append(
+            models.Duty(
+                schedule=name,
+                timezone=spec.timezone,
+                now=_people(known, present.person) if on_duty and present else [],
+                until=present.end if on_duty and present else None,
+                next=_people(known, following.person) if following else [],
+            )
+        )
+    return models.Oncall(oncall=duties)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """How often a rung was begun, and how often its effect was verified."""
+
+    tried: int
+    recovered: int
+
+
+def record_of(playbook: str, rung: str, attempts: Iterable[Attempt]) -> Record:
+    """A rung's record by the journal; a contain rung counts when it contained."""
+    mine = [
+        attempt
+        for attempt in attempts
+        if attempt.playbook == playbook
+        and attempt.rung == rung
+        and attempt.phase is Phase.DO
+        and attempt.started_at is not None
+    ]
+    worked = sum(attempt.verdict in {"recovered", "contained"} for attempt in mine)
+    return Record(len(mine), worked)
+
+
+def _rung(playbook: str, rung: Rung, ceiling: Autonomy, attempts: Iterable[Attempt]) -> models.PlaybookRung:
+    record = record_of(playbook, rung.name, attempts)
+    return models.PlaybookRung(
+        name=rung.name,
+        kind=rung.kind,
+        action=action_of(rung.do)[0],
+        when=rung.when,
+        require=rung.require,
+        autonomy=min(rung.autonomy, ceiling, key=lambda level: level.rank),
+        tried=record.tried,
+        recovered=record.recovered,
+    )
+
+
+def _live_scopes(name: str, live: Snapshot) -> list[models.DetectorScope]:
+    return [
+        models.DetectorScope(scope=dict(cell.scope), state=cell.state, value=cell.value, since=cell.since)
+        for cells in live.cells.values()
+        for cell in cells
+        if cell.detector == name
+    ]
+
+
+def _stored_scopes(name: str, rows: Iterable[Incident]) -> list[models.DetectorScope]:
+    return [
+        models.DetectorScope(
+            scope=dict(row.scope), state=finding.state, value=finding.value, since=finding.since
+        )
+        for row in rows
+        for finding in row.findings
+        if finding.detector == name
+    ]
+
+
+def _people(known: Known, name: str | None) -> list[str]:
+    if name is None:
+        return []
+    person = known.people.get(name)
+    return [person.name if person else name]
+
+
+def _listed(wanted: str | tuple[str, ...]) -> str | list[str]:
+    return wanted if isinstance(wanted, str) else [*wanted]

@@ -1,0 +1,200 @@
+"""Queries: from the store, what is configured, and a live snapshot if there is one, to JSON models.
+
+Each takes the unit of work of one read transaction and `now`; none waits, writes or decides. Without a snapshot (the
+daemon is dead, or the reader is the command line) what only the loop knows is left out, and what the store knows is
+given all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from config.scope import scope_key
+from daemon.desk import models, views
+from daemon.desk.known import Known
+from daemon.desk.snapshot import Snapshot
+from daemon.document.dossier import Dossier, load
+from daemon.document.sentence import sentence
+from daemon.errors import NotFound
+from daemon.incidents.model import SEVERITIES, Incident
+from daemon.incidents.records import MuteKind
+from daemon.store.incidents import Cursor
+from daemon.store.unit import UnitOfWork
+
+NEAR = 86_400.0
+"""Seconds before an instant within which an incident may have concerned a target then."""
+DAEMON = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which incidents: empty filters match all; instants bound `detected_at` (from, to)."""
+
+    only_open: bool = False
+    modes: Collection[str] = ()
+    since: float | None = None
+    until: float | None = None
+    after: Cursor | None = None
+    limit: int = 50
+
+
+def dossier(uow: UnitOfWork, incident_id: str) -> Dossier:
+    """Everything recorded about one incident. Raises `NotFound`."""
+    found = load(uow, incident_id)
+    if found is None:
+        raise NotFound(f"there is no incident {incident_id!r}")
+    return found
+
+
+def incident(uow: UnitOfWork, known: Known, incident_id: str, now: float) -> models.IncidentWithTimeline:
+    """One incident with its timeline. Raises `NotFound`."""
+    found = dossier(uow, incident_id)
+    return views.with_timeline(views.incident(found, sentence(found, now), known.ladders), found.events)
+
+
+def incidents(uow: UnitOfWork, known: Known, wanted: Wanted, now: float) -> models.Incidents:
+    """Worst first among the open ones, newest first else."""
+    return models.Incidents(
+        incidents=[
+            views.incident(found, sentence(found, now), known.ladders)
+            for row in listed(uow, wanted)
+            if (found := load(uow, row.id)) is not None
+        ]
+    )
+
+
+def listed(uow: UnitOfWork, wanted: Wanted) -> tuple[Incident, ...]:
+    """The rows behind `incidents`."""
+    if wanted.only_open:
+        rows = [
+            row
+            for row in uow.incidents.open()
+            if (not wanted.modes or row.failure_mode in wanted.modes)
+            and (wanted.since is None or row.detected_at >= wanted.since)
+            and (wanted.until is None or row.detected_at < wanted.until)
+        ]
+        return tuple(sorted(rows, key=_worst_first)[: wanted.limit])
+    return uow.incidents.search(
+        modes=wanted.modes, since=wanted.since, until=wanted.until, after=wanted.after, limit=wanted.limit
+    ).incidents
+
+
+def status(
+    uow: UnitOfWork, known: Known, live: Snapshot | None, now: float, *, paused: Sequence[str] = ()
+) -> models.Status:
+    """The whole in one look. `paused`: reasons that only the caller knows of, such as a kill-switch file."""
+    rows = uow.incidents.open()
+    worst = min((row.severity for row in rows), key=SEVERITIES.index, default=None)
+    counts = models.IncidentCounts(open=len(rows), worst=worst)
+    reasons = [*paused, *(live.paused if live else ()), *_pauses(uow, now)]
+    if live is None:
+        return models.Status(
+            version=known.version,
+            autonomy=known.autonomy,
+            paused=reasons,
+            leader=None,
+            sources=[models.SourceStatus(name=name, state="unknown", age_s=None) for name in known.sources],
+            detectors=_stored_counts(known, rows),
+            incidents=counts,
+            last_cycle=models.LastCycle(at=None, ms=None),
+        )
+    return models.Status(
+        version=live.version,
+        autonomy=live.autonomy,
+        paused=reasons,
+        leader=live.leader,
+        sources=[
+            models.SourceStatus(
+                name=source.name,
+                state=source.state,
+                age_s=None if source.newest_at is None else round(max(0.0, now - source.newest_at), 3),
+            )
+            for source in live.sources
+        ],
+        detectors=models.DetectorCounts(total=live.detectors_total, firing=live.firing, blind=live.blind),
+        incidents=counts,
+        last_cycle=models.LastCycle(at=live.last_cycle_at, ms=live.last_cycle_ms),
+    )
+
+
+def explain(uow: UnitOfWork, incident_id: str, at: float | None = None) -> models.Explanation:
+    """The last decision about an incident, or the last one up to `at`. Raises `NotFound`."""
+    answers = views.explanations(dossier(uow, incident_id).events)
+    if at is not None:
+        answers = [answer for answer in answers if answer.at <= at]
+    if not answers:
+        raise NotFound(f"no guardrail was asked about {incident_id} yet: see its timeline")
+    return answers[-1]
+
+
+def explain_target(uow: UnitOfWork, target: str, at: float) -> models.Explanation:
+    """The last decision up to `at` that concerned a target: a unit, an address, a scope or one of its values.
+
+    Raises `NotFound`.
+    """
+    near = uow.incidents.search(since=at - NEAR, until=at + 0.001, limit=200).incidents
+    rows = {row.id: row for row in (*near, *uow.incidents.open())}
+    answers = [
+        answer
+        for row in rows.values()
+        for answer in views.explanations(uow.timeline.of(row.id))
+        if answer.at <= at and concerns(row, answer, target)
+    ]
+    if not answers:
+        raise NotFound(f"nothing was decided about {target!r} up to then")
+    return max(answers, key=lambda answer: answer.at)
+
+
+def concerns(row: Incident, answer: models.Explanation, target: str) -> bool:
+    """Whether a decision was about a target."""
+    names = {row.id, scope_key(row.scope), *(value for _, value in row.scope)}
+    for gate in answer.gates:
+        if gate.name == "target_set":
+            names.update(str(name) for name in gate.inputs.get("targets", ()))
+    return target in names
+
+
+def debts(uow: UnitOfWork) -> models.Debts:
+    """What has to be given back, the soonest due first."""
+    rows = sorted(uow.debts.unpaid(), key=lambda row: (row.due_at is None, row.due_at or 0.0, row.id))
+    return models.Debts(debts=[views.debt(row) for row in rows])
+
+
+def pages(uow: UnitOfWork, *, limit: int = 100) -> models.Pages:
+    """The newest messages to people, newest first."""
+    return models.Pages(pages=[views.page(row) for row in uow.deliveries.recent(limit=limit)])
+
+
+def mutes(uow: UnitOfWork, now: float, kind: MuteKind | None = None) -> models.Mutes:
+    """What holds now or will: pauses, maintenance, silences."""
+    rows = [row for row in uow.mutes.listed() if row.lifted_at is None and (row.ends_at or now + 1) > now]
+    return models.Mutes(mutes=[views.mute(row) for row in rows if kind in (None, row.kind)])
+
+
+def daemon_timeline(uow: UnitOfWork, *, limit: int = 200) -> list[models.Moment]:
+    """What happened to the daemon itself, oldest first."""
+    return [views.moment(event) for event in uow.timeline.of(DAEMON, limit=limit)]
+
+
+def _worst_first(row: Incident) -> tuple[int, float, str]:
+    return SEVERITIES.index(row.severity), row.detected_at, row.id
+
+
+def _pauses(uow: UnitOfWork, now: float) -> list[str]:
+    found = []
+    for row in uow.mutes.active(now):
+        if row.kind is MuteKind.SILENCE:
+            continue
+        what = ", ".join(f"{label}={value}" for label, value in sorted(row.matchers.items())) or "everything"
+        found.append(f"{row.kind} of {what} by {row.owner}: {row.reason or 'no reason given'}")
+    return found
+
+
+def _stored_counts(known: Known, rows: Collection[Incident]) -> models.DetectorCounts:
+    findings = [finding for row in rows for finding in row.findings]
+    return models.DetectorCounts(
+        total=len(known.detectors),
+        firing=len({finding.detector for finding in findings if finding.state in {"firing", "clearing"}}),
+        blind=len({finding.detector for finding in findings if finding.blind}),
+    )
