@@ -1,0 +1,1 @@
+"""Settings: the root model composed from every package's section, its cross-checks and its lint."""

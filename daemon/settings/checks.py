@@ -1,0 +1,214 @@
+"""Cross-checks: every name refers to something, every action and channel is one that exists. Errors only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import combinations
+
+from pydantic import ValidationError
+
+from config.escalation import EXTERNAL, Target
+from config.loader import Loaded
+from config.problems import Gravity, Wrong
+from daemon.escalate.channels.registry import validate_channel, validate_shared
+from daemon.settings.model import Settings
+from detectors.spec import DetectorSpec
+from remediations.actions.registry import managers_of, validate_action
+from remediations.spec import Playbook
+
+Path = tuple[str | int, ...]
+
+PLACED = "pack/"
+"""Files of the shipped pack: what they refer to may be missing in a first configuration."""
+
+
+def cross_check(loaded: Loaded[Settings]) -> None:
+    """Record problems on `loaded`."""
+    for name, detector in loaded.model.detectors.items():
+        _detector(loaded, name, detector)
+    for name, playbook in loaded.model.playbooks.items():
+        _playbook(loaded, name, playbook)
+    _ties(loaded)
+    _inbox(loaded)
+    _people(loaded)
+
+
+def _detector(loaded: Loaded[Settings], name: str, detector: DetectorSpec) -> None:
+    settings, path = loaded.model, ("detectors", name)
+    if detector.source is not None and detector.source not in settings.telemetry:
+        loaded.unknown((*path, "source"), "telemetry source", detector.source, settings.telemetry)
+    if (
+        detector.source is None
+        and not settings.telemetry
+        and detector.signal.probe is None
+        and detector.enabled
+    ):
+        _once(
+            loaded,
+            ("telemetry",),
+            "no telemetry source is configured",
+            "add telemetry: {main: {type: prometheus, …}}",
+        )
+    if detector.signal.probe is not None and detector.signal.probe not in settings.probes:
+        loaded.unknown((*path, "signal", "probe"), "probe", detector.signal.probe, settings.probes)
+    for index, witness in enumerate(detector.corroborate.witnesses if detector.corroborate else ()):
+        kind = "any" if detector.corroborate and detector.corroborate.any_ else "all"
+        place = (*path, "corroborate", kind, index)
+        if witness.probe is not None and witness.probe not in settings.probes:
+            loaded.unknown((*place, "probe"), "probe", witness.probe, settings.probes)
+        if witness.detector is not None and witness.detector not in settings.detectors:
+            loaded.unknown((*place, "detector"), "detector", witness.detector, settings.detectors)
+        if (
+            witness.manager is not None
+            and witness.manager not in settings.managers
+            and not _from_pack(loaded, place)
+        ):
+            loaded.unknown((*place, "manager"), "manager", witness.manager, settings.managers)
+
+
+def _playbook(loaded: Loaded[Settings], name: str, playbook: Playbook) -> None:
+    settings, path = loaded.model, ("playbooks", name)
+    for fact, question in playbook.diagnose.items():
+        if question.probe not in settings.probes:
+            loaded.unknown((*path, "diagnose", fact, "probe"), "probe", question.probe, settings.probes)
+    for index, rung in enumerate(playbook.ladder):
+        for key, check in (("confirm", rung.confirm), ("effect", rung.effect)):
+            if check is not None and check.probe is not None and check.probe not in settings.probes:
+                loaded.unknown((*path, "ladder", index, key, "probe"), "probe", check.probe, settings.probes)
+    for place, do in playbook.actions():
+        _action(loaded, (*path, *_parts(place)), do)
+    if playbook.escalation not in settings.escalation and playbook.escalation != EXTERNAL:
+        loaded.unknown((*path, "escalation"), "escalation", playbook.escalation, settings.escalation)
+
+
+def _action(loaded: Loaded[Settings], path: Path, do: Mapping[str, object]) -> None:
+    kind = next(iter(do), "")
+    managers: frozenset[str] = frozenset()
+    with _recording(loaded, (*path, kind)):
+        _, args = validate_action(do, loaded.environment.context)
+        managers = managers_of(args)
+    for manager in managers - loaded.model.managers.keys():
+        gravity = Gravity.WARNING if _from_pack(loaded, path) else Gravity.ERROR
+        loaded.problem(
+            (*path, kind, "manager"),
+            f"no manager is named {manager!r}",
+            "add it under managers; without it this rung is refused",
+            gravity,
+        )
+
+
+def _ties(loaded: Loaded[Settings]) -> None:
+    """Of several matching playbooks the one with most labels wins; two that tie cannot be told apart."""
+    enabled = [(name, p) for name, p in loaded.model.playbooks.items() if p.enabled]
+    for (one, a), (other, b) in combinations(enabled, 2):
+        if a.failure_mode == b.failure_mode and a.specificity == b.specificity and _overlap(a, b):
+            text = f"matches the same incidents as playbook {one!r}, with as many labels"
+            loaded.problem(("playbooks", other, "match"), text, "give one of them another label to match")
+
+
+def _overlap(a: Playbook, b: Playbook) -> bool:
+    shared = a.match.keys() & b.match.keys()
+    if a.match.keys() != b.match.keys() and a.match and b.match:
+        return all(_values(a.match[label]) & _values(b.match[label]) for label in shared)
+    return all(_values(a.match[label]) & _values(b.match[label]) for label in shared)
+
+
+def _values(wanted: str | tuple[str, ...]) -> set[str]:
+    return {wanted} if isinstance(wanted, str) else set(wanted)
+
+
+def _inbox(loaded: Loaded[Settings]) -> None:
+    settings = loaded.model
+    if settings.inbox.alertmanager is None:
+        return
+    for index, entry in enumerate(settings.inbox.alertmanager.map):
+        if entry.verify_with is not None and entry.verify_with not in settings.detectors:
+            path = ("inbox", "alertmanager", "map", index, "verify_with")
+            loaded.unknown(path, "detector", entry.verify_with, settings.detectors)
+
+
+def _people(loaded: Loaded[Settings]) -> None:
+    settings = loaded.model
+    for name, person in settings.people.items():
+        for index, (kind, value) in enumerate(person.ways):
+            path: Path = ("people", name, "channels", index, kind)
+            with _recording(loaded, path):
+                validate_channel(kind, value, settings.channels, loaded.environment.context)
+    for kind, value in settings.channels.items():
+        with _recording(loaded, ("channels", kind)):
+            validate_shared(kind, value, loaded.environment.context)
+    for path, member in _members(settings):
+        if member not in settings.people:
+            loaded.unknown(path, "person", member, settings.people)
+    for path, target in _targets(settings):
+        _target(loaded, path, target)
+
+
+def _members(settings: Settings) -> Iterator[tuple[Path, str]]:
+    for team, members in settings.teams.items():
+        for index, member in enumerate(members):
+            yield ("teams", team, index), member
+    for schedule, spec in settings.schedules.items():
+        for index, member in enumerate(spec.rotation.people):
+            yield ("schedules", schedule, "rotation", "people", index), member
+        for index, override in enumerate(spec.overrides):
+            yield ("schedules", schedule, "overrides", index, "person"), override.person
+
+
+@contextmanager
+def _recording(loaded: Loaded[Settings], path: Path) -> Iterator[None]:
+    try:
+        yield
+    except Wrong as wrong:
+        loaded.problem(path, wrong.problem, wrong.hint)
+    except ValidationError as error:
+        _record(loaded, path, error)
+
+
+def _targets(settings: Settings) -> Iterator[tuple[Path, Target]]:
+    for name, policy in settings.escalation.items():
+        for index, level in enumerate(policy):
+            for place, target in enumerate(level.notify):
+                yield ("escalation", name, index, "notify", place), target
+    for key, spec in (("heads_up", settings.heads_up), ("digest", settings.digest)):
+        for place, target in enumerate(spec.notify if spec is not None else ()):
+            yield (key, "notify", place), target
+
+
+def _target(loaded: Loaded[Settings], path: Path, target: Target) -> None:
+    known = {
+        "schedule": loaded.model.schedules.keys(),
+        "team": loaded.model.teams.keys(),
+        "person": loaded.model.people.keys(),
+    }[target.kind]
+    if target.name in known:
+        return
+    if _from_pack(loaded, path):
+        text = f"{target} is not configured: this level is skipped, and pages are shown in the console only"
+        loaded.problem(
+            path, text, f"add {target.kind}s.{target.name}, or your own escalation", Gravity.WARNING
+        )
+        return
+    loaded.unknown(path, target.kind, target.name, known)
+
+
+def _record(loaded: Loaded[Settings], path: Path, error: ValidationError) -> None:
+    for item in error.errors(include_url=False, include_input=False):
+        wrong = item.get("ctx", {}).get("error")
+        problem = wrong.problem if isinstance(wrong, Wrong) else str(item["msg"]).lower()
+        hint = wrong.hint if isinstance(wrong, Wrong) else ""
+        loaded.problem((*path, *item["loc"]), problem, hint)
+
+
+def _once(loaded: Loaded[Settings], path: tuple[str, ...], text: str, hint: str) -> None:
+    if all(problem.problem != text for problem in loaded.problems):
+        loaded.problem(path, text, hint)
+
+
+def _from_pack(loaded: Loaded[Settings], path: Path) -> bool:
+    return loaded.where(path)[0].startswith(PLACED)
+
+
+def _parts(dotted: str) -> Path:
+    return tuple(int(part) if part.isdigit() else part for part in dotted.split("."))

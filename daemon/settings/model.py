@@ -1,0 +1,90 @@
+"""The root of the configuration. A stage is handed its own section only; nobody but `app` sees the whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from config.escalation import DEFAULT_REMIND, DigestSpec, HeadsUpSpec, PerSeverity, Policy, WorkingHours
+from config.people import Channels, PersonSpec, Teams
+from config.probes import ProbeSpec
+from config.problems import Wrong
+from config.schedules import ScheduleSpec
+from config.secrets import Secret
+from config.section import Autonomy, Section
+from config.units import Duration
+from daemon.assess.topology import Topology
+from daemon.desk.tokens import TokenSpec
+from daemon.detect.inbox import InboxSpec
+from detectors.spec import Detectors, Inventory, Telemetry
+from remediations.spec import Limits, ManagerSpec, Playbook, Storm
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
+
+
+def _address(text: str) -> str:
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+        raise Wrong(f"expected HOST:PORT, got {text!r}", "write one such as 127.0.0.1:9876")
+    return text
+
+
+Address = Annotated[str, AfterValidator(_address)]
+
+
+class Heartbeat(Section):
+    """An outside dead-man's switch, fetched every so often while the daemon's own audit passes."""
+
+    url: Secret
+    every: Annotated[Duration, Field(ge=5)] = 60.0
+
+
+class Retention(Section):
+    """How long ended incidents and timelines are kept; what is still owed or open is kept regardless."""
+
+    timeline: Annotated[Duration, Field(gt=0)] = 400 * 86400.0
+    closed_incidents: Annotated[Duration, Field(gt=0)] = 400 * 86400.0
+
+
+class Settings(Section):
+    """Everything a daemon is told. `autonomy` is the ceiling for every rung."""
+
+    version: Literal[1]
+    environment: Annotated[str, Field(max_length=100)] = "production"
+    autonomy: Autonomy = Autonomy.OBSERVE
+    state: str = "sqlite:////var/lib/fleetmend/state.db"
+    listen: Address = "127.0.0.1:9876"
+    public_url: str | None = None
+    signing_keys: Annotated[tuple[Secret, ...], Field(max_length=2)] = ()
+    poll_interval: Annotated[Duration, Field(ge=0.1, le=3600)] = 15.0
+    pack: Literal["fleet", "none"] = "fleet"
+    kill_switch: Path | None = None
+
+    telemetry: Telemetry = Field(default_factory=dict)
+    inbox: InboxSpec = InboxSpec()
+    inventory: Inventory = Inventory()
+    topology: Topology = Topology()
+    detectors: Detectors = Field(default_factory=dict)
+    probes: dict[Name, ProbeSpec] = Field(default_factory=dict)
+    managers: dict[Name, ManagerSpec] = Field(default_factory=dict)
+    playbooks: dict[Name, Playbook] = Field(default_factory=dict)
+
+    people: dict[Name, PersonSpec] = Field(default_factory=dict)
+    teams: Teams = Field(default_factory=dict)
+    channels: Channels = Field(default_factory=dict)
+    schedules: dict[Name, ScheduleSpec] = Field(default_factory=dict)
+    escalation: dict[Name, Policy] = Field(default_factory=dict)
+    remind: PerSeverity = Field(default_factory=lambda: dict(DEFAULT_REMIND))
+    heads_up: HeadsUpSpec | None = None
+    digest: DigestSpec | None = None
+    working_hours: WorkingHours = WorkingHours()
+
+    storm: Storm = Storm()
+    limits: Limits = Limits()
+    heartbeat: Heartbeat | None = None
+    retention: Retention = Retention()
+    tokens: tuple[TokenSpec, ...] = ()
+    vars: dict[str, Any] = Field(default_factory=dict)
+    """The operator's own values for templates: addresses, paths, names."""
