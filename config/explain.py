@@ -35,8 +35,13 @@ _EXPECTED = {
 }
 
 
-def problems_of(error: ValidationError, tree: Node, root: type[BaseModel]) -> list[tuple[Path, Problem]]:
-    """Every error with the path it concerns; errors of several alternatives at one place become one problem."""
+def problems_of(
+    error: ValidationError, tree: Node, root: type[BaseModel], prefix: Path = ()
+) -> list[tuple[Path, Problem]]:
+    """Every error with the path it concerns; errors of several alternatives at one place become one problem.
+
+    `tree` is what `root` was validated on; it stands at `prefix` of the whole configuration.
+    """
     found: dict[Path, list[tuple[str, str]]] = {}
     for details in error.errors(include_url=False):
         path = _path_in(tree, details)
@@ -47,7 +52,7 @@ def problems_of(error: ValidationError, tree: Node, root: type[BaseModel]) -> li
         # one alternative of a union complaining deeper explains more than another complaining about the whole
         if _has_deeper(path, found) and all(text.startswith("expected ") for text, _ in found[path]):
             del found[path]
-    return [(path, _problem(path, tree, entries)) for path, entries in found.items()]
+    return [((*prefix, *path), _problem(path, tree, entries, prefix)) for path, entries in found.items()]
 
 
 def place_of(tree: Node, path: Path) -> Node:
@@ -61,11 +66,11 @@ def place_of(tree: Node, path: Path) -> Node:
     return node
 
 
-def _problem(path: Path, tree: Node, entries: list[tuple[str, str]]) -> Problem:
+def _problem(path: Path, tree: Node, entries: list[tuple[str, str]], prefix: Path) -> Problem:
     node = place_of(tree, path)
     text = _joined([*dict.fromkeys(text for text, _ in entries)])
     hint = next((hint for _, hint in entries if hint), "")
-    return Problem(node.file, node.line, dotted(path), text, hint)
+    return Problem(node.file, node.line, dotted((*prefix, *path)), text, hint)
 
 
 def _joined(texts: Sequence[str]) -> str:

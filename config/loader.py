@@ -83,6 +83,13 @@ class Loaded(Generic[M]):
         file, line = self.where(path)
         self.problems.append(Problem(file, line, dotted(_place(path)), text, hint, severity))
 
+    def invalid(
+        self, path: str | Sequence[str | int], error: ValidationError, model: type[BaseModel]
+    ) -> None:
+        """Record the errors of a part that `model` validated apart from the root (an action, a channel)."""
+        place = _place(path)
+        self.problems += [found for _, found in problems_of(error, place_of(self._tree, place), model, place)]
+
     def unknown(self, path: str | Sequence[str | int], kind: str, name: str, known: Iterable[str]) -> None:
         """Record that the name at the path refers to nothing, with the nearest known name."""
         known = [*known]

@@ -1,7 +1,7 @@
 """Probes: questions asked by name (`probes:` section). A probe informs; it is never a telemetry source.
 
-Addresses are templates over `scope` and `vars`. `ok` is an expression over the answer: `status`, `body` (decoded
-JSON, else text), `elapsed` (seconds) and, for TLS, `days_left`; for DNS, `addresses`.
+Addresses are templates over `scope` and `vars`. `ok` is an expression over the same and the answer: `status`, `body`
+(decoded JSON, else text), `elapsed` (seconds) and, for TLS, `days_left`; for DNS, `addresses`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from config.problems import Wrong
 from config.section import Section
-from config.templates import ExpressionText, TemplateText
+from config.templates import ExpressionText, Template, TemplateText
 from config.units import Duration
 
 ProbeKind = Literal["http", "tcp", "tls", "dns"]
@@ -91,6 +91,16 @@ class ProbeSpec(Section):
     def condition(self) -> str:
         """The text of `ok`, or the default of the kind."""
         return self.ok or DEFAULT_OK[self.kind]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of a scope that its address reads: it is asked once for each combination of them."""
+        question = self.http or self.tcp or self.tls or self.dns
+        texts = [
+            text for text in (question.model_dump() if question else {}).values() if isinstance(text, str)
+        ]
+        texts += self.http.headers.values() if self.http else []
+        return tuple(sorted({label for text in texts for label in Template(text).labels}))
 
     @property
     def timeout(self) -> float:

@@ -64,12 +64,12 @@ class Undefined(TemplateError):
 class Template:
     """A text with `{{ … }}` in it. Raises `TemplateError` when its syntax is wrong."""
 
-    __slots__ = ("_compiled", "names", "text")
+    __slots__ = ("_compiled", "labels", "names", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._compiled, self.names = _compile(text, expression=False)
-        """`names`: the top-level names the text refers to."""
+        self._compiled, self.names, self.labels = _compile(text, expression=False)
+        """`names`: the top-level names it refers to; `labels`: what it reads of `scope`."""
 
     def render(self, names: Mapping[str, object]) -> str:
         """The text with the names filled in; a rendered part of a command is never split again.
@@ -93,11 +93,11 @@ class Template:
 class Expression:
     """A condition or value such as `facts.health.body.replica_lag_s < 30`. Raises `TemplateError` like `Template`."""
 
-    __slots__ = ("_compiled", "names", "text")
+    __slots__ = ("_compiled", "labels", "names", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._compiled, self.names = _compile(text, expression=True)
+        self._compiled, self.names, self.labels = _compile(text, expression=True)
 
     def evaluate(self, names: Mapping[str, object]) -> object:
         """The value. Raises `Undefined` or `TemplateError`; a value that is itself undefined is `Undefined`."""
@@ -290,18 +290,33 @@ _ENVIRONMENT = _sandbox()
 
 
 @lru_cache(maxsize=4096)
-def _compile(text: str, *, expression: bool) -> tuple[jinja2.Template, frozenset[str]]:
+def _compile(text: str, *, expression: bool) -> tuple[jinja2.Template, frozenset[str], frozenset[str]]:
     if len(text) > MAX_TEXT:
         raise TemplateError(f"is longer than {MAX_TEXT} characters")
     try:
         tree = _expression_tree(text) if expression else _ENVIRONMENT.parse(text)
         names = frozenset(meta.find_undeclared_variables(tree) - {"range"})
+        labels = frozenset(_labels_read(tree))
         _restrict(tree, keep_result=expression)
-        return _ENVIRONMENT.from_string(tree), names
+        return _ENVIRONMENT.from_string(tree), names, labels
     except jinja2.TemplateError as error:
         raise TemplateError(f"{error.message or type(error).__name__} in {_brief(text)!r}") from None
     except (RecursionError, MemoryError):
         raise TemplateError(f"is nested too deeply: {_brief(text)!r}") from None
+
+
+def _labels_read(tree: nodes.Template) -> Iterator[str]:
+    """`scope.provider` and `scope["provider"]` -> provider."""
+    for read in tree.find_all(nodes.Getattr):
+        if isinstance(read.node, nodes.Name) and read.node.name == "scope":
+            yield read.attr
+    for item in tree.find_all(nodes.Getitem):
+        if (
+            isinstance(item.node, nodes.Name)
+            and item.node.name == "scope"
+            and isinstance(item.arg, nodes.Const)
+        ):
+            yield str(item.arg.value)
 
 
 def _expression_tree(text: str) -> nodes.Template:
