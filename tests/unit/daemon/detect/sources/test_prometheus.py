@@ -1,0 +1,260 @@
+"""The query API as a source: payloads written by hand, one per way it can answer."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import orjson
+import pytest
+
+from config.secrets import Environment
+from daemon.detect.sources.base import OVERLAP, Query, Wanted
+from daemon.detect.sources.prometheus import Prometheus
+from detectors.samples import Batch, Block, Failed, Series
+from detectors.spec import PrometheusSource
+from remediations.ports import Ambiguous, Request, Response, TooLarge, Unreachable
+from tests.fakes.ports import EPOCH, FakeHttp, answer
+
+URL = "http://prom:9090"
+QUERY = f"{URL}/api/v1/query"
+WANTED = Wanted(frozenset({"writes_total"}), look_back=600.0, step=15.0)
+TARGET = {"job": "storage", "instance": "a:1"}
+
+
+def series(name: str, values: list[tuple[float, str]], **labels: str) -> dict[str, Any]:
+    return {"metric": {"__name__": name, **TARGET, **labels}, "values": [list(pair) for pair in values]}
+
+
+def matrix(*result: dict[str, Any], **more: Any) -> Response:
+    data = {"resultType": "matrix", "result": list(result)}
+    return answer(200, orjson.dumps({"status": "success", "data": data, **more}))
+
+
+def source(http: FakeHttp, **spec: Any) -> Prometheus:
+    return Prometheus(
+        "main", PrometheusSource.model_validate({"type": "prometheus", "url": URL, **spec}), http
+    )
+
+
+def fetch(http: FakeHttp, wanted: Wanted = WANTED, since: float | None = None, **spec: Any) -> Batch | Failed:
+    return source(http, **spec).fetch(wanted, since, EPOCH, http.clock.monotonic() + 5)
+
+
+def batch(http: FakeHttp, wanted: Wanted = WANTED, since: float | None = None, **spec: Any) -> Batch:
+    got = fetch(http, wanted, since, **spec)
+    assert isinstance(got, Batch)
+    return got
+
+
+def arguments(request: Request) -> dict[str, str]:
+    text = (request.body or b"").decode() if request.method == "POST" else urlsplit(request.url).query
+    return {name: values[0] for name, values in parse_qs(text).items()}
+
+
+def test_a_target_becomes_one_block_with_its_up() -> None:
+    up = series("up", [(EPOCH - 30, "1"), (EPOCH - 15, "1"), (EPOCH, "0")])
+    writes = series("writes_total", [(EPOCH - 30, "10"), (EPOCH - 15, "12")], tier="hot")
+    got = batch(FakeHttp().on("GET", QUERY, matrix(up, writes)))
+    (block,) = got.blocks
+    assert dict(block.target) == TARGET
+    assert [item.name for item in block.series] == ["up", "writes_total"]
+    np.testing.assert_array_equal(block.times, [EPOCH - 30, EPOCH - 15, EPOCH])
+    np.testing.assert_array_equal(block.values, [[1, 10], [1, 12], [0, np.nan]])
+    assert got.complete
+
+
+def test_the_first_fetch_takes_the_whole_look_back_and_the_next_only_the_tail() -> None:
+    http = FakeHttp().on("GET", QUERY, matrix())
+    for since, seconds in ((None, 600.0), (EPOCH - 15, 15.0 + OVERLAP), (EPOCH - 9000, 600.0)):
+        fetch(http, since=since)
+        asked = arguments(http.requests[-1])
+        assert asked["query"] == f'{{__name__=~"up|writes_total"}}[{seconds * 1000:.0f}ms]'
+        assert float(asked["time"]) == EPOCH
+
+
+def test_samples_are_looked_at_as_late_as_the_delay_says() -> None:
+    http = FakeHttp().on("GET", QUERY, matrix())
+    got = batch(http, delay="15s")
+    assert got.at == EPOCH - 15
+    assert float(arguments(http.requests[-1])["time"]) == EPOCH - 15
+
+
+def test_a_warning_makes_the_answer_incomplete() -> None:
+    got = batch(FakeHttp().on("GET", QUERY, matrix(warnings=["store 10.0.0.3 did not answer"])))
+    assert not got.complete
+    assert got.warnings == ("store 10.0.0.3 did not answer",)
+
+
+def test_advice_about_the_query_is_no_warning() -> None:
+    assert batch(FakeHttp().on("GET", QUERY, matrix(infos=["metric might not be a counter"]))).complete
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (
+            answer(503, b'{"status":"error","errorType":"timeout","error":"query timed out"}'),
+            "timeout: query",
+        ),
+        (answer(502, b"<html>bad gateway</html>"), "HTTP 502 without an answer"),
+        (
+            answer(200, b'{"status":"success","data":{"resultType":"vector","result":[]}}'),
+            "expected a matrix",
+        ),
+        (answer(200, b'{"status":"success","data":{"resultType":"matrix","result":[{}]}}'), "cannot read"),
+        (answer(200, b'{"status":"success"'), "HTTP 200 without"),
+        (answer(200, b"[]"), "HTTP 200 without"),
+        (Unreachable("refused"), "refused"),
+        (Ambiguous("no answer within the deadline"), "deadline"),
+        (TooLarge("the answer is larger than 64000000 bytes"), "larger"),
+    ],
+)
+def test_whatever_is_no_answer_is_a_failure_with_its_reason(said: Any, reason: str) -> None:
+    got = fetch(FakeHttp().on("GET", QUERY, said))
+    assert isinstance(got, Failed)
+    assert reason in got.reason
+
+
+def test_an_answer_over_the_byte_cap_is_a_failure() -> None:
+    http = FakeHttp().on("GET", QUERY, matrix(series("up", [(EPOCH, "1")])))
+    small = Prometheus("main", PrometheusSource(type="prometheus", url=URL), http, max_bytes=10)
+    assert isinstance(small.fetch(WANTED, None, EPOCH, http.clock.monotonic() + 5), Failed)
+
+
+def test_credentials_and_headers_travel_and_are_shown_nowhere() -> None:
+    environment = Environment({"TOKEN": "s3cret-token", "TENANT": "tenant-value"})
+    spec = PrometheusSource.model_validate(
+        {
+            "type": "prometheus",
+            "url": URL,
+            "auth": {"bearer": {"env": "TOKEN"}},
+            "headers": {"X-Scope-OrgID": {"env": "TENANT"}, "X-Plain": "yes"},
+            "tls": {"ca": "/etc/ca.pem"},
+        },
+        context=environment.context,
+    )
+    http = FakeHttp().on("GET", QUERY, Unreachable("refused"))
+    asked = Prometheus("main", spec, http)
+    got = asked.fetch(WANTED, None, EPOCH, http.clock.monotonic() + 5)
+    request = http.requests[0]
+    assert request.headers["Authorization"] == "Bearer s3cret-token"
+    assert request.headers["X-Scope-OrgID"] == "tenant-value"
+    assert request.headers["X-Plain"] == "yes"
+    assert request.tls == {"ca": "/etc/ca.pem"}
+    assert "s3cret" not in f"{got} {vars(asked)}"
+
+
+def test_basic_authentication_travels_as_such() -> None:
+    environment = Environment({"PASSWORD": "s3cret-word"})
+    spec = PrometheusSource.model_validate(
+        {
+            "type": "prometheus",
+            "url": URL,
+            "auth": {"basic": {"username": "u", "password": {"env": "PASSWORD"}}},
+        },
+        context=environment.context,
+    )
+    http = FakeHttp().on("GET", QUERY, matrix())
+    Prometheus("main", spec, http).fetch(WANTED, None, EPOCH, http.clock.monotonic() + 5)
+    assert http.requests[0].basic_auth == ("u", "s3cret-word")
+
+
+def test_a_query_too_long_for_an_address_goes_by_post() -> None:
+    names = frozenset(f"a_metric_with_a_long_name_{n:04}_total" for n in range(300))
+    http = FakeHttp().on("POST", QUERY, matrix())
+    assert isinstance(fetch(http, Wanted(names)), Batch)
+    assert "a_metric_with_a_long_name_0299_total" in arguments(http.requests[0])["query"]
+
+
+def test_up_of_targets_that_never_had_anything_wanted_is_left_out() -> None:
+    ours, other = series("up", [(EPOCH, "1")]), series("up", [(EPOCH, "1")])
+    other["metric"]["instance"] = "b:1"
+    writes = series("writes_total", [(EPOCH, "10")])
+    down = series("up", [(EPOCH + 15, "0")])
+    http = FakeHttp().on("GET", QUERY, matrix(ours, other, writes), matrix(down, other))
+    asked = source(http)
+    deadline = http.clock.monotonic() + 5
+    first, second = (asked.fetch(WANTED, None, at, deadline) for at in (EPOCH, EPOCH + 15))
+    assert isinstance(first, Batch)
+    assert isinstance(second, Batch)
+    assert [dict(block.target) for block in first.blocks] == [TARGET]
+    assert [dict(block.target) for block in second.blocks] == [TARGET], (
+        "a target of ours that is down is kept"
+    )
+
+
+def test_native_histograms_and_empty_series_are_passed_over() -> None:
+    histogram = {"metric": {"__name__": "h", **TARGET}, "histograms": [[EPOCH, {}]]}
+    got = batch(FakeHttp().on("GET", QUERY, matrix(histogram, series("up", [(EPOCH, "1")]))))
+    assert got.blocks == ()
+
+
+PROMQL = Wanted(frozenset(), (Query("promql:abc", "sum by (tier) (x)"),), look_back=60.0, step=15.0)
+
+
+def vector(*values: tuple[dict[str, str], str]) -> Response:
+    result = [{"metric": metric, "value": [EPOCH, value]} for metric, value in values]
+    body = {"status": "success", "data": {"resultType": "vector", "result": result}}
+    return answer(200, orjson.dumps(body))
+
+
+def queries(http: FakeHttp) -> list[str]:
+    return [arguments(request)["query"] for request in http.requests]
+
+
+def by_query(raw: Response, promql: Any) -> Any:
+    def said(request: Request) -> Response:
+        got = raw if "__name__" in arguments(request)["query"] else promql
+        if isinstance(got, Exception):
+            raise got
+        return got
+
+    return said
+
+
+def last(got: Batch) -> Block:
+    return got.blocks[-1]
+
+
+def test_a_query_is_delivered_as_a_series_of_its_own() -> None:
+    http = FakeHttp().on(
+        "GET", QUERY, by_query(matrix(), vector(({"tier": "hot"}, "3"), ({"tier": "cold"}, "4")))
+    )
+    block = last(batch(http, PROMQL, since=EPOCH - 15))
+    assert queries(http)[-1] == "sum by (tier) (x)"
+    assert block.series[1:] == (
+        Series("promql:abc", (("tier", "hot"),)),
+        Series("promql:abc", (("tier", "cold"),)),
+    )
+    np.testing.assert_array_equal(block.values, [[1, 3, 4]])
+
+
+def test_the_history_of_a_query_is_read_back_at_the_start() -> None:
+    values = [[EPOCH - 15, "1"], [EPOCH, "2"]]
+    said = matrix({"metric": {"tier": "hot"}, "values": values})
+    http = FakeHttp().on("GET", QUERY, matrix()).on("GET", f"{URL}/api/v1/query_range", said)
+    block = last(batch(http, PROMQL))
+    asked = arguments(http.requests[-1])
+    assert (float(asked["start"]), float(asked["end"])) == (EPOCH - 45, EPOCH)
+    np.testing.assert_array_equal(block.times, EPOCH - np.array([45.0, 30.0, 15.0, 0.0]))
+    np.testing.assert_array_equal(block.values[:, 1], [np.nan, np.nan, 1, 2])
+
+
+@pytest.mark.parametrize(
+    "said",
+    [Ambiguous("late"), answer(422, b'{"status":"error","errorType":"execution","error":"many-to-many"}')],
+)
+def test_a_query_that_fails_is_unknown_and_takes_nothing_else_along(said: Any) -> None:
+    raw = matrix(series("up", [(EPOCH, "1")]), series("writes_total", [(EPOCH, "10")]))
+    got = batch(FakeHttp().on("GET", QUERY, by_query(raw, said)), PROMQL, since=EPOCH - 15)
+    assert got.complete
+    assert len(got.blocks) == 2
+    np.testing.assert_array_equal(last(got).values, [[0.0]])
+
+
+def test_a_scalar_is_a_series_without_labels() -> None:
+    body = {"status": "success", "data": {"resultType": "scalar", "result": [EPOCH, "7"]}}
+    http = FakeHttp().on("GET", QUERY, by_query(matrix(), answer(200, orjson.dumps(body))))
+    assert last(batch(http, PROMQL, since=EPOCH - 15)).series[1] == Series("promql:abc", ())
