@@ -18,7 +18,7 @@ def migrate(connection: Connection) -> None:
     found = current(connection)
     if found == HEAD:
         return
-    if found is None and not inspect(connection).has_table(tables.incidents.name):
+    if found is None and not set(inspect(connection).get_table_names()) & set(tables.METADATA.tables):
         tables.METADATA.create_all(connection)
         connection.execute(tables.revision.insert().values(version_num=HEAD))
         return

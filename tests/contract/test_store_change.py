@@ -54,7 +54,8 @@ def test_apply_returns_the_new_versions_and_passes_the_jobs_on(store: Store) -> 
     change = whole_change()
     written = apply(store, change)
     assert written.incident == replace(rows.incident(), version=1)
-    assert [row.version for row in (*written.attempts, *written.debts, *written.deliveries)] == [1, 1, 1]
+    assert [row.version for row in written.attempts + written.deliveries] == [1, 1]
+    assert written.debts[0].version == 1
     assert written.jobs == change.jobs
     again = apply(store, written)
     assert again.run is not None
@@ -87,18 +88,28 @@ def test_a_new_row_whose_key_is_taken_is_stale(store: Store) -> None:
 
 
 def test_catching_stale_inside_the_unit_keeps_nothing_all_the_same(store: Store) -> None:
+    taken = Change(incident=rows.incident(), events=(rows.event("with"),))
     apply(store, Change(incident=rows.incident()))
-    with pytest.raises(Stale), store.write() as uow:
-        uow.timeline.append([rows.event("before")])
-        with pytest.raises(Stale):
-            uow.apply(Change(incident=rows.incident(), events=(rows.event("with"),)))
+
+    def careless() -> None:
+        with store.write() as uow:
+            uow.timeline.append([rows.event("before")])
+            with pytest.raises(Stale):
+                uow.apply(taken)
+
+    with pytest.raises(Stale):
+        careless()
     assert store.last_seq() == 0
 
 
 def test_an_exception_inside_a_unit_keeps_nothing(store: Store) -> None:
-    with pytest.raises(ZeroDivisionError), store.write() as uow:
-        uow.apply(whole_change())
-        raise ZeroDivisionError
+    def interrupted() -> None:
+        with store.write() as uow:
+            uow.apply(whole_change())
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        interrupted()
     with store.read() as uow:
         assert uow.incidents.get("po-1") is None
         assert uow.timeline.last_seq() == 0
@@ -149,7 +160,8 @@ def test_a_unit_that_reads_cannot_write(store: Store) -> None:
 
 def test_of_many_who_intend_the_same_attempt_exactly_one_does(store: Store) -> None:
     for seed in range(20):
-        start, outcomes = threading.Barrier(4), []
+        start = threading.Barrier(4)
+        outcomes: list[int] = []
 
         def claim(
             mine: int, *, seed: int = seed, start: threading.Barrier = start, out: list[int] = outcomes

@@ -33,7 +33,7 @@ def as_user() -> dict[str, object]:
 
 
 class Server:
-    """`url(name)` makes a fresh database and returns its address."""
+    """`url()` makes a fresh database and returns its address."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -62,14 +62,13 @@ def server(folder: Path) -> Iterator[Server]:
     data = home / "data"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/", **as_user()}
     initdb = [folder / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-N", "-E", "UTF8"]
-    subprocess.run([*initdb, "--locale=C.UTF-8"], check=True, **quiet)  # type: ignore[call-overload]
+    subprocess.run([*initdb, "--locale=C.UTF-8"], check=True, **quiet)  # type: ignore[call-overload]  # likewise
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = subprocess.Popen(  # type: ignore[call-overload]
-        [folder / "postgres", "-D", data, "-p", str(port)]
-        + ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"],
-        **quiet,
+    local = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"]
+    process = subprocess.Popen(  # type: ignore[call-overload]  # keywords that depend on who runs the test
+        [folder / "postgres", "-D", data, "-p", str(port), *local], **quiet
     )
     try:
         running = Server(port)
