@@ -158,7 +158,12 @@ class _Sandbox(sandbox.ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"*", "**", "%"})
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """A map's entry first, then the few harmless methods of maps and texts; all else is undefined."""
+        """A map's entry first, then the few harmless methods of maps and texts; all else is undefined.
+
+        What lies below something undefined is that same undefined thing, so that `a.b.c is defined` can be asked.
+        """
+        if isinstance(obj, jinja2.Undefined):
+            return obj
         if isinstance(obj, Mapping):
             if attribute in obj:
                 return obj[attribute]
@@ -173,6 +178,8 @@ class _Sandbox(sandbox.ImmutableSandboxedEnvironment):
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         """`x["name"]` and `x[0]` read entries only, never attributes."""
+        if isinstance(obj, jinja2.Undefined):
+            return obj
         try:
             return obj[argument]
         except (TypeError, LookupError, AttributeError):
