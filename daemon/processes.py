@@ -17,6 +17,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import IO
 
 from remediations.ports import Clock, Command, Exit, Processes, Unreachable
@@ -30,6 +31,7 @@ INHERITED = ("PATH", "LANG", "LC_ALL", "TZ")
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _STEP = 0.02
+_ENDED = frozenset({b"Z", b"X"})
 _READ = 65_536
 
 
@@ -49,7 +51,7 @@ class ProcessDoor:
         """Run to the end or to the deadline. Raises `Unreachable` when the program cannot be started at all."""
         started = self._clock.monotonic()
         if deadline <= started:
-            raise Unreachable(f"{_name(command)}: the deadline had passed before it was started")
+            raise Unreachable(f"{command.argv[:1]}: the deadline had passed before it was started")
         process, output = self._start(command)
         captured = _Capture(command.max_output)
         with self._guard:
@@ -76,6 +78,8 @@ class ProcessDoor:
         return len(groups)
 
     def _start(self, command: Command) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+        if not command.argv:
+            raise Unreachable("a command without words cannot be started")
         try:
             user, group = _identity(command.user)
             process = subprocess.Popen(  # noqa: S603 - an argument vector from the configuration, never a shell
@@ -92,7 +96,7 @@ class ProcessDoor:
                 start_new_session=True,
             )
         except (OSError, ValueError, subprocess.SubprocessError) as error:
-            raise Unreachable(f"{_name(command)}: cannot be started: {error}") from error
+            raise Unreachable(f"{command.argv[0]}: cannot be started: {error}") from error
         assert process.stdout is not None
         os.set_blocking(process.stdout.fileno(), False)
         return process, process.stdout
@@ -182,14 +186,26 @@ def _signal(group: int, number: signal.Signals) -> None:
 
 
 def _alive(group: int) -> bool:
-    """Whether anybody is left in the group; one that may not be signalled (another user's) is left."""
+    """Whether anybody of the group still runs; who has ended and waits for a slow parent to notice does not count."""
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return True
+    return any(found == group and state not in _ENDED for state, found in _all_states())
+
+
+def _all_states() -> list[tuple[bytes, int]]:
+    """(state, process group) of every process; proc(5), `stat`."""
+    found = []
+    with os.scandir("/proc") as entries:
+        for entry in entries:
+            if entry.name.isdecimal():
+                with contextlib.suppress(OSError, ValueError, IndexError):
+                    fields = Path(entry.path, "stat").read_bytes().rpartition(b")")[2].split()
+                    found.append((fields[0], int(fields[2])))
+    return found
 
 
 def _reap_adopted(group: int) -> None:
@@ -207,10 +223,6 @@ def _identity(user: str | None) -> tuple[int | None, int | None]:
     except KeyError:
         raise ValueError(f"no user {user!r} here") from None
     return entry.pw_uid, entry.pw_gid
-
-
-def _name(command: Command) -> str:
-    return command.argv[0] if command.argv else "an empty command"
 
 
 def _fits(door: ProcessDoor) -> Processes:
