@@ -105,3 +105,20 @@ def mutes(kind: MuteKind) -> Question[models.Mutes]:
 
 def oncall() -> Question[models.Oncall]:
     return Question(models.Oncall, "/oncall", lambda asked: catalogue.oncall(asked.known, asked.now))
+
+
+def postmortem(incident_id: str) -> Question[models.Postmortem]:
+    return Question(
+        models.Postmortem,
+        f"/incidents/{incident_id}/postmortem",
+        lambda asked: queries.postmortem(asked.uow, incident_id),
+    )
+
+
+def report(since: float, until: float) -> Question[models.Report]:
+    return Question(
+        models.Report,
+        "/report",
+        lambda asked: queries.report(asked.uow, since, until),
+        {"since": rfc3339(since), "until": rfc3339(until)},
+    )

@@ -19,13 +19,25 @@ DEFAULT_CONFIG = Path("/etc/fleetmend/fleetmend.yaml")
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What the common options said. `json`: print JSON, and nothing else, on stdout."""
+    """What the common options said. `json`: print JSON, and nothing else, on stdout.
+
+    The nearer word wins: an option beats a variable, and of two options or two variables `--config` beats `--url`.
+    """
 
     config: tuple[Path, ...] = ()
     url: str | None = None
     token: str | None = field(default=None, repr=False)
     json: bool = False
+    config_named: bool = False
+    url_named: bool = False
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def remote(self) -> bool:
+        """Whether a remote daemon is meant."""
+        if self.url is None:
+            return False
+        return not self.config or (self.url_named and not self.config_named)
 
     def files(self) -> tuple[Path, ...]:
         """The configuration files, `/etc/fleetmend/fleetmend.yaml` when none was named. Raises `UsageError`."""
@@ -34,6 +46,12 @@ class Reach:
         if DEFAULT_CONFIG.is_file():
             return (DEFAULT_CONFIG,)
         raise UsageError("say where: --config FILE for this machine's daemon, or --url URL for a remote one")
+
+
+def _named(context: typer.Context, option: str) -> bool:
+    """Whether an option stood on the command line, rather than in the environment."""
+    source = context.get_parameter_source(option)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 _OPTIONS: tuple[tuple[str, Any, Any], ...] = (
@@ -73,17 +91,26 @@ def with_reach(function: Callable[..., None]) -> Callable[..., None]:
     own = list(signature.parameters.values())[1:]
 
     @functools.wraps(function)
-    def command(**arguments: Any) -> None:
+    def command(context: typer.Context, **arguments: Any) -> None:
         config, url, token, json = (arguments.pop(name) for name, _, _ in _OPTIONS)
-        # An explicit --config means this machine, whatever the environment says about a remote one.
-        reach = Reach(tuple(config or ()), url or None, token or None, bool(json), dict(os.environ))
+        reach = Reach(
+            config=tuple(config or ()),
+            url=url or None,
+            token=token or None,
+            json=bool(json),
+            config_named=_named(context, "config"),
+            url_named=_named(context, "url"),
+            environment=dict(os.environ),
+        )
         function(reach, **arguments)
 
     common = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
         for name, annotation, default in _OPTIONS
     ]
-    ordered = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own] + common
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    first = inspect.Parameter("context", keyword, annotation=typer.Context)
+    ordered = [first, *(parameter.replace(kind=keyword) for parameter in own), *common]
     command.__signature__ = signature.replace(parameters=ordered)  # type: ignore[attr-defined]  # read by typer
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in ordered}
     return command

@@ -164,12 +164,66 @@ class Explanation(Model):
     gates: list[GateAnswer]
 
 
+class PostmortemFact(Model):
+    """`rows`: numbers of the timeline rows it comes from, from 1."""
+
+    name: str
+    value: str
+    rows: list[int]
+
+
+class PostmortemSection(Model):
+    title: str
+    text: str
+    facts: list[PostmortemFact]
+
+
+class PostmortemRow(Model):
+    row: int
+    at: str
+    kind: str
+    text: str
+    actor: str
+
+
 class Postmortem(Model):
-    """The document about an incident, as Markdown."""
+    """The draft of the document about an incident, as data and as Markdown."""
 
     incident: str
     title: str
+    status: str
+    sections: list[PostmortemSection]
+    timeline: list[PostmortemRow]
     markdown: str
+
+
+class WouldHave(Model):
+    """A rung that nothing but the leash held back; `gate`: what held it."""
+
+    incident: str
+    at: Instant
+    rung: str
+    gate: str
+
+
+class Report(Model):
+    """What was done, refused and told in a span of time, and what observe mode would have done. Lengths in seconds."""
+
+    since: Instant
+    until: Instant
+    incidents: int
+    by_mode: dict[str, int]
+    mended: int
+    self_resolved: int
+    still_open: int
+    actions: dict[str, int]
+    refused: dict[str, int]
+    pages: int
+    people_paged: dict[str, int]
+    paged_incidents: int
+    unattended_s: float
+    median_recovery_s: float | None
+    would_have: list[WouldHave]
 
 
 # --------------------------------------------------------------------- status

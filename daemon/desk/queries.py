@@ -15,6 +15,9 @@ from daemon.desk import models, views
 from daemon.desk.known import Known
 from daemon.desk.snapshot import Snapshot
 from daemon.document.dossier import Dossier, load
+from daemon.document.postmortem import as_json, markdown
+from daemon.document.postmortem import postmortem as draft
+from daemon.document.report import report as report_on
 from daemon.document.sentence import sentence
 from daemon.errors import NotFound
 from daemon.incidents.model import SEVERITIES, Incident
@@ -25,6 +28,8 @@ from daemon.store.unit import UnitOfWork
 NEAR = 86_400.0
 """Seconds before an instant within which an incident may have concerned a target then."""
 DAEMON = "-"
+MOST_REPORTED = 5000
+"""Incidents a report looks at; the newest ones of its span."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,7 @@ def status(
 
 def explain(uow: UnitOfWork, incident_id: str, at: float | None = None) -> models.Explanation:
     """The last decision about an incident, or the last one up to `at`. Raises `NotFound`."""
-    answers = views.explanations(dossier(uow, incident_id).events)
+    answers = views.explanations(dossier(uow, incident_id))
     if at is not None:
         answers = [answer for answer in answers if answer.at <= at]
     if not answers:
@@ -138,7 +143,7 @@ def explain_target(uow: UnitOfWork, target: str, at: float) -> models.Explanatio
     answers = [
         answer
         for row in rows.values()
-        for answer in views.explanations(uow.timeline.of(row.id))
+        for answer in views.explanations(Dossier(row, events=uow.timeline.of(row.id)))
         if answer.at <= at and concerns(row, answer, target)
     ]
     if not answers:
@@ -153,6 +158,32 @@ def concerns(row: Incident, answer: models.Explanation, target: str) -> bool:
         if gate.name == "target_set":
             names.update(str(name) for name in gate.inputs.get("targets", ()))
     return target in names
+
+
+def postmortem(uow: UnitOfWork, incident_id: str) -> models.Postmortem:
+    """The draft of the document about one incident. Raises `NotFound`."""
+    document = draft(dossier(uow, incident_id))
+    return models.Postmortem.model_validate({**as_json(document), "markdown": markdown(document)})
+
+
+def report(uow: UnitOfWork, since: float, until: float) -> models.Report:
+    """What was done, refused and told about the incidents detected from `since` to `until`."""
+    rows: list[Incident] = []
+    after: Cursor | None = None
+    while len(rows) < MOST_REPORTED:
+        page = uow.incidents.search(since=since, until=until, after=after, limit=200)
+        rows += page.incidents
+        after = page.next
+        if after is None:
+            break
+    dossiers = [found for row in rows if (found := load(uow, row.id)) is not None]
+    made = report_on(dossiers, since, until)
+    fields = {name: getattr(made, name) for name in models.Report.model_fields if name != "would_have"}
+    would = [
+        models.WouldHave(incident=row.incident, at=row.at, rung=row.rung, gate=row.gate)
+        for row in made.would_have
+    ]
+    return models.Report(**fields, would_have=would)
 
 
 def debts(uow: UnitOfWork) -> models.Debts:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from daemon.desk import models
 from daemon.document.dossier import Dossier
+from daemon.document.explain import Explanation, explain
 from daemon.incidents.escalation import Escalation
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.model import Incident
@@ -95,27 +96,45 @@ def _refused(event: Event) -> list[models.Refusal]:
     return []
 
 
-def explanations(events: Iterable[Event]) -> list[models.Explanation]:
-    """Every time all guardrails were asked, oldest first, with all their answers."""
-    return [
-        models.Explanation(
-            at=event.at,
-            rung=str(event.data.get("rung", "")),
-            allowed=bool(event.data.get("allowed")),
-            gates=[
-                models.GateAnswer(
-                    name=gate["name"],
-                    allowed=gate["allowed"],
-                    reason=gate["reason"],
-                    until=gate.get("until"),
-                    inputs=dict(gate.get("inputs") or {}),
-                )
-                for gate in event.data.get("gates", ())
-            ],
-        )
-        for event in events
-        if event.kind is Kind.GATES
-    ]
+def explanations(dossier: Dossier) -> list[models.Explanation]:
+    """Every time a rung was judged, oldest first, with all answers of the guardrails.
+
+    A rung that was skipped without asking them stands there with the one condition that skipped it; a skip that
+    follows a whole trace adds nothing to it.
+    """
+    found: list[Explanation] = []
+    for asked in explain(dossier):
+        last = found[-1] if found else None
+        if (
+            last is not None
+            and len(asked.gates) == 1 < len(last.gates)
+            and (asked.rung, asked.at)
+            == (
+                last.rung,
+                last.at,
+            )
+        ):
+            continue
+        found.append(asked)
+    return [_explanation(asked) for asked in found]
+
+
+def _explanation(asked: Explanation) -> models.Explanation:
+    return models.Explanation(
+        at=asked.at,
+        rung=asked.rung,
+        allowed=asked.allowed,
+        gates=[
+            models.GateAnswer(
+                name=gate.name,
+                allowed=gate.allowed,
+                reason=gate.reason,
+                until=gate.until,
+                inputs=dict(gate.inputs or {}),
+            )
+            for gate in asked.gates
+        ],
+    )
 
 
 def debt(row: Debt) -> models.Debt:

@@ -1,0 +1,72 @@
+"""The console script `fleetmend`: parser and dispatch. Exit 0 good, 1 the answer is "no", 2 usage or configuration."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from config.problems import ConfigError
+from daemon.cli import orders, reads, service
+from daemon.cli.setup import version
+from daemon.errors import GOOD, FleetmendError, exit_code
+
+app = typer.Typer(
+    name="fleetmend",
+    help="Watches a fleet-telemetry pipeline, mends six failure modes, proves it, and pages people when it could not.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"fleetmend {version()}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del show_version
+
+
+service.register(app)
+reads.register(app)
+orders.register(app)
+
+
+def invoke(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; errors are lines on stderr."""
+    try:
+        app(list(arguments), prog_name="fleetmend")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else GOOD
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return exit_code(error)
+    except FleetmendError as error:
+        sys.stderr.write(f"fleetmend: {error}\n")
+        return exit_code(error)
+    return GOOD
+
+
+def main() -> int:
+    """The console script's entry point."""
+    try:
+        code = invoke(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader went away (`| head`): nobody is left to tell, and the interpreter must not try at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return GOOD
+    return code

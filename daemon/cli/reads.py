@@ -1,0 +1,153 @@
+"""The commands that only ask: status, incidents, incident, explain, report, postmortem, debts, oncall."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from daemon.cli import output, questions
+from daemon.cli.faces import face_of
+from daemon.cli.questions import Question
+from daemon.cli.reach import Reach, with_reach
+from daemon.clock import parse_rfc3339
+from daemon.desk.arguments import DAY
+from daemon.desk.models import Model
+from daemon.errors import ANSWER_IS_NO, UsageError
+
+M = TypeVar("M", bound=Model)
+
+IncidentId = Annotated[str, typer.Argument(metavar="ID", help="An incident, such as sf-4k7q2m.")]
+Instant = Annotated[str | None, typer.Option(help="A time such as 2026-01-05T09:00:00Z.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    for function in (status, incidents, incident, explain, report, postmortem, debts, oncall):
+        app.command()(with_reach(function))
+
+
+def answer(reach: Reach, question: Question[M], render: Callable[[M], Iterable[Any]]) -> M:
+    """Ask and print, as tables or JSON; what has to be known about the answer goes to stderr."""
+    face = face_of(reach)
+    model = face.ask(question)
+    if face.note:
+        output.say(face.note)
+    if reach.json:
+        output.json_of(model)
+    else:
+        output.show(*render(model))
+    return model
+
+
+def status(reach: Reach) -> None:
+    """What is, in one look. Exit 1 while an incident is open."""
+    from daemon.cli import show
+
+    model = answer(reach, questions.status(), show.status)
+    if model.incidents.open:
+        raise typer.Exit(ANSWER_IS_NO)
+
+
+def incidents(
+    reach: Reach,
+    *,
+    open_: Annotated[bool, typer.Option("--open", help="Only those that are not over, worst first.")] = False,
+    mode: Annotated[list[str] | None, typer.Option(help="Only these failure modes; may repeat.")] = None,
+    since: Instant = None,
+    until: Instant = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+) -> None:
+    """Incidents, newest first."""
+    from daemon.cli import show
+    from daemon.desk.queries import Wanted
+
+    wanted = Wanted(
+        only_open=open_,
+        modes=tuple(mode or ()),
+        since=instant("--since", since),
+        until=instant("--until", until),
+        limit=limit,
+    )
+    answer(reach, questions.incidents(wanted), show.incidents)
+
+
+def incident(reach: Reach, incident_id: IncidentId) -> None:
+    """One incident: what is, what was done and refused, what happens next, the timeline."""
+    from daemon.cli import show
+
+    answer(reach, questions.incident(incident_id), show.incident)
+
+
+def explain(
+    reach: Reach,
+    incident_id: Annotated[str | None, typer.Argument(metavar="[ID]")] = None,
+    *,
+    at: Instant = None,
+    target: Annotated[str | None, typer.Option(help="A unit, address, scope or a value of one.")] = None,
+) -> None:
+    """Why it was or was not acted upon: all guardrails with their answers."""
+    from daemon.cli import show
+
+    moment = instant("--at", at)
+    if incident_id and target is None:
+        answer(reach, questions.explain(incident_id, moment), show.explanation)
+    elif target and moment is not None and incident_id is None:
+        answer(reach, questions.explain_target(target, moment), show.explanation)
+    else:
+        raise UsageError("explain takes an incident's ID, or --at TIME with --target NAME")
+
+
+def report(
+    reach: Reach,
+    *,
+    since: Instant = None,
+    until: Instant = None,
+    days: Annotated[float, typer.Option(min=0.01, max=400, help="Without --since: so many days back.")] = 7.0,
+) -> None:
+    """What was done, refused and told, and what observe mode would have done."""
+    from daemon.cli import show
+    from daemon.clock import SystemClock
+
+    end = instant("--until", until) or SystemClock().now()
+    start = instant("--since", since) or end - days * DAY
+    if start >= end:
+        raise UsageError("--since: not before --until")
+    answer(reach, questions.report(start, end), show.report)
+
+
+def postmortem(reach: Reach, incident_id: IncidentId) -> None:
+    """The draft of the document about an incident, as Markdown."""
+    face = face_of(reach)
+    model = face.ask(questions.postmortem(incident_id))
+    if face.note:
+        output.say(face.note)
+    if reach.json:
+        output.json_of(model)
+    else:
+        output.line(model.markdown)
+
+
+def debts(reach: Reach) -> None:
+    """What has to be given back, the soonest due first."""
+    from daemon.cli import show
+
+    answer(reach, questions.debts(), show.debts)
+
+
+def oncall(reach: Reach) -> None:
+    """Who is on call now, until when, and who follows."""
+    from daemon.cli import show
+
+    answer(reach, questions.oncall(), show.oncall)
+
+
+def instant(option: str, text: str | None) -> float | None:
+    """Unix seconds of an option. Raises `UsageError`."""
+    if text is None:
+        return None
+    try:
+        return parse_rfc3339(text)
+    except ValueError:
+        raise UsageError(f"{option}: expected a time such as 2026-01-05T09:00:00Z, got {text!r}") from None
