@@ -163,12 +163,25 @@ class _Redact:
         return redacted
 
 
-def _as_json(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
-    return _dump(event).decode()
+def _plain(event: MutableMapping[str, Any]) -> dict[str, Any]:
+    """JSON data: an object shows its secrets only as text, so text it becomes before redaction.
 
-
-def _dump(event: MutableMapping[str, Any]) -> bytes:
+    A log line must never raise: what JSON cannot hold (half a surrogate pair, a cycle) becomes its `repr`.
+    """
     try:
-        return orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS)
-    except TypeError:  # lone surrogates, integers beyond 64 bits: a log line must never raise
-        return json.dumps(event, default=repr, skipkeys=True).encode()
+        plain: dict[str, Any] = orjson.loads(
+            orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS)
+        )
+    except (TypeError, ValueError):
+        simple = (str, int, float, bool, type(None))
+        return {
+            str(name): value if isinstance(value, simple) else repr(value) for name, value in event.items()
+        }
+    return plain
+
+
+def _as_json(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
+    try:
+        return orjson.dumps(event).decode()
+    except TypeError:
+        return json.dumps(event)
