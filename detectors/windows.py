@@ -81,7 +81,7 @@ def base_of(ring: Ring, now: Now, ticks: Floats, window: float) -> tuple[NDArray
     whole: Bools = have & (times[np.maximum(base, 0)] >= start - BASE_SLACK * now.interval)
     base = np.where(have & ~whole, base + 1, base)
     ok: Bools = have & (base < now.row)
-    return np.maximum(base, 0), ok, whole
+    return np.clip(base, 0, max(len(times) - 1, 0)), ok, whole
 
 
 def summed(rows: Floats, columns: Columns) -> Floats:
