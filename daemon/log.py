@@ -9,11 +9,11 @@ apscheduler) pass the same processors. The redactor sees every line last, traceb
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sys
 from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
 from typing import Any, Protocol, TextIO
 
 import orjson
@@ -52,6 +52,7 @@ STORE_FAILED = "store failed"
 LEASE_TAKEN = "lease taken"
 LEASE_LOST = "lease lost"
 REQUEST_SERVED = "request served"
+LINE_LOST = "log line lost"
 
 NO_CORRELATION = "-"
 """Correlation id of a line that belongs to no incident."""
@@ -97,7 +98,7 @@ def configure(
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = _Handler(stream or sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -121,11 +122,19 @@ def get(name: str = "fleetmend") -> structlog.stdlib.BoundLogger:
     return logger
 
 
-@contextmanager
+@contextlib.contextmanager
 def correlated(correlation_id: str, **fields: Any) -> Iterator[None]:
     """Every line inside carries this correlation id (an incident's id) and these fields."""
     with structlog.contextvars.bound_contextvars(correlation_id=correlation_id, **fields):
         yield
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
+        """The standard one prints the arguments, secrets included; this one says only where the line came from."""
+        with contextlib.suppress(OSError, ValueError):
+            lost = {"level": "error", "message": LINE_LOST, "logger": record.name, "line": record.lineno}
+            self.stream.write(f"{json.dumps(lost)}\n")
 
 
 class _Stamp:
@@ -156,10 +165,7 @@ class _Redact:
     def __call__(
         self, _logger: Any, _method: str, event: MutableMapping[str, Any]
     ) -> MutableMapping[str, Any]:
-        plain = orjson.loads(
-            _dump(event)
-        )  # objects show their secrets only as text, so text they become first
-        redacted: dict[str, Any] = self._redactor.data(plain)
+        redacted: dict[str, Any] = self._redactor.data(_plain(event))
         return redacted
 
 

@@ -135,6 +135,13 @@ def test_nothing_that_is_logged_can_raise(lines: Lines, value: object) -> None:
     assert len(lines()) == 1
 
 
+def test_a_line_that_cannot_be_written_is_reported_without_its_values(lines: Lines) -> None:
+    record = logging.LogRecord("lib", logging.ERROR, "lib.py", 7, "one place %d", (CANARY,), None)
+    logging.getLogger().handlers[0].handle(record)  # past pytest's own handlers, which raise
+    (line,) = lines()
+    assert (line["message"], line["logger"]) == ("log line lost", "lib")
+
+
 def test_a_reload_brings_the_new_secrets() -> None:
     stream = io.StringIO()
     root = logging.getLogger()
