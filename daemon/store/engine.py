@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -74,13 +75,9 @@ def engine_for(where: Place, *, read_only: bool) -> Engine:
 
 
 def _connector(where: Place, *, read_only: bool) -> Callable[[], sqlite3.Connection]:
-    # `mode=rw` and `mode=ro` never make a file: only a migration does.
-    mode = "ro" if read_only else "rw"
-    target = ":memory:" if where.path is None else f"file:{quote(str(where.path.absolute()))}?mode={mode}"
-
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(
-            target,
+            ":memory:" if where.path is None else _file(where.path.absolute(), read_only=read_only),
             uri=where.path is not None,
             timeout=LOCK_WAIT,
             isolation_level=None,  # no transaction begins behind our back
@@ -95,6 +92,15 @@ def _connector(where: Place, *, read_only: bool) -> Callable[[], sqlite3.Connect
         return connection
 
     return connect
+
+
+def _file(path: Path, *, read_only: bool) -> str:
+    # Neither mode makes the file: only a migration does.
+    target = f"file:{quote(str(path))}?mode={'ro' if read_only else 'rw'}"
+    # A reader opens a log of its own beside a store that has none. Where it may not, nobody writes either (a living
+    # daemon has a log), so the file can be read as it lies.
+    alone = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
+    return f"{target}&immutable=1" if read_only and alone else target
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""One place where a driver's error becomes ours: every one of them is `StoreSick` with a reason for people."""
+"""One place where an error of the driver becomes ours, with a reason for people."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from daemon.errors import StoreSick
+from daemon.errors import StoreError, StoreSick
 
 _SQLITE = {
     sqlite3.SQLITE_FULL: "disk full",
@@ -41,27 +41,47 @@ _POSTGRES = {
 
 @contextmanager
 def driver_errors() -> Iterator[None]:
-    """Raise `StoreSick` for whatever the driver or its pool raises inside."""
+    """Raise ours for whatever the driver or its pool raises inside: see `ours`."""
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error) as error:
-        raise sick(error) from error
+        raise ours(error) from error
 
 
-def sick(error: Exception) -> StoreSick:
-    """`StoreSick` for an error of the driver; the message holds the driver's words, but no statement or value."""
+def ours(error: Exception) -> StoreError:
+    """`StoreSick` for an error of the driver, but a plain `StoreError` where it refused one value.
+
+    Only that item is to be parked: the store itself is well. The message holds the driver's words, and no statement.
+    """
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    words = str(cause).strip().split("\n", maxsplit=1)[0] if not isinstance(cause, SQLAlchemyError) else ""
-    return StoreSick(f"store {_reason(cause)}: {words or type(cause).__name__}")
+    if _refused(error, cause):
+        return StoreError(f"store refused a value: {_words(cause)}")
+    return StoreSick(f"store {_reason(cause)}: {_words(cause)}")
+
+
+def _words(cause: BaseException) -> str:
+    words = "" if isinstance(cause, SQLAlchemyError) else str(cause).strip().split("\n", maxsplit=1)[0]
+    return words or type(cause).__name__
+
+
+def _refused(error: Exception, cause: BaseException) -> bool:
+    if isinstance(error, DataError | IntegrityError):
+        return True
+    # Without a code of the engine: the driver could not even bind the value.
+    return isinstance(error, ProgrammingError) and not _code(cause)
+
+
+def _code(cause: BaseException) -> str | int | None:
+    return getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorcode", None)
 
 
 def _reason(cause: BaseException) -> str:
     if isinstance(cause, PoolTimeout):
         return "busy for too long"
-    if isinstance(cause, sqlite3.Error):
-        code = getattr(cause, "sqlite_errorcode", None)
-        return _SQLITE.get(code & 0xFF, "failed") if code is not None else "failed"
-    state = getattr(cause, "sqlstate", None) or ""
-    if not state:
-        return "unreachable" if type(cause).__name__ == "OperationalError" else "failed"
-    return _POSTGRES.get(state) or _POSTGRES.get(state[:2]) or "failed"
+    code = _code(cause)
+    if isinstance(code, int):
+        return _SQLITE.get(code & 0xFF, "failed")
+    if code:
+        return _POSTGRES.get(code) or _POSTGRES.get(code[:2]) or "failed"
+    # libpq has no code for a connection that could not be made or broke.
+    return "unreachable" if type(cause).__name__ == "OperationalError" else "failed"

@@ -59,18 +59,14 @@ class Store:
 
     def migrate(self) -> None:
         """Make the tables, or bring older ones to this version, in one transaction; nothing to do is cheap."""
-        if self._where.path is not None:
-            try:
-                self._where.path.parent.mkdir(parents=True, exist_ok=True)
-                self._where.path.touch()
-            except OSError as error:
-                raise StoreSick(f"store cannot be made: {self._where.path}: {error.strerror}") from error
+        self._make_file()
         with self._alone(), driver_errors(), self._writing.begin() as connection:
             schema.migrate(connection)
 
     def own(self) -> None:
         """Be the one daemon of a SQLite file until `close`; raises `AlreadyRunning`. Replicas share PostgreSQL."""
         if self._where.path is not None and self._lockfile is None:
+            self._make_file()
             self._lockfile = Lockfile(self._where.path.with_name(self._where.path.name + ".lock"))
 
     @contextmanager
@@ -135,6 +131,15 @@ class Store:
                     yield
         finally:
             self._mine.open = False
+
+    def _make_file(self) -> None:
+        if self._where.path is None:
+            return
+        try:
+            self._where.path.parent.mkdir(parents=True, exist_ok=True)
+            self._where.path.touch()
+        except OSError as error:
+            raise StoreSick(f"store cannot be made: {self._where.path}: {error.strerror}") from error
 
     def _demand_schema(self) -> None:
         if self._where.path is not None and not self._where.path.is_file():

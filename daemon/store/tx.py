@@ -15,7 +15,7 @@ Params = Mapping[str, Any]
 
 
 class Tx:
-    """A connection inside a transaction. Every error of the driver leaves as `StoreSick`."""
+    """A connection inside a transaction. Every error of the driver leaves as `StoreSick` or, for one bad value, `StoreError`."""
 
     __slots__ = ("_connection", "dialect", "writable")
 

@@ -15,11 +15,12 @@ import pytest
 import sqlalchemy.exc
 from sqlalchemy import event
 
-from daemon.errors import StoreSick
+from daemon.errors import StoreError, StoreSick
 from daemon.incidents.change import Change
-from daemon.store.faults import sick
+from daemon.store.faults import ours
 from daemon.store.store import Store
 from tests.fakes import rows
+from tests.fakes.namespaces import namespace
 
 
 @pytest.fixture
@@ -85,13 +86,7 @@ except StoreSick as error:
     print("sick", error)
 """
     mount = 'mount -t tmpfs -o size=2m tmpfs "$1" && exec "$2" -c "$3" "$1"'
-    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh"]
-    try:
-        probe = subprocess.run([*command[:4], "true"], check=False, capture_output=True)
-    except FileNotFoundError:
-        pytest.skip("a small filesystem: unshare is not installed")
-    if probe.returncode != 0:
-        pytest.skip("a small filesystem: user namespaces are not allowed here")
+    command = [*namespace("a small filesystem"), "sh", "-c", mount, "sh"]
     done = subprocess.run(
         [*command, str(tmp_path), sys.executable, program], check=False, capture_output=True, text=True
     )
@@ -191,7 +186,8 @@ def test_a_server_that_does_not_answer_is_sick() -> None:
 )
 def test_errors_of_postgresql_get_a_reason(error: Any, reason: str) -> None:
     wrapped = sqlalchemy.exc.DBAPIError("INSERT secret", {"value": "secret"}, error)
-    message = str(sick(wrapped))
+    assert type(ours(wrapped)) is StoreSick
+    message = str(ours(wrapped))
     assert message == f"store {reason}: {error}"
     assert "secret" not in message
 
@@ -200,3 +196,20 @@ def test_errors_of_postgresql_get_a_reason(error: Any, reason: str) -> None:
 def test_an_address_nobody_can_use_is_refused(url: str) -> None:
     with pytest.raises(StoreSick, match="cannot be opened"):
         Store.open(url)
+
+
+def test_a_folder_that_cannot_be_made_is_said_plainly(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with Store.open(f"sqlite:///{tmp_path}/file/state.db") as store:
+        with pytest.raises(StoreSick, match="cannot be made"):
+            store.migrate()
+        with pytest.raises(StoreSick, match="cannot be made"):
+            store.own()
+
+
+def test_a_value_that_is_refused_does_not_make_the_store_sick(store: Store) -> None:
+    poison = rows.incident(severity=[])  # no engine takes a list there
+    with pytest.raises(StoreError) as refused, store.write() as uow:
+        uow.apply(Change(incident=poison))
+    assert type(refused.value) is StoreError
+    store.record([rows.order()])

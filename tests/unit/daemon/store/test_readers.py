@@ -15,6 +15,7 @@ from daemon.incidents.change import Change
 from daemon.store import tables
 from daemon.store.store import Store
 from tests.fakes import rows
+from tests.fakes.namespaces import namespace
 
 DAEMON = """
 import sys
@@ -78,6 +79,26 @@ def test_a_reader_works_after_a_clean_stop(tmp_path: Path) -> None:
             uow.apply(Change(incident=rows.incident()))
     assert not Path(f"{path}-wal").exists()
     assert reads(path)
+
+
+def test_a_reader_that_may_not_write_reads_a_store_that_was_stopped(tmp_path: Path) -> None:
+    """In a mount namespace where the folder is read-only."""
+    with Store.open(f"sqlite:///{tmp_path / 'state.db'}") as store:
+        store.migrate()
+        store.record()
+    program = (
+        "import sys; from daemon.store.store import Store;"
+        "print(Store.open('sqlite:///' + sys.argv[1] + '/state.db', read_only=True).last_seq())"
+    )
+    mount = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && exec "$2" -c "$3" "$1"'
+    command = namespace("a read-only folder")
+    done = subprocess.run(
+        [*command, "sh", "-c", mount, "sh", str(tmp_path), sys.executable, program],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout, done.returncode) == ("0\n", 0), done.stderr
 
 
 def test_a_reader_makes_no_file_where_there_is_none(tmp_path: Path) -> None:
