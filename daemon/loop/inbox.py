@@ -1,0 +1,78 @@
+"""Alerts that fire now: what other systems reported, kept between steps and across restarts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from config.scope import Scope, scope_of
+from daemon.assess.grouping import Reported
+from daemon.detect.inbox import FIRING, AlertMap, meaning_of
+from daemon.incidents.records import Alert
+from daemon.store.unit import UnitOfWork
+
+OWNER = "@inbox"
+"""Checkpoints of the inbox stand beside those of detectors, under a name no detector can have."""
+MOST = 10_000
+"""Alerts held at once; more are settled with a note that says so."""
+
+
+class Alerts:
+    """Firing alerts by fingerprint. `changed` since the last assessment took them into account."""
+
+    def __init__(self, rows: Sequence[AlertMap]) -> None:
+        self._rows = rows
+        self._firing: dict[str, Reported] = {}
+        self.changed = False
+
+    def restore(self, checkpoints: Mapping[tuple[str, Scope], Any]) -> None:
+        """After a start: what fired when the daemon stopped."""
+        for (owner, _), state in checkpoints.items():
+            if owner == OWNER:
+                reported = Reported(**{**state, "scope": scope_of(state["scope"])})
+                self._firing[reported.fingerprint] = reported
+                self.changed = True
+
+    def firing(self) -> tuple[Reported, ...]:
+        return tuple(self._firing.values())
+
+    def seen(self) -> None:
+        """An assessment took the present alerts into account."""
+        self.changed = False
+
+    def take(self, uow: UnitOfWork, alerts: Sequence[Alert]) -> None:
+        """Settle new alerts in this transaction."""
+        for alert in alerts:
+            uow.inbox.settle_alert(alert.id, self._one(alert))
+        if alerts:
+            self.changed = True
+
+    def rows(self) -> dict[tuple[str, Scope], Any]:
+        """Checkpoints, as plain data."""
+        return {
+            (OWNER, scope_of({"fingerprint": fingerprint})): {
+                **asdict(reported),
+                "scope": dict(reported.scope),
+            }
+            for fingerprint, reported in self._firing.items()
+        }
+
+    def _one(self, alert: Alert) -> str:
+        if alert.status != FIRING:
+            return "resolved" if self._firing.pop(alert.fingerprint, None) else "resolved, never counted"
+        meaning = meaning_of(alert, self._rows)
+        if meaning is None:
+            return "no row of the map fits"
+        if len(self._firing) >= MOST and alert.fingerprint not in self._firing:
+            return f"more than {MOST} alerts fire: not counted"
+        self._firing[alert.fingerprint] = Reported(
+            meaning.fingerprint,
+            str(meaning.failure_mode),
+            meaning.scope,
+            str(meaning.severity),
+            meaning.since,
+            meaning.verify_with,
+            meaning.text,
+        )
+        return "counted"

@@ -1,0 +1,105 @@
+"""Receive: what came back, written down before anything is decided on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from daemon.incidents.records import MuteKind, Order, Phase
+from daemon.loop import say
+from daemon.loop.messages import Answered, Asked, Fetched, Message, Performed, Posted
+from daemon.loop.orders import carry_out
+from daemon.mitigate import journal, paying
+from daemon.store.unit import UnitOfWork
+from remediations.outcome import Outcome
+from remediations.run import Evidence
+
+if TYPE_CHECKING:
+    from daemon.loop.core import Loop
+
+SIGNAL = "signal"
+"""Owner of pauses set by SIGUSR1."""
+
+
+def take(loop: Loop, message: Message, now: float) -> None:
+    """Keep one message, then whatever the inbox tables hold."""
+    match message:
+        case Fetched(_, result):
+            loop.stages.detection.take(result, now)
+        case Answered(key, evidence):
+            _answered(loop, key, evidence, now)
+        case Performed(key, outcome):
+            performed(loop, key, outcome, now)
+        case Posted(key, receipt):
+            loop.item(
+                "post", lambda uow: loop.apply(uow, loop.stages.escalate.receipt(uow, key, receipt, now)), now
+            )
+        case Asked(what):
+            _asked(loop, what, now)
+        case _:
+            pass
+    orders_and_alerts(loop, now)
+
+
+def performed(loop: Loop, key: str, outcome: Outcome, now: float) -> None:
+    """An action ended: its outcome goes into the journal; the run is stepped in the same round."""
+
+    def record(uow: UnitOfWork) -> None:
+        attempt = uow.attempts.get(key)
+        if attempt is None or attempt.outcome is not None:
+            return
+        playbook = loop.stages.mitigate.rules.playbooks.get(attempt.playbook)
+        loop.apply(uow, journal.ended(uow, attempt, playbook, outcome, now))
+        if attempt.phase is Phase.RETURN:
+            loop.apply(uow, paying.ended(uow, attempt, outcome, now))
+
+    loop.item(key.split("/", 1)[0], record, now)
+    loop.metrics.actions.labels(str(outcome.state)).inc()
+
+
+def _answered(loop: Loop, key: str, evidence: Evidence, now: float) -> None:
+    if loop.stages.detection.answered(key, evidence, now):
+        return
+    name = key.split("|", 2)[1 if key.startswith(f"{paying.DEBT}|") else 0]
+
+    def record(uow: UnitOfWork) -> None:
+        debt = key.startswith(f"{paying.DEBT}|")
+        change = (
+            paying.answered(uow, key, evidence) if debt else loop.stages.mitigate.answered(uow, key, evidence)
+        )
+        if change is not None:
+            loop.apply(uow, change)
+
+    loop.item(name, record, now)
+
+
+def orders_and_alerts(loop: Loop, now: float) -> None:
+    """Rows that faces and the command line appended; each order is its own transaction."""
+    with loop.store.read() as uow:
+        orders, alerts = uow.inbox.new_orders(), uow.inbox.new_alerts()
+    for order in orders:
+        _order(loop, order, now)
+    if alerts:
+        loop.item("inbox", lambda uow: _alerts(loop, uow), now)
+
+
+def _order(loop: Loop, order: Order, now: float) -> None:
+    name = f"order-{order.id}"
+    if loop.item(name, lambda uow: say.ordered(order, carry_out(loop, uow, order, now).text), now):
+        return
+    parked = loop.parked.items().get(name)
+    if parked is not None:
+        loop.item(f"{name}-refused", lambda uow: uow.inbox.dead_letter(order, parked.error), now)
+
+
+def _alerts(loop: Loop, uow: UnitOfWork) -> None:
+    loop.stages.alerts.take(uow, uow.inbox.new_alerts())
+    uow.checkpoints.save(loop.stages.alerts.rows())
+
+
+def _asked(loop: Loop, what: str, now: float) -> None:
+    if what == "reload":
+        loop.host.reload("signal")
+    elif what in {"pause", "unpause"}:
+        args = {"reason": "SIGUSR1"} if what == "pause" else {"kind": str(MuteKind.PAUSE), "scope": {}}
+        order = Order(0, now, what, SIGNAL, SIGNAL, None, args)
+        loop.item(SIGNAL, lambda uow: uow.inbox.add_orders([order]), now)

@@ -1,0 +1,64 @@
+"""Say: log lines and counters of what was committed. Called after the commit, so nothing is said that was rolled back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from daemon import log
+from daemon.incidents.change import Change
+from daemon.incidents.events import Event, Kind
+from daemon.incidents.records import Order
+from daemon.metrics import Metrics
+
+LINES: Mapping[Kind, str] = {
+    Kind.GATES: log.GATE_REFUSED,
+    Kind.STARTED: log.ACTION_STARTED,
+    Kind.ENDED: log.ACTION_ENDED,
+    Kind.VERDICT: log.VERDICT_GIVEN,
+    Kind.OWED: log.PAGE_OWED,
+    Kind.SENT: log.PAGE_SENT,
+    Kind.NOT_SENT: log.PAGE_NOT_SENT,
+    Kind.ALERT: log.ALERT_TAKEN,
+}
+"""Log lines by kind of timeline row; every other kind is an incident that changed."""
+
+
+def changed(change: Change, metrics: Metrics) -> None:
+    """One log line per timeline row, with the incident's id as correlation id."""
+    logger = log.get()
+    for event in change.events:
+        line = LINES.get(event.kind, log.INCIDENT_CHANGED)
+        if event.kind is Kind.GATES and event.data.get("allowed"):
+            line = log.RUN_MOVED
+        logger.info(
+            line, correlation_id=event.incident, kind=str(event.kind), text=event.text, **_labels(change)
+        )
+        _count(event, metrics)
+
+
+def ordered(order: Order, answer: str) -> None:
+    log.get().info(
+        log.ORDER_TAKEN,
+        correlation_id=order.incident or log.NO_CORRELATION,
+        order=order.kind,
+        who=order.who,
+        via=order.via,
+        answer=answer,
+    )
+
+
+def parked(name: str, error: Exception, until: float) -> None:
+    log.get().error(log.ITEM_PARKED, item=name, until=until, exc_info=error)
+
+
+def _labels(change: Change) -> dict[str, str]:
+    return {} if change.incident is None else dict(change.incident.scope)
+
+
+def _count(event: Event, metrics: Metrics) -> None:
+    if event.kind is Kind.GATES:
+        for gate in event.data.get("gates", ()):
+            if not gate["allowed"]:
+                metrics.refusals.labels(gate["name"]).inc()
+    elif event.kind is Kind.VERDICT and event.data.get("verdict"):
+        metrics.verdicts.labels(str(event.data["verdict"])).inc()

@@ -1,0 +1,133 @@
+"""What every step looks after beside the stages: late workers, waiting questions, debts, pauses, parked items."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from config.scope import scope_of
+from daemon.assess.grouping import BLIND_SEVERITY
+from daemon.escalate.message import Receipt, ReceiptKind
+from daemon.escalate.triggers import PageOwed
+from daemon.incidents.change import Change, Job
+from daemon.incidents.escalation import Escalation
+from daemon.incidents.events import Event, Kind
+from daemon.incidents.model import DAEMON, Impact, Incident, IncidentState, incident_id
+from daemon.loop import receive, say
+from daemon.loop.messages import Answered, Performed, Posted
+from daemon.mitigate import journal, paying
+from daemon.mitigate.facts import paused
+from daemon.store.unit import UnitOfWork
+from remediations.outcome import Outcome, OutcomeState
+from remediations.run import Evidence
+
+if TYPE_CHECKING:
+    from daemon.loop.core import Loop
+
+
+def up(loop: Loop, now: float) -> None:
+    """End of a step."""
+    _late(loop, now)
+    _waiting(loop, now)
+    _pauses(loop, now)
+    _debts(loop, now)
+    _well_again(loop, now)
+
+
+def park(loop: Loop, name: str, error: Exception, now: float) -> None:
+    """One item raised: it rests, the others go on, and people are told plainly, once."""
+    parked = loop.parked.park(name, f"{type(error).__name__}: {error}", now)
+    say.parked(name, error, parked.until)
+    loop.metrics.items_parked.set(len(loop.parked))
+    if parked.failures == 1 and name != "parked":
+        loop.item("parked", lambda uow: _page_about(loop, uow, name, parked.error, now), now)
+
+
+def interrupted(loop: Loop, now: float) -> None:
+    """At start: attempts and deliveries of an earlier life, whose workers are gone."""
+    with loop.store.read() as uow:
+        lost = [attempt for attempt in uow.attempts.in_flight() if attempt.outcome is None]
+    for attempt in lost:
+        receive.performed(loop, attempt.key, journal.interrupted(attempt, now), now)
+    loop.item("post", lambda uow: loop.apply(uow, loop.stages.escalate.restarted(uow, now)), now)
+
+
+def _late(loop: Loop, now: float) -> None:
+    """Jobs past their deadline: what became of them is unknown, and said so; their slots have been replaced."""
+    for pool in loop.pools.by_name().values():
+        for job in pool.overdue(now):
+            _lost(loop, job, now)
+
+
+def _lost(loop: Loop, job: Job, now: float) -> None:
+    if job.kind == "action":
+        outcome = Outcome(OutcomeState.UNKNOWN, "no answer before its deadline", "", now)
+        receive.take(loop, Performed(job.key, outcome), now)
+    elif job.kind == "post":
+        receive.take(loop, Posted(job.key, Receipt(ReceiptKind.AMBIGUOUS, "no answer in time")), now)
+    elif job.kind == "probe":
+        receive.take(loop, Answered(job.key, Evidence(now, ok=False, error="no answer in time")), now)
+    else:
+        loop.stages.detection.lost(job, now)
+
+
+def _waiting(loop: Loop, now: float) -> None:
+    waiting, loop.waiting = loop.waiting, []
+    loop.submit([job for job in waiting if now < job.deadline_at])
+
+
+def _pauses(loop: Loop, now: float) -> None:
+    """A pause over everything stops also what has a slot but has not acted yet."""
+    with loop.store.read() as uow:
+        mutes = uow.mutes.active(now)
+    loop.control.pause("a pause over everything" if paused(mutes, now) else None)
+
+
+def _debts(loop: Loop, now: float) -> None:
+    mitigate = loop.stages.mitigate
+    with loop.store.read() as uow:
+        due = [debt.id for debt in uow.debts.due(now)]
+
+    def pay(uow: UnitOfWork, debt_id: str) -> None:
+        debt = uow.debts.get(debt_id)
+        change = None if debt is None else paying.step(uow, debt, mitigate.rules, loop.control, now)
+        if change is not None:
+            loop.apply(uow, change)
+
+    for debt_id in due:
+        loop.item(debt_id, lambda uow, d=debt_id: pay(uow, d), now)  # type: ignore[misc]  # bound per round
+
+
+def _well_again(loop: Loop, now: float) -> None:
+    """The store writes again: record what was done while it did not."""
+    if loop.sick_since is None:
+        return
+    since = loop.sick_since
+    text = "The store could not be written; nothing was done meanwhile, and people were told directly."
+    event = Event("-", now, Kind.DAEMON, text, {"what": "store_sick", "since": since})
+    if loop.item("well", lambda uow: loop.apply(uow, Change(events=(event,))), now):
+        loop.sick_since = None
+
+
+def _page_about(loop: Loop, uow: UnitOfWork, name: str, error: str, now: float) -> None:
+    scope = scope_of({"part": name})
+    if any(i.failure_mode == DAEMON and i.scope == scope for i in uow.incidents.open()):
+        return
+    incident = Incident(
+        id=incident_id(DAEMON, scope, now),
+        failure_mode=DAEMON,
+        scope=scope,
+        severity=BLIND_SEVERITY,
+        state=IncidentState.OPEN,
+        began_at=now,
+        detected_at=now,
+        impact=Impact(1, 1, f"{name} is parked"),
+    )
+    text = f"{name} could not be worked on and rests: {error}. Look at it by hand."
+    event = Event(incident.id, now, Kind.DETECTED, text, {"part": name, "error": error})
+    loop.apply(
+        uow,
+        Change(
+            incident=incident, escalation=Escalation(incident.id, severity=incident.severity), events=(event,)
+        ),
+    )
+    loop.tell(uow, incident, (PageOwed(text),), now)

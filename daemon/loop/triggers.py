@@ -1,0 +1,100 @@
+"""What a change means for people: from assessments and progress to triggers of the escalation clock. Pure but for reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from daemon.escalate.triggers import (
+    Blind,
+    Ended,
+    HeadsUp,
+    PageOwed,
+    Recovered,
+    SeverityRaised,
+    Tick,
+    Trigger,
+)
+from daemon.incidents.escalation import EscalationState
+from daemon.incidents.events import Event, Kind
+from daemon.incidents.model import BLIND, DAEMON, Incident, IncidentState
+from daemon.mitigate.applying import Progress
+from daemon.store.unit import UnitOfWork
+from remediations.spec import Playbook
+
+TICK = Tick()
+SUPPRESSED_FOR = 900.0
+"""Seconds after which a suppressed critical incident pages on its own."""
+SELF = frozenset({BLIND, DAEMON})
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """A page owed by the clock alone, and the row that says so."""
+
+    trigger: Trigger
+    event: Event
+
+
+def of_assessment(before: Incident | None, after: Incident, events: Sequence[Event]) -> tuple[Trigger, ...]:
+    """Triggers of one assessed incident."""
+    news: list[Trigger] = []
+    if before is None and after.failure_mode in SELF and after.state is IncidentState.OPEN:
+        news.append(PageOwed(events[0].text))
+    for event in events:
+        if event.kind is Kind.RELEASED and after.failure_mode in SELF:
+            news.append(PageOwed(event.text))
+        elif event.kind is Kind.BLIND:
+            news.append(Blind(event.text))
+        elif event.kind is Kind.RELAPSED:
+            news.append(PageOwed(event.text, again=True))
+        elif event.kind is Kind.SEVERITY:
+            news.append(SeverityRaised(after.severity))
+        elif event.kind is Kind.RESOLVED:
+            news.append(Ended(event.text))
+    return tuple(news)
+
+
+def of_progress(progress: Progress) -> tuple[Trigger, ...]:
+    """Triggers of one step of a ladder."""
+    news: list[Trigger] = []
+    run = progress.change.run
+    if progress.heads_up is not None:
+        rung, contained = progress.heads_up
+        news.append(HeadsUp(rung, contained))
+    if progress.recovered is not None:
+        news.append(Recovered(progress.recovered))
+    if progress.page is not None:
+        reason = progress.page[:1].upper() + progress.page[1:] + "."
+        news.append(PageOwed(reason, again=run is not None and run.climb > 1))
+    return tuple(news)
+
+
+def overdue(
+    uow: UnitOfWork, incident: Incident, playbooks: Mapping[str, Playbook], now: float
+) -> Overdue | None:
+    """No verified recovery in time, or held back for too long: a page whatever the ladder does. Once per incident."""
+    text = _why_overdue(incident, playbooks, now)
+    if text is None:
+        return None
+    escalation = uow.escalations.get(incident.id)
+    if escalation is None or escalation.state is not EscalationState.QUIET or escalation.reason:
+        return None
+    if any(event.kind is Kind.DEADLINE for event in uow.timeline.of(incident.id)):
+        return None
+    return Overdue(
+        PageOwed(text), Event(incident.id, now, Kind.DEADLINE, text, {"after": now - incident.detected_at})
+    )
+
+
+def _why_overdue(incident: Incident, playbooks: Mapping[str, Playbook], now: float) -> str | None:
+    if incident.state is IncidentState.SUPPRESSED:
+        since = incident.suppressed_at
+        late = incident.severity == "critical" and since is not None and now >= since + SUPPRESSED_FOR
+        return "Critical, and held back by its cause for 15 minutes." if late else None
+    if incident.state not in {IncidentState.OPEN, IncidentState.CONTAINED}:
+        return None
+    playbook = playbooks.get(incident.playbook or "")
+    if playbook is None or now < incident.detected_at + playbook.deadline:
+        return None
+    return f"No verified recovery {playbook.deadline / 60:.0f} min after detection."
