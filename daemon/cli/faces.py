@@ -37,8 +37,9 @@ def face_of(reach: Reach) -> Face:
         from daemon.cli.remote import RemoteFace
 
         return RemoteFace(reach.url, reach.token, http, clock)
+    from daemon.cli.files import need_files
     from daemon.cli.local import LocalFace, local_user
-    from daemon.cli.setup import need_files, setup_of
+    from daemon.cli.setup import setup_of
 
     files = reach.files()
     need_files(files)

@@ -11,7 +11,7 @@ import typer
 
 from config.problems import ConfigError
 from daemon.cli import orders, reads, service
-from daemon.cli.setup import version
+from daemon.cli.files import version
 from daemon.errors import GOOD, FleetmendError, exit_code
 
 app = typer.Typer(

@@ -6,13 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from daemon.cli import output, questions
-from daemon.cli.faces import face_of
+from daemon.cli import output
 from daemon.cli.reach import Reach, with_reach
 from daemon.cli.reads import IncidentId, answer
-from daemon.desk.models import OrderTaken
 from daemon.errors import ANSWER_IS_NO, UsageError
-from daemon.incidents.records import MuteKind
 
 Reason = Annotated[str | None, typer.Option("--reason", "-r", help="Why; people read it later.")]
 Length = Annotated[str | None, typer.Option("--for", help="How long, such as 30m or 2h.")]
@@ -49,6 +46,9 @@ def register(app: typer.Typer) -> None:
 
 def give(reach: Reach, kind: str, incident: str | None = None, /, **args: Any) -> None:
     """Give an order and print what became of it; exit 1 when the loop refused it."""
+    from daemon.cli.faces import face_of
+    from daemon.desk.models import OrderTaken
+
     face = face_of(reach)
     taken = face.order(kind, incident, {key: value for key, value in args.items() if value is not None})
     if face.note:
@@ -145,7 +145,7 @@ def silence(
 ) -> None:
     """Quiet the pages of a scope and stop its actions; without --scope: list silences."""
     if scope is None:
-        _listed(reach, MuteKind.SILENCE, length, reason)
+        _listed(reach, "silence", length, reason)
     else:
         give(reach, "silence", scope=scope, reason=reason, **{"for": length})
 
@@ -160,7 +160,7 @@ def maintenance(
 ) -> None:
     """Stop actions and quiet pages while work is done; without options: list maintenance."""
     if scope is None and length is None:
-        _listed(reach, MuteKind.MAINTENANCE, length, reason or at)
+        _listed(reach, "maintenance", length, reason or at)
     else:
         give(reach, "maintenance", scope=scope, reason=reason, at=at, **{"for": length})
 
@@ -176,9 +176,10 @@ def _page() -> None:
     """Prove that pages arrive."""
 
 
-def _listed(reach: Reach, kind: MuteKind, *left_over: str | None) -> None:
-    from daemon.cli import show
+def _listed(reach: Reach, kind: str, *left_over: str | None) -> None:
+    from daemon.cli import questions, show
+    from daemon.incidents.records import MuteKind
 
     if any(left_over):
         raise UsageError(f"{kind} takes --scope too (and --scope '*' is everything, for maintenance)")
-    answer(reach, questions.mutes(kind), show.mutes)
+    answer(reach, questions.mutes(MuteKind(kind)), show.mutes)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from daemon.desk.models import Model
-
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+
+    from daemon.desk.models import Model
 
 
 def console() -> Console:

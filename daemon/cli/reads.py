@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from daemon.cli import output, questions
-from daemon.cli.faces import face_of
-from daemon.cli.questions import Question
+from daemon.cli import output
 from daemon.cli.reach import Reach, with_reach
-from daemon.clock import parse_rfc3339
-from daemon.desk.arguments import DAY
-from daemon.desk.models import Model
+from daemon.clock import SystemClock, parse_rfc3339
 from daemon.errors import ANSWER_IS_NO, UsageError
 
-M = TypeVar("M", bound=Model)
+if TYPE_CHECKING:  # heavy: the store and the models are imported by the command that needs them
+    from daemon.cli.questions import Question
+    from daemon.desk.models import Model
+
+M = TypeVar("M", bound="Model")
+DAY = 86_400.0
 
 IncidentId = Annotated[str, typer.Argument(metavar="ID", help="An incident, such as sf-4k7q2m.")]
 Instant = Annotated[str | None, typer.Option(help="A time such as 2026-01-05T09:00:00Z.")]
@@ -30,6 +31,8 @@ def register(app: typer.Typer) -> None:
 
 def answer(reach: Reach, question: Question[M], render: Callable[[M], Iterable[Any]]) -> M:
     """Ask and print, as tables or JSON; what has to be known about the answer goes to stderr."""
+    from daemon.cli.faces import face_of
+
     face = face_of(reach)
     model = face.ask(question)
     if face.note:
@@ -43,7 +46,7 @@ def answer(reach: Reach, question: Question[M], render: Callable[[M], Iterable[A
 
 def status(reach: Reach) -> None:
     """What is, in one look. Exit 1 while an incident is open."""
-    from daemon.cli import show
+    from daemon.cli import questions, show
 
     model = answer(reach, questions.status(), show.status)
     if model.incidents.open:
@@ -60,7 +63,7 @@ def incidents(
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
 ) -> None:
     """Incidents, newest first."""
-    from daemon.cli import show
+    from daemon.cli import questions, show
     from daemon.desk.queries import Wanted
 
     wanted = Wanted(
@@ -75,7 +78,7 @@ def incidents(
 
 def incident(reach: Reach, incident_id: IncidentId) -> None:
     """One incident: what is, what was done and refused, what happens next, the timeline."""
-    from daemon.cli import show
+    from daemon.cli import questions, show
 
     answer(reach, questions.incident(incident_id), show.incident)
 
@@ -88,7 +91,7 @@ def explain(
     target: Annotated[str | None, typer.Option(help="A unit, address, scope or a value of one.")] = None,
 ) -> None:
     """Why it was or was not acted upon: all guardrails with their answers."""
-    from daemon.cli import show
+    from daemon.cli import questions, show
 
     moment = instant("--at", at)
     if incident_id and target is None:
@@ -107,8 +110,7 @@ def report(
     days: Annotated[float, typer.Option(min=0.01, max=400, help="Without --since: so many days back.")] = 7.0,
 ) -> None:
     """What was done, refused and told, and what observe mode would have done."""
-    from daemon.cli import show
-    from daemon.clock import SystemClock
+    from daemon.cli import questions, show
 
     end = instant("--until", until) or SystemClock().now()
     start = instant("--since", since) or end - days * DAY
@@ -119,6 +121,9 @@ def report(
 
 def postmortem(reach: Reach, incident_id: IncidentId) -> None:
     """The draft of the document about an incident, as Markdown."""
+    from daemon.cli import questions
+    from daemon.cli.faces import face_of
+
     face = face_of(reach)
     model = face.ask(questions.postmortem(incident_id))
     if face.note:
@@ -131,14 +136,14 @@ def postmortem(reach: Reach, incident_id: IncidentId) -> None:
 
 def debts(reach: Reach) -> None:
     """What has to be given back, the soonest due first."""
-    from daemon.cli import show
+    from daemon.cli import questions, show
 
     answer(reach, questions.debts(), show.debts)
 
 
 def oncall(reach: Reach) -> None:
     """Who is on call now, until when, and who follows."""
-    from daemon.cli import show
+    from daemon.cli import questions, show
 
     answer(reach, questions.oncall(), show.oncall)
 

@@ -12,7 +12,7 @@ import typer
 
 from config.problems import ConfigError, Problem
 from daemon.cli import output
-from daemon.cli.setup import need_files
+from daemon.cli.files import need_files
 from daemon.errors import GOOD, USAGE, UsageError
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE…", help="Later files override earlier ones.")]

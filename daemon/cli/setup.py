@@ -6,7 +6,6 @@ its address.
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,8 @@ from typing import Any
 
 from config.problems import ConfigError
 from config.yamlfile import parse_yaml
+from daemon.cli.files import version
 from daemon.desk.known import Known, known_of
-from daemon.errors import UsageError
 
 ABSENT = "0" * 64
 """Stands in for a secret that is not there; long enough to pass for any, digests included."""
@@ -48,13 +47,8 @@ class Lenient(Mapping[str, str]):
         return len(self._environment)
 
 
-def version() -> str:
-    """The product's version."""
-    return importlib.metadata.version("fleetmend")
-
-
 def setup_of(files: Sequence[Path], environment: Mapping[str, str]) -> Setup:
-    """Raises `UsageError` or `ConfigError` when not even the store's address can be made out."""
+    """Raises `ConfigError` when not even the store's address can be made out."""
     from daemon.settings.load import load
 
     try:
@@ -92,10 +86,3 @@ def _bare(files: Sequence[Path], error: ConfigError) -> Setup:
         known=Known(version()),
         warnings=(f"the configuration has {len(error.errors)} errors; fleetmend check shows them",),
     )
-
-
-def need_files(files: Sequence[Path]) -> None:
-    """Raises `UsageError` for a file that is not there: the commonest slip gets the plainest answer."""
-    for file in files:
-        if not file.is_file():
-            raise UsageError(f"{file}: no such file")

@@ -102,18 +102,16 @@ def config(known: Known, live: Snapshot | None) -> models.Config:
 
 
 def oncall(known: Known, now: float) -> models.Oncall:
-    """Who has each schedule now, until when, and who follows."""
+    """Who has each schedule now (nobody before a rotation starts), until when, and who follows."""
     duties = []
     for name, spec in sorted(known.schedules.items()):
-        present, *later = next_shifts(spec, now, 2) or (None,)
-        on_duty = present is not None and present.start <= now
-        following = later[0] if on_duty and later else present if not on_duty else None
+        present, following = (*next_shifts(spec, now, 2), None, None)[:2]
         duties.append(
             models.Duty(
                 schedule=name,
                 timezone=spec.timezone,
-                now=_people(known, present.person) if on_duty and present else [],
-                until=present.end if on_duty and present else None,
+                now=_people(known, present.person) if present else [],
+                until=present.end if present else None,
                 next=_people(known, following.person) if following else [],
             )
         )
