@@ -20,7 +20,6 @@ from config.section import Section, Severity
 from config.units import Duration, TimeOfDay, shown
 
 TARGET_KINDS = ("schedule", "team", "person")
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EXTERNAL = "external"
 """`escalation: external` in a playbook: one event to the paging service, whose own policy decides."""
 
@@ -109,7 +108,7 @@ class DigestSpec(Section):
     """Told once a day about what is low and what was transient. `at`: time of day in the zone of working hours."""
 
     notify: Notify
-    at: TimeOfDay = TimeOfDay(8, 30)
+    at: TimeOfDay = Field(default=TimeOfDay(8, 30), json_schema_extra={"default": "08:30"})
 
 
 class WorkingHours(Section):
@@ -117,8 +116,8 @@ class WorkingHours(Section):
 
     timezone: TimeZone = "UTC"
     days: Annotated[tuple[Day, ...], Field(min_length=1)] = ("mon", "tue", "wed", "thu", "fri")
-    from_: Annotated[TimeOfDay, Field(alias="from")] = TimeOfDay(9, 0)
-    to: TimeOfDay = TimeOfDay(18, 0)
+    from_: Annotated[TimeOfDay, Field(alias="from", json_schema_extra={"default": "09:00"})] = TimeOfDay(9, 0)
+    to: TimeOfDay = Field(default=TimeOfDay(18, 0), json_schema_extra={"default": "18:00"})
 
     @model_validator(mode="after")
     def _some_time(self) -> Self:

@@ -226,7 +226,12 @@ def _validated(
         except ValidationError as error:
             found = problems_of(error, rest, root)
             if attempt == 0:
-                problems += [_with_override_hint(path, problem, tree) for path, problem in found]
+                told = {(problem.file, problem.line, problem.path) for problem in problems}
+                problems += [
+                    _with_override_hint(path, problem, tree)
+                    for path, problem in found
+                    if (problem.file, problem.line, problem.path) not in told
+                ]
             rest = _without(rest, [path for path, _ in found])
         else:
             return Loaded(model, tree, files, environment)

@@ -250,7 +250,12 @@ Duration = Annotated[float, BeforeValidator(parse_duration), *_DURATION_TEXT]
 """A length of time in seconds, written with a unit."""
 Share = Annotated[float, BeforeValidator(parse_share), *_SHARE_TEXT]
 """A fraction 0..1, written as a percentage."""
-Size = Annotated[int, BeforeValidator(parse_size), WithJsonSchema({"type": ["string", "integer"]})]
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    PlainSerializer(format_size, return_type=str, when_used="json"),
+    WithJsonSchema({"type": ["string", "integer"]}),
+]
 """A number of bytes, written with a unit."""
 Threshold = Annotated[float, BeforeValidator(parse_threshold), WithJsonSchema({"type": ["string", "number"]})]
 """A number a signal is compared with; `1%` and `30s` are numbers too."""

@@ -8,7 +8,6 @@ and aliases are bounded before anything is built from them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ruamel.yaml import YAML
@@ -81,17 +80,6 @@ class Node:
         if isinstance(self.value, list) and isinstance(part, int) and 0 <= part < len(self.value):
             return self.value[part]
         return None
-
-    def walk(self, path: Path = ()) -> Iterator[tuple[Path, Node]]:
-        """Every node with its path, this one first."""
-        yield path, self
-        children: Sequence[tuple[str | int, Node]] = ()
-        if isinstance(self.value, dict):
-            children = [*self.value.items()]
-        elif isinstance(self.value, list):
-            children = [*enumerate(self.value)]
-        for part, child in children:
-            yield from child.walk((*path, part))
 
 
 def dotted(path: Path) -> str:

@@ -231,7 +231,7 @@ def test_a_model_with_units_can_be_dumped_and_loaded_again() -> None:
     written = {
         "length": "5m",
         "share": "34%",
-        "size": 64,
+        "size": "64MB",
         "bound": 0.5,
         "of_last": "5 of 10",
         "budget": "3 per 6h",
