@@ -105,9 +105,10 @@ def board_of(
 ) -> Board:
     """All findings at `at`. A source that is down is said once, not once per scope that it leaves without data."""
     findings: dict[tuple[str, Scope], Finding] = {}
-    populations: dict[str, set[Scope]] = {}
+    populations: dict[str, frozenset[Scope]] = {}
     for rule, state in states:
-        populations.setdefault(rule.mode.value, set()).update(state.scopes)
+        others = populations.get(rule.mode.value)
+        populations[rule.mode.value] = state.population if others is None else others | state.population
         down = sources_down.get(rule.source)
         for found in findings_of(
             rule, state, corroborated=corroborated, source_reason=down[1] if down else ""
@@ -118,6 +119,6 @@ def board_of(
         at=at,
         all_rounds_done=all_rounds_done,
         findings=findings,
-        populations={mode: frozenset(scopes) for mode, scopes in populations.items()},
+        populations=populations,
         sources_down=dict(sources_down),
     )

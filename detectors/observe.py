@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from config.scope import Scope, covers
+from config.scope import Scope, covers, scope_of
 from detectors.rule import Gate, Rule, Test
 from detectors.samples import Floats
 from detectors.values import DARK, Bools, Codes, Quality, Values
@@ -72,7 +73,7 @@ def observe(
     if rule.gate is not None:
         fire, idle = _gated(rule.gate, fire, values, gate)
         excused |= idle
-    off = np.array([any(covers(one, scope) for one in suspended) for scope in values.scopes], dtype=bool)
+    off = _suspended(values.scopes, frozenset(suspended)) if suspended else excused[:0].any(axis=0)
     excused |= off
     return Observations(
         scopes=values.scopes,
@@ -82,6 +83,18 @@ def observe(
         excused=excused,
         anchor=anchor,
     )
+
+
+@lru_cache(maxsize=64)
+def _suspended(scopes: tuple[Scope, ...], suspended: frozenset[Scope]) -> Bools:
+    """`[S]`: whether a suspended scope covers it; by label names, so that thousands of either cost little."""
+    kinds = {tuple(name for name, _ in scope) for scope in suspended}
+    off = []
+    for scope in scopes:
+        labels = dict(scope)
+        of_kinds = (scope_of((name, labels[name]) for name in kind if name in labels) for kind in kinds)
+        off.append(any(part in suspended for part in of_kinds))
+    return np.array(off, dtype=bool)
 
 
 def _compared(rule: Rule, values: Values) -> tuple[Codes, Codes, Floats]:

@@ -264,6 +264,10 @@ class Rings:
         self._interval = interval
         self._rings: dict[Labels, Ring] = {}
         self._fetched, self._outcome, self._reach = Buffer(), Buffer(), Buffer()
+        self.version = 0
+        """Counts fetches taken in; what was worked out for one version holds until the next."""
+        self.moment: object | None = None
+        """What `detectors.windows` worked out last, to be shared by all signals of a cycle."""
         self.plans: dict[object, tuple[tuple[int, ...], object]] = {}
         """Groupings of the signals, kept by `detectors.layout` until the series change."""
 
@@ -322,6 +326,7 @@ class Rings:
         )
 
     def _note(self, at: float, health: Health) -> None:
+        self.version += 1
         if len(self._fetched) and at < self._fetched.view[-1]:
             at = float(self._fetched.view[-1])  # the wall clock stepped back: order of arrival counts
         for buffer, entry in (

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from config.scope import Scope
 from detectors.histogram import quantiles
 from detectors.layout import Columns, Part, Plan, plan_of
-from detectors.rings import DEFAULT_INTERVAL, Health, Rings
+from detectors.rings import Rings
 from detectors.rule import Signal
 from detectors.samples import Floats
-from detectors.values import Bools, Codes, Quality, Values
-from detectors.windows import Now, any_of, base_of, cells, largest, now_of, summed
+from detectors.values import Bools, Quality, Values
+from detectors.windows import Now, any_of, cells, largest, moment_of, summed
 
 _NEVER = -math.inf
+_OK = np.int8(Quality.OK)
 
 
 def measure(
@@ -69,27 +70,15 @@ class _View:
         self.few = np.zeros(self.shape, dtype=np.int8)
         self.born = np.full(len(plan.scopes), np.inf)
         self.born[plan.wanted] = _NEVER
-        nows = {id(ring): now_of(ring, rings, ticks, since) for ring in rings}
-        self.interval = max((now.interval for now in nows.values()), default=DEFAULT_INTERVAL)
-        self.source_bad = self._worst(nows, rings)
-        self.parts = [(part, nows[id(part.ring)]) for part in plan.parts if len(part.ring.times)]
+        self.moment = moment_of(rings, ticks, since)
+        self.parts = [(part, self.moment.now[id(part.ring)]) for part in plan.parts if len(part.ring.times)]
         self.usable: list[Bools] = []
         for part, now in self.parts:
             self._look(part, now)
 
-    def _worst(self, nows: dict[int, Now], rings: Rings) -> Codes:
-        """`[T]`: why something may be absent although it exists: a target or the source that cannot be read."""
-        worst = np.zeros(len(self.ticks), dtype=np.int8)
-        for now in nows.values():
-            np.maximum(worst, np.where(now.gone, np.int8(0), now.quality), out=worst)
-        if not nows:
-            fetch, _ = rings.fetch_health(self.ticks)
-            worst[:] = np.where(fetch >= Health.DOWN, Quality.DOWN, Quality.WARMING)
-        return worst
-
     def _look(self, part: Part, now: Now) -> None:
         """Who is present in this part, and in what state it is."""
-        usable = (now.quality == Quality.OK) & (now.row >= 0)
+        usable = (now.quality == _OK) & (now.row >= 0)
         self.usable.append(usable)
         if part.to:
             self._look_at_role(part, now, part.to, decides=True)
@@ -134,7 +123,9 @@ class _View:
     def values(self, value: Floats, events: Floats) -> Values:
         """Close the measurement: one quality per cell, the most telling first."""
         quality = np.where(self.warm, np.int8(Quality.WARMING), self.few)
-        missing = np.where(self.source_bad[:, None] > 0, self.source_bad[:, None], np.int8(Quality.ABSENT))
+        missing = np.where(
+            self.moment.worst[:, None] > 0, self.moment.worst[:, None], np.int8(Quality.ABSENT)
+        )
         missing = np.where(self.ticks[:, None] < self.born, np.int8(Quality.UNBORN), missing)
         quality = np.where(self.there, quality, missing)
         quality = np.where(self.there & (self.bad > 0), self.bad, quality)
@@ -148,7 +139,7 @@ class _View:
             last_change=np.where(np.isfinite(self.last_change), self.last_change, np.nan),
             moving=self.moving,
             fresh=self.fresh,
-            interval=self.interval,
+            interval=self.moment.interval,
         )
 
 
@@ -162,17 +153,17 @@ def _grown(view: _View, role: str, window: float, slots: int) -> tuple[Floats, F
         if not columns:
             continue
         ring = part.ring
-        base, ok, whole = base_of(ring, now, view.ticks, window)
-        ok &= usable
+        base = view.moment.base(ring, window)
+        ok = base.ok & usable
         row = np.maximum(now.row, 0)
-        growth = cells(ring.growth, row, columns) - cells(ring.growth, base, columns)
+        growth = cells(ring.growth, row, columns) - cells(ring.growth, base.row, columns)
         present = ~np.isnan(cells(ring.value, row, columns))
-        unsure = present & (ring.known_from[columns.index] > ring.times[base][:, None])
+        unsure = present & (ring.known_from[columns.index] > ring.times[base.row][:, None])
         total[:, columns.slots] += np.where(ok[:, None], summed(growth, columns), 0.0)
-        covered = np.where(ok, ring.times[row] - ring.times[base], 0.0)
+        covered = np.where(ok, ring.times[row] - ring.times[base.row], 0.0)
         span[:, columns.slots] = np.maximum(span[:, columns.slots], covered[:, None])
         here = any_of(present, columns) & usable[:, None]
-        sure = ok & (whole | (view.signal.kind != "increase"))
+        sure = ok & (base.whole | (view.signal.kind != "increase"))
         warm[:, columns.slots] |= (here & ~sure[:, None]) | (any_of(unsure, columns) & usable[:, None])
         judged[:, columns.slots] |= here & ok[:, None]
     return total, span, warm, judged

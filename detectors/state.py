@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from typing import Any
 
@@ -61,6 +61,7 @@ class State:
     """
 
     scopes: tuple[Scope, ...]
+    population: frozenset[Scope]
     last_tick: float
     resumed: bool
     phase: Codes
@@ -121,6 +122,7 @@ def fresh_state(rule: Rule, scopes: tuple[Scope, ...] = ()) -> State:
     arrays: dict[str, Any] = {name: np.full(size, fill, dtype=kind) for name, (fill, kind) in _EMPTY.items()}
     return State(
         scopes=scopes,
+        population=frozenset(scopes),
         last_tick=math.nan,
         resumed=False,
         fire_hits=np.zeros((size, rule.fire.of_last.slots if rule.fire.of_last else 0), dtype=np.int8),
@@ -131,11 +133,17 @@ def fresh_state(rule: Rule, scopes: tuple[Scope, ...] = ()) -> State:
 
 def aligned(rule: Rule, state: State, scopes: tuple[Scope, ...]) -> State:
     """A copy of the state for `scopes`, followed by those that left but are not idle: they are still owed an end."""
-    if scopes == state.scopes:
-        return _selected(state, np.arange(len(scopes)), scopes)
+    count = len(scopes)
+    if state.scopes[:count] == scopes:
+        left_busy = np.flatnonzero(_busy(state)[count:]) + count
+        kept = (
+            np.concatenate([np.arange(count), left_busy]) if len(state.scopes) > count else np.arange(count)
+        )
+        same = len(kept) == len(state.scopes)
+        return _selected(state, kept, state.scopes if same else tuple(state.scopes[i] for i in kept))
     known = {scope: index for index, scope in enumerate(state.scopes)}
     present = set(scopes)
-    busy = (state.phase != Phase.IDLE) | state.no_data | ~np.isnan(state.dark_since)
+    busy = _busy(state)
     left = tuple(s for index, s in enumerate(state.scopes) if s not in present and busy[index])
     wanted = (*scopes, *left)
     new = fresh_state(rule, wanted)
@@ -156,7 +164,7 @@ def forget(state: State, scopes: Collection[Scope]) -> State:
 def save(state: State) -> dict[Scope, dict[str, Any]]:
     """What has to outlive a restart: a JSON-ready dictionary for each scope that is not idle and seen."""
     saved: dict[Scope, dict[str, Any]] = {}
-    busy = (state.phase != Phase.IDLE) | state.no_data | ~np.isnan(state.dark_since) | (state.blind > 0)
+    busy = _busy(state) | (state.blind > 0)
     for index in np.flatnonzero(busy):
         row: dict[str, Any] = {"at": state.last_tick}
         for name in _SAVED:
@@ -185,8 +193,12 @@ def restore(rule: Rule, saved: Mapping[Scope, Mapping[str, Any]]) -> State:
     return replace(state, last_tick=last, resumed=bool(saved))
 
 
+def _busy(state: State) -> Bools:
+    busy: Bools = (state.phase != Phase.IDLE) | state.no_data | ~np.isnan(state.dark_since)
+    return busy
+
+
 def _selected(state: State, index: NDArray[np.intp], scopes: tuple[Scope, ...]) -> State:
-    arrays = {
-        f.name: getattr(state, f.name)[index] for f in fields(state) if f.name in _EMPTY or f.name in _SLOTTED
-    }
-    return replace(state, scopes=scopes, **arrays)
+    arrays = {name: getattr(state, name)[index] for name in (*_EMPTY, *_SLOTTED)}
+    population = state.population if scopes == state.scopes else frozenset(scopes)
+    return replace(state, scopes=scopes, population=population, **arrays)

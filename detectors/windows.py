@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.layout import Columns
-from detectors.rings import Health, Ring, Rings
+from detectors.rings import DEFAULT_INTERVAL, Health, Ring, Rings
 from detectors.samples import Floats
 from detectors.values import Bools, Codes, Quality
 
@@ -25,6 +25,7 @@ _QUALITY_OF = np.array(
     dtype=np.int8,
 )
 """By `Health`."""
+_OK, _STALE = np.int8(Quality.OK), np.int8(Quality.STALE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,55 @@ class Now:
     interval: float
 
 
-def now_of(ring: Ring, rings: Rings, ticks: Floats, since: float | None) -> Now:
+@dataclass(frozen=True, slots=True)
+class Base:
+    """Rows a window's growth is counted from. `row[T]`; `ok[T]`: there is one; `whole[T]`: it covers the window."""
+
+    row: NDArray[np.intp]
+    ok: Bools
+    whole: Bools
+
+
+class Moment:
+    """All rings of a source at the same ticks: worked out once, shared by every signal of a cycle."""
+
+    def __init__(self, rings: Rings, ticks: Floats, since: float | None) -> None:
+        self.ticks, self.since, self.version = ticks, since, rings.version
+        fetch, reach = rings.fetch_health(ticks)
+        self.now = {id(ring): _now_of(ring, rings, ticks, since, fetch, reach) for ring in rings}
+        self.interval = max((now.interval for now in self.now.values()), default=DEFAULT_INTERVAL)
+        self.worst: Codes = np.zeros(len(ticks), dtype=np.int8)
+        """`[T]`: why something may be absent although it exists: a target or the source that cannot be read."""
+        for now in self.now.values():
+            np.maximum(self.worst, np.where(now.gone, np.int8(0), now.quality), out=self.worst)
+        if not self.now:
+            self.worst[:] = np.where(fetch >= float(Health.DOWN), int(Quality.DOWN), int(Quality.WARMING))
+        self._bases: dict[tuple[int, float], Base] = {}
+
+    def base(self, ring: Ring, window: float) -> Base:
+        key = (id(ring), window)
+        if key not in self._bases:
+            self._bases[key] = _base_of(ring, self.now[id(ring)], self.ticks, window)
+        return self._bases[key]
+
+
+def moment_of(rings: Rings, ticks: Floats, since: float | None) -> Moment:
+    """The rings at these ticks. The same array of ticks, passed again, is not worked out again."""
+    kept = rings.moment
+    if (
+        isinstance(kept, Moment)
+        and kept.ticks is ticks
+        and kept.since == since
+        and kept.version == rings.version
+    ):
+        return kept
+    rings.moment = moment = Moment(rings, ticks, since)
+    return moment
+
+
+def _now_of(
+    ring: Ring, rings: Rings, ticks: Floats, since: float | None, fetch: Floats, reach: Floats
+) -> Now:
     """Find the newest row of each tick and say in what state the ring was then."""
     times = ring.times
     interval = rings.interval_of(ring)
@@ -51,37 +100,34 @@ def now_of(ring: Ring, rings: Rings, ticks: Floats, since: float | None) -> Now:
     row[row < first] = -1
     at = np.where(row >= 0, times[row], -math.inf) if len(times) else np.full(len(ticks), -math.inf)
     tried = np.searchsorted(ring.attempts, ticks, side="right") - 1
-    health = (
-        np.where(tried >= 0, ring.health[tried], float(Health.GOOD))
-        if len(ring.attempts)
-        else np.zeros(len(ticks))
-    )
-    fetch, reach = rings.fetch_health(ticks)
-    health = np.where((fetch != Health.GOOD) & (at <= reach), np.maximum(fetch, health), health)
+    health = np.zeros(len(ticks))
+    if len(ring.attempts):
+        health = np.where(tried >= 0, ring.health[tried], health)
+    health = np.where((fetch > 0) & (at <= reach), np.maximum(fetch, health), health)
     quality = _QUALITY_OF[health.astype(np.intp)]
     age = ticks - at
-    quality[(quality == Quality.OK) & (age > STALE_AFTER * interval)] = Quality.STALE
-    quality[(tried < 0) & (row < 0) & (quality == Quality.STALE)] = Quality.WARMING
+    quality[(quality == _OK) & (age > STALE_AFTER * interval)] = _STALE
+    quality[(tried < 0) & (row < 0) & (quality == _STALE)] = Quality.WARMING
     if ring.truncated:
-        quality[quality == Quality.OK] = Quality.PARTIAL
-    gone = (quality == Quality.STALE) & (age > max(GONE_AFTER, 2 * STALE_AFTER * interval)) & (row >= 0)
+        quality[quality == _OK] = Quality.PARTIAL
+    gone = (quality == _STALE) & (age > max(GONE_AFTER, 2 * STALE_AFTER * interval)) & (row >= 0)
     return Now(row, at, quality, gone, first, interval)
 
 
-def base_of(ring: Ring, now: Now, ticks: Floats, window: float) -> tuple[NDArray[np.intp], Bools, Bools]:
-    """`base[T]`: the row the growth is counted from; `ok[T]`: whether there is one; `whole[T]`: it covers the window.
+def _base_of(ring: Ring, now: Now, ticks: Floats, window: float) -> Base:
+    """The last sample at or before the start of the window.
 
-    It is the last sample at or before the start of the window. Where a gap pushed that one more than 1.5 scrape
-    intervals out, the first sample after the start serves (a shorter window, never older data).
+    Where a gap pushed that one more than 1.5 scrape intervals out, the first sample after the start serves
+    (a shorter window, never older data).
     """
     times = ring.times
     start = ticks - window
-    base = np.searchsorted(times, start, side="right") - 1
-    have = base >= now.first
-    whole: Bools = have & (times[np.maximum(base, 0)] >= start - BASE_SLACK * now.interval)
-    base = np.where(have & ~whole, base + 1, base)
-    ok: Bools = have & (base < now.row)
-    return np.clip(base, 0, max(len(times) - 1, 0)), ok, whole
+    row = np.searchsorted(times, start, side="right") - 1
+    have = row >= now.first
+    whole: Bools = have & (times[np.maximum(row, 0)] >= start - BASE_SLACK * now.interval)
+    row = np.where(have & ~whole, row + 1, row)
+    ok: Bools = have & (row < now.row)
+    return Base(np.minimum(np.maximum(row, 0), max(len(times) - 1, 0)), ok, whole)
 
 
 def summed(rows: Floats, columns: Columns) -> Floats:
