@@ -1,0 +1,37 @@
+"""Recovery is a continuous hold on samples taken after the action; anything else is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from remediations.verification import Reading, Seen, Verdict, judge
+
+B, G, U = Seen.BREACH, Seen.OK, Seen.UNKNOWN
+"""Breach, good, unknown."""
+
+
+def readings(*seen: Seen, start: float = 110.0, step: float = 10.0) -> list[Reading]:
+    return [Reading(start + step * index, value) for index, value in enumerate(seen)]
+
+
+@pytest.mark.parametrize(
+    ("seen", "now", "verdict", "reason"),
+    [
+        ((B, G, G, G, G), 150.0, Verdict.RECOVERED, "30 s of health in a row"),
+        ((G, G, B, G, G), 150.0, None, "a relapse starts the hold anew"),
+        ((G, G, U, G, G), 150.0, None, "what is not seen breaks the hold (B4)"),
+        ((B, B, B, B, B), 220.0, Verdict.NOT_RECOVERED, "still failing at the end"),
+        ((G, B, G, B, G), 220.0, Verdict.NOT_RECOVERED, "a symptom that changes is no recovery"),
+        ((B, B, U, U, U), 220.0, Verdict.UNKNOWN, "the scrape died after the action"),
+        ((), 220.0, Verdict.UNKNOWN, "nothing was seen at all"),
+        ((), 150.0, None, "still open"),
+    ],
+)
+def test_a_rung_is_judged(seen: tuple[Seen, ...], now: float, verdict: Verdict | None, reason: str) -> None:
+    found = judge(acted_until=100.0, within=120.0, hold=30.0, readings=readings(*seen), now=now)
+    assert (found.verdict if found else None) == verdict, reason
+
+
+def test_readings_from_before_the_end_of_the_action_do_not_count() -> None:
+    before = [Reading(at, G) for at in (60.0, 70.0, 80.0, 90.0, 100.0)]
+    assert judge(acted_until=100.0, within=120.0, hold=30.0, readings=before, now=110.0) is None
