@@ -45,6 +45,8 @@ class Loaded(Generic[M]):
         self.environment = environment
         """Also resolves secrets in parts that other packages validate later; see `Environment.context`."""
         self.problems: list[Problem] = []
+        self.broken: frozenset[str] = frozenset()
+        """Names of entries that are written but wrong, and so not in the model a cross-check sees."""
         self._tree = tree
 
     @property
@@ -91,8 +93,13 @@ class Loaded(Generic[M]):
         self.problems += [found for _, found in problems_of(error, place_of(self._tree, place), model, place)]
 
     def unknown(self, path: str | Sequence[str | int], kind: str, name: str, known: Iterable[str]) -> None:
-        """Record that the name at the path refers to nothing, with the nearest known name."""
+        """Record that the name at the path refers to nothing, with the nearest known name.
+
+        A name of a broken entry is passed over: that entry has its own problem.
+        """
         known = [*known]
+        if name in self.broken:
+            return
         hint = did_you_mean(name, known) or (
             f"known are {', '.join(sorted(known)[:20])}" if known else f"no {kind} is defined"
         )
@@ -234,8 +241,17 @@ def _validated(
                 ]
             rest = _without(rest, [path for path, _ in found])
         else:
-            return Loaded(model, tree, files, environment)
+            loaded = Loaded(model, tree, files, environment)
+            loaded.broken = _entry_names(tree) - _entry_names(rest)
+            return loaded
     return None
+
+
+def _entry_names(tree: Node) -> frozenset[str]:
+    sections = [section for name in NAMED if (section := tree.child(name)) is not None]
+    return frozenset(
+        name for section in sections if isinstance(section.value, dict) for name in section.value
+    )
 
 
 def _with_override_hint(path: Place, problem: Problem, tree: Node) -> Problem:

@@ -217,6 +217,7 @@ def test_cross_checks_run_on_what_is_left_when_something_is_wrong(tmp_path: Path
     def check(loaded: Loaded[Root]) -> None:
         seen.append((*loaded.model.detectors, "|", *loaded.names("detectors"), "|", *loaded.model.playbooks))
         loaded.problem("playbooks.hot", "is odd")
+        loaded.unknown("playbooks.hot", "detector", "reads", loaded.model.detectors)
 
     text = GOOD + "  reads: {failure_mode: nope}\nplaybooks: {hot: {ladder: []}, cold: {ladder: 5}}\nzzz: 1\n"
     with pytest.raises(ConfigError) as caught:
