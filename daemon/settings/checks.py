@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from config.escalation import EXTERNAL, Target
 from config.loader import Loaded
 from config.problems import Gravity, Wrong
-from daemon.escalate.channels.registry import validate_channel, validate_shared
+from daemon.escalate.channels.registry import address_book
 from daemon.settings.model import Settings
 from detectors.spec import DetectorSpec
 from remediations.actions.registry import managers_of, validate_action
@@ -120,8 +120,6 @@ def _values(wanted: str | tuple[str, ...]) -> set[str]:
 
 def _inbox(loaded: Loaded[Settings]) -> None:
     settings = loaded.model
-    if settings.inbox.alertmanager is None:
-        return
     for index, entry in enumerate(settings.inbox.alertmanager.map):
         if entry.verify_with is not None and entry.verify_with not in settings.detectors:
             path = ("inbox", "alertmanager", "map", index, "verify_with")
@@ -130,14 +128,10 @@ def _inbox(loaded: Loaded[Settings]) -> None:
 
 def _people(loaded: Loaded[Settings]) -> None:
     settings = loaded.model
-    for name, person in settings.people.items():
-        for index, (kind, value) in enumerate(person.ways):
-            path: Path = ("people", name, "channels", index, kind)
-            with _recording(loaded, path):
-                validate_channel(kind, value, settings.channels, loaded.environment.context)
-    for kind, value in settings.channels.items():
-        with _recording(loaded, ("channels", kind)):
-            validate_shared(kind, value, loaded.environment.context)
+    _, faults = address_book(settings.people, settings.channels, loaded.environment.context)
+    for fault in faults:
+        gravity = Gravity.WARNING if fault.warning else Gravity.ERROR
+        loaded.problem(fault.path, fault.problem, fault.hint, gravity)
     for path, member in _members(settings):
         if member not in settings.people:
             loaded.unknown(path, "person", member, settings.people)

@@ -7,6 +7,7 @@ from config.problems import Gravity
 from config.units import format_duration
 from daemon.settings.model import Settings
 from detectors.spec import DetectorSpec, PrometheusSource
+from remediations.spec import RungKind
 
 
 def lint(loaded: Loaded[Settings]) -> None:
@@ -77,6 +78,9 @@ def _verify(loaded: Loaded[Settings]) -> None:
         delays = [s.delay for s in settings.telemetry.values() if isinstance(s, PrometheusSource)]
         need = max(windows, default=0.0) + max(delays, default=0.0) + 2 * settings.poll_interval
         for index, rung in enumerate(playbook.ladder):
+            if rung.kind is RungKind.CONTAIN:
+                # Checked by its own effect, not by the detectors' windows.
+                continue
             if rung.verify.within < need + rung.verify.hold:
                 text = f"verify.within {format_duration(rung.verify.within)} leaves too little time"
                 hint = f"window, hold, delay and two scrapes need {format_duration(need + rung.verify.hold)}"
