@@ -1,7 +1,8 @@
 """Raw samples kept for as long as a signal looks back, with counter growth worked out once, on arrival.
 
 A counter's growth is exact: the difference of real samples. A drop below half of the last value is a restart (the
-new value is all growth); a smaller dip is a glitch and adds nothing. A series that appears in a scrape whose
+new value is all growth); a smaller dip is a glitch and adds nothing, and what follows it is measured from the value
+before it, unless the counter stays down. A series that appears in a scrape whose
 predecessor worked, and did not have it, started at 0; appearing after a gap, or first thing, its start is unknown.
 """
 
@@ -74,7 +75,7 @@ class Ring:
         self._times, self._attempts, self._health = Buffer(), Buffer(), Buffer()
         self._value, self._growth = Buffer(0), Buffer(0, 0.0)
         self._grew_at = Buffer(0, -math.inf)
-        self._last = np.empty(0)
+        self._last, self._top = np.empty(0), np.empty(0)
         self.known_from: Floats = np.empty(0)
         self.first_seen: Floats = np.empty(0)
         self._seen_at = np.empty(0)
@@ -174,8 +175,12 @@ class Ring:
         prior = known[:-1]
         first = np.isnan(prior) & ~np.isnan(rows)
         with np.errstate(invalid="ignore"):
-            step = rows - prior
-            step = np.where(step >= 0, step, np.where(rows < RESET_BELOW * prior, rows, 0.0))
+            restarted = rows < RESET_BELOW * prior
+            dipped = (rows < prior) & ~restarted
+            top = filled(np.vstack([self._top, np.where(dipped, prior, rows)]))
+            high = top[:-1]
+            step = np.where(rows >= high, rows - high, np.maximum(rows - prior, 0.0))
+            step = np.where(restarted, rows, step)
         step = np.where(first & watched[:, None], rows, step)
         step = np.where(np.isnan(step), 0.0, step)
         began = self.times[0] if len(self._times) else times[0]
@@ -193,7 +198,7 @@ class Ring:
         self._value.extend(rows)
         self._growth.extend(totals + np.cumsum(step, axis=0))
         self._grew_at.extend(np.maximum.accumulate(np.maximum(changed, changes), axis=0))
-        self._last = known[-1]
+        self._last, self._top = known[-1], top[-1]
         present = ~np.isnan(rows)
         seen = present.any(axis=0)
         self._seen_at[seen] = times[len(times) - 1 - present[::-1].argmax(axis=0)][seen]
@@ -231,6 +236,7 @@ class Ring:
         for buffer in (self._value, self._growth, self._grew_at):
             buffer.widen(width)
         self._last = np.concatenate([self._last, np.full(added, np.nan)])
+        self._top = np.concatenate([self._top, np.full(added, np.nan)])
         self.known_from = np.concatenate([self.known_from, np.full(added, math.inf)])
         self.first_seen = np.concatenate([self.first_seen, np.full(added, math.inf)])
         self._seen_at = np.concatenate([self._seen_at, np.full(added, -math.inf)])
@@ -241,7 +247,8 @@ class Ring:
             buffer.keep_columns(columns)
         self.series = [self.series[column] for column in columns]
         self._columns = {item: column for column, item in enumerate(self.series)}
-        self._last, self.known_from = self._last[columns], self.known_from[columns]
+        self._last, self._top = self._last[columns], self._top[columns]
+        self.known_from = self.known_from[columns]
         self._seen_at, self.first_seen = self._seen_at[columns], self.first_seen[columns]
         self._cached = None
         self.layout += 1
