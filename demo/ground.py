@@ -11,14 +11,21 @@ from demo.settings import Stack
 SEED = Path(__file__).with_name("seed")
 NOBODY = 65534
 FOLDERS = ("effects", "faults", "log", "providers", "credentials", "dlq", "spool", "spill", "archive", "cold", "hot", "warm", "api",
-           "mapping", "rules", "ingestion", "strangers")  # fmt: skip
+           "mapping", "rules", "ingestion")  # fmt: skip
 NO_OVERRIDE = ("--bounding-set", "-dac_override,-dac_read_search", "--inh-caps", "-all")
 
 
 def lay_folders(state: Path) -> None:
-    """Folders, and versions v001 (older) and v002 (in use) of mapping, rules and consumer configuration."""
+    """Folders, and versions v001 (older) and v002 (in use) of mapping, rules and consumer configuration.
+
+    What an earlier stack left in the same folder goes, but for its effect logs.
+    """
     state.mkdir(parents=True, exist_ok=True)
     state.chmod(0o755)
+    if (state / "stack.json").exists():
+        for name in FOLDERS:
+            if name != "effects":
+                shutil.rmtree(state / name, ignore_errors=True)
     for name in FOLDERS:
         (state / name).mkdir(exist_ok=True)
     for parent, source in (("mapping", SEED / "mapping"), ("rules", SEED / "rules"), ("ingestion", SEED)):
@@ -30,7 +37,7 @@ def lay_folders(state: Path) -> None:
         link = state / parent / "current"
         if not link.is_symlink():
             link.symlink_to("v002")
-    shutil.copyfile(SEED / "api" / "render.py", state / "api" / "render.py")
+    shutil.copyfile(SEED / "code" / "render.py", state / "api" / "render.py")
 
 
 def rights(state: Path) -> tuple[tuple[str, ...], str]:

@@ -81,6 +81,7 @@ class ApiSettings:
     worker_timeout_s: float
     retry_worker_s: float
     geocode_s: float
+    stale_s: float
     slow_backend_s: float
     client_window_s: float
     save_s: float

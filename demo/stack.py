@@ -90,31 +90,30 @@ def launch(stack: Stack) -> subprocess.Popen[bytes]:
 def start(stack: Stack) -> subprocess.Popen[bytes]:
     """Launch and wait until everything serves. Raises NotUp, with nothing left running."""
     child = launch(stack)
-    manager = Manager(stack)
-    within = stack.settings.manage.serve_within_s
+    problem = _problem(stack, child)
+    if problem:
+        down(stack.state)
+        raise NotUp(problem)
+    return child
+
+
+def _problem(stack: Stack, child: subprocess.Popen[bytes]) -> str:
+    """Wait for the manager, for every program, for the first addresses; what did not come, or nothing."""
+    manager, within = Manager(stack.socket), stack.settings.manage.serve_within_s
 
     def managed() -> bool:
-        if child.poll() is not None:
-            raise NotUp(f"the process manager ended at once; see {stack.state}/log/supervisord.out")
         try:
-            return bool(manager.call("getState")["statename"] == "RUNNING")
+            return child.poll() is not None or bool(manager.call("getState")["statename"] == "RUNNING")
         except OSError:
             return False
 
-    try:
-        if not wait_for(managed, within):
-            raise NotUp("the process manager does not answer")
-        for number in range(stack.settings.api.workers):
-            manager.start(f"api-worker:api-worker-{number}", wait=False)
-        missing = unserved(stack)
-        if not wait_for(lambda: not unserved(stack), within, 0.1):
-            raise NotUp(f"not serving: {', '.join(missing)}; see {stack.state}/log")
-        if not wait_for(lambda: settled(stack), within, 0.2):
-            raise NotUp("the API does not answer customers")
-    except (NotUp, ManagerFault):
-        down(stack.state)
-        raise
-    return child
+    if not wait_for(managed, within) or child.poll() is not None:
+        return f"the process manager does not run; see {stack.state}/log/supervisord.out"
+    for number in range(stack.settings.api.workers):
+        manager.start(f"api-worker:api-worker-{number}", wait=False)
+    if not wait_for(lambda: not unserved(stack), within, 0.1):
+        return f"not serving: {', '.join(unserved(stack))}; see {stack.state}/log"
+    return "" if wait_for(lambda: settled(stack), within, 0.2) else "the API does not answer customers"
 
 
 def unserved(stack: Stack) -> list[str]:
@@ -172,8 +171,8 @@ def down(state: Path) -> None:
     """Ask the manager to end everything, then end by its own id whatever is left. Effect logs stay."""
     state = state.resolve()
     try:
-        Manager(Stack.load(state)).call("shutdown")
-    except (OSError, ManagerFault, FileNotFoundError):
+        Manager(state / "supervisor.sock").call("shutdown")
+    except (OSError, ManagerFault):
         pass
     else:
         wait_for(lambda: not any("supervisor.supervisord" in argv for argv in owned(state).values()), 10)
@@ -193,7 +192,7 @@ def down(state: Path) -> None:
 
 def newcomer(stack: Stack, *, on: bool) -> None:
     """Start or stop the fourth provider and its consumer; ports.yaml names their addresses while they run."""
-    manager = Manager(stack)
+    manager = Manager(stack.socket)
     for unit in (f"provider-{NEWCOMER}", f"ingestion-{NEWCOMER}"):
         running = manager.processes()[unit]["statename"] in {"STARTING", "RUNNING"}
         if on and not running:

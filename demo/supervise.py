@@ -128,15 +128,15 @@ class _UnixTransport(xmlrpc.client.Transport):
         super().__init__()
         self.path = path
 
-    def make_connection(self, host: object) -> http.client.HTTPConnection:
+    def make_connection(self, host: object) -> http.client.HTTPConnection:  # noqa: ARG002 - the signature is the standard library's
         return _UnixConnection(self.path)
 
 
 class Manager:
     """One call a connection. Raises OSError when no manager listens, ManagerFault when it refuses."""
 
-    def __init__(self, stack: Stack) -> None:
-        self.path = str(stack.socket)
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
 
     def call(self, method: str, *args: Any) -> Any:
         transport = _UnixTransport(self.path)

@@ -13,7 +13,7 @@ def versions(parent: Path) -> list[str]:
 
 def current(parent: Path) -> str:
     """The name of the version the link points to; raises OSError without a link."""
-    return Path(os.readlink(parent / "current")).name
+    return (parent / "current").readlink().name
 
 
 def switch(parent: Path, version: str) -> None:

@@ -8,6 +8,7 @@ import socket
 import socketserver
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from io import BufferedIOBase
 from typing import Any, BinaryIO
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -40,10 +41,10 @@ class Call:
     body: bytes = b""
 
     def json(self) -> dict[str, Any]:
-        """The body as an object; an empty body is an empty one. Raises ValueError."""
+        """The body as an object; an empty body is an empty one. Raises ValueError or TypeError."""
         content = json.loads(self.body) if self.body.strip() else {}
         if not isinstance(content, dict):
-            raise ValueError("the body must be a JSON object")
+            raise TypeError("the body must be a JSON object")
         return content
 
 
@@ -65,7 +66,7 @@ class Answer:
 Handler = Callable[[Call], Answer]
 
 
-def _head(stream: BinaryIO) -> tuple[str, dict[str, str]] | None:
+def _head(stream: BufferedIOBase | BinaryIO) -> tuple[str, dict[str, str]] | None:
     first = stream.readline(8192)
     if not first.strip():
         return None
@@ -175,16 +176,17 @@ class Peer:
                 self._stream = self._socket.makefile("rb")
             self._socket.sendall(data)
             head = _head(self._stream)
-            if head is None:
-                raise NoConnection("the connection ended before an answer")
-            first, headers = head
-            body = self._stream.read(int(headers.get("content-length", "0")))
+            body = self._stream.read(int(head[1].get("content-length", "0"))) if head else b""
         except TimeoutError as error:
             self.close()
             raise NoAnswer(f"no answer within {self.timeout} s") from error
-        except (OSError, NoConnection) as error:
+        except OSError as error:
             self.close()
             raise NoConnection(str(error)) from error
+        if head is None:
+            self.close()
+            raise NoConnection("the connection ended before an answer")
+        first, headers = head
         text = headers.get("content-type", "")
         return int(first.split()[1]), json.loads(body) if text.startswith(
             "application/json"

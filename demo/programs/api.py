@@ -4,6 +4,7 @@ import json
 import os
 import threading
 from collections import deque
+from functools import partial
 from typing import Any
 
 from demo import clock
@@ -171,9 +172,7 @@ def build(service: Service, _: str) -> None:
     service.stop_hooks.append(front.save)
     service.route("GET", "/health", front.health)
     for endpoint in ENDPOINTS:
-        service.route_below(
-            "GET", f"/v1/{endpoint}/", lambda call, endpoint=endpoint: front.serve(endpoint, call)
-        )
+        service.route_below("GET", f"/v1/{endpoint}/", partial(front.serve, endpoint))
     service.admin("/admin/cache", front.order_cache)
     service.admin("/admin/rate-limit", front.order_rate_limit)
     service.listen(service.stack.port("api"))

@@ -56,7 +56,12 @@ class HotStore:
         healthy = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
         lag = 0.0 if self.behind_since is None else clock.monotonic() - self.behind_since
         primary = "healthy" if healthy else "refusing" if path.exists() else "down"
-        return {"primary": primary, "active": self.active, "replica_lag_s": round(lag, 3)}
+        return {
+            "primary": primary,
+            "active": self.active,
+            "replica_lag_s": round(lag, 3),
+            "maintenance": self.maintenance is not None,
+        }
 
     def fail_over(self, _: dict[str, Any]) -> dict[str, Any]:
         if self.active == "replica":

@@ -114,8 +114,11 @@ class Endpoint:
         self.provider, self.which = provider, which
 
     def answer(self, call: Call) -> Answer:
-        provider = self.provider
-        mode = provider.modes[self.which]
+        return self._out_of_order(call) or self._packets(call)
+
+    def _out_of_order(self, call: Call) -> Answer | None:
+        """What a caller gets instead of packets, by the state the provider was put into."""
+        provider, mode = self.provider, self.provider.modes[self.which]
         if mode == "no-answer":
             provider.service.stopping.wait(provider.given.hold_s)
         if mode in {"no-answer", "refuse"}:
@@ -124,6 +127,10 @@ class Endpoint:
             return Answer(500, {"error": "internal error"})
         if call.headers.get("authorization") != f"Bearer {provider.token()}":
             return Answer(401, {"error": "the token is not valid"})
+        return None
+
+    def _packets(self, call: Call) -> Answer:
+        provider = self.provider
         with provider.lock:
             if not provider.within_limit():
                 return Answer(429, {"error": "too many requests"})

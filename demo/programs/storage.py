@@ -71,6 +71,7 @@ class TierWriter:
         self.store: Store = self._open()
         self.jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self.read_only = self.spooling = False
+        self.sessions = 0
         self.writing = threading.Lock()
         self.job_since: float | None = None
         self.signs: dict[str, float] = {}  # reason -> when it was last seen
@@ -208,7 +209,7 @@ class TierWriter:
         return Answer(200, {
             "status": "ok" if reason == "ok" else "failing", "tier": self.tier, "reason": reason, **facts,
             "pool": self.pool.facts(), "read_only": self.read_only, "spooling": self.spooling, "spooled": self.spool.count,
-            "pid": os.getpid(),
+                "sessions": self.sessions, "pid": os.getpid(),
         })  # fmt: skip
 
     def _reason(self, facts: dict[str, Any]) -> str:
@@ -229,6 +230,7 @@ class TierWriter:
         """Sessions for a client of the database; they last until the client gives them back or the process ends."""
         for _ in range(int(call.json()["count"])):
             self.pool.take()
+            self.sessions += 1
         return Answer(200, self.pool.facts())
 
     def maintenance(self, _: Call) -> Answer:

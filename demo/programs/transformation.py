@@ -7,7 +7,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from demo import clock, versions
 from demo.programs.convert_client import Converter
@@ -242,6 +243,12 @@ class Transformer:
         self.queue.put((provider, packets))
         return {"reprocessed": len(packets)}
 
+    def forget(self, _: Call) -> Answer:
+        """What was set aside for a demonstration is thrown away with it."""
+        for provider in list(self.letters.counts):
+            self.letters.take(provider)
+        return Answer(200, {"ok": True})
+
     def health(self, _: Call) -> Answer:
         stuck = self.converter.stuck
         return Answer(200, {
@@ -261,6 +268,7 @@ def build(service: Service, _: str) -> None:
     service.stop_hooks.append(transformer.stop)
     service.route("GET", "/health", transformer.health)
     service.route("POST", "/packets", transformer.accept)
+    service.route("POST", "/control/forget", transformer.forget)
     service.admin("/admin/quarantine", transformer.order_quarantine)
     service.admin("/admin/reprocess", transformer.order_reprocess)
     transformer.look()

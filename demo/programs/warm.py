@@ -42,13 +42,15 @@ class WarmStore:
         before = path.stat().st_size if path.exists() else 0
         try:
             with path.open("ab", buffering=0) as file:
-                if file.write(text) != len(text):
-                    raise OSError(errno.ENOSPC, "the segment was cut short")
+                written = file.write(text)
                 os.fsync(file.fileno())
         except OSError as error:
             if path.exists():
                 os.truncate(path, before)
             raise StoreError("disk_full" if error.errno == errno.ENOSPC else "down", str(error)) from error
+        if written != len(text):
+            os.truncate(path, before)
+            raise StoreError("disk_full", "the segment was cut short")
         for record in records:
             self._remember(record)
         if before + len(text) > self.segment_bytes:

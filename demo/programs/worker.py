@@ -22,6 +22,7 @@ class Worker:
         }
         self.code = service.stack.state / "api" / "render.py"
         self.loaded_at = 0.0
+        self.newest: dict[tuple[str, str], tuple[float, Any]] = {}
         self.render: Callable[[dict[str, Any], str], dict[str, Any]] = lambda record, _: record
         self.geocoder = (service.stack.state / "api" / "geocoder.lock").open("w")
 
@@ -71,10 +72,18 @@ class Worker:
             self.render = names["render"]
 
     def _read(self, tier: str, call: Call) -> tuple[int, Any]:
+        """What the tier says; while it cannot be read, what it said a moment ago."""
+        asset = call.path.rpartition("/")[2]
         try:
-            return self.stores[tier].get(f"/tiers/{tier}/read/{call.path.rpartition('/')[2]}")
+            status, content = self.stores[tier].get(f"/tiers/{tier}/read/{asset}")
         except WireError as error:
-            return 502, {"error": f"{tier}: {error}", "records": []}
+            status, content = 502, {"error": f"{tier}: {error}", "records": []}
+        now = clock.monotonic()
+        if status == 200:
+            self.newest[tier, asset] = (now, content)
+            return status, content
+        at, kept = self.newest.get((tier, asset), (float("-inf"), None))
+        return (200, kept) if now - at <= self.given.stale_s else (502, content)
 
 
 def build(service: Service, name: str) -> None:

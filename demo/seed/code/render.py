@@ -5,7 +5,7 @@ import threading
 COMPOSE_S = 0.03  # composing an answer takes a worker this long
 
 
-def render(record: dict, address: str) -> dict:
+def render(record: dict[str, object], address: str) -> dict[str, object]:
     threading.Event().wait(COMPOSE_S)
     return {
         "asset": record.get("asset"),

@@ -1,0 +1,1 @@
+"""The API's deployed code; each stack gets a copy of its own."""
