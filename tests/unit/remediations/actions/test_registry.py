@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from config.problems import Wrong
+from config.scope import scope_of
+from config.secrets import Environment
+from remediations.actions.action import HostileLabel
+from remediations.actions.registry import KINDS, Actions, managers_of, validate_action
+from remediations.outcome import OutcomeState
+from remediations.spec import ManagerSpec
+from tests.fakes.ports import FakePermit, FakePorts, answer
+
+ENVIRONMENT = Environment({"TOKEN": "canary-token"})
+MANAGERS = {"pipeline": ManagerSpec(type="supervisor", url="unix:///run/supervisor.sock")}
+HOT = scope_of({"tier": "hot"})
+NAMES = {"scope": dict(HOT), "facts": {}, "vars": {}, "fault_since": 1.0}
+
+ONE_OF_EACH: dict[str, dict[str, Any]] = {
+    "http": {"url": "http://x/{{ scope.tier }}", "headers": {"Authorization": {"env": "TOKEN"}}},
+    "command": {"argv": ["/bin/true", "{{ scope.tier }}"], "env": {"T": {"env": "TOKEN"}}},
+    "service": {"manager": "pipeline", "restart": "writer-{{ scope.tier }}"},
+    "file_link": {"link": "/srv/{{ scope.tier }}/current", "to": "previous"},
+}
+
+
+def actions() -> Actions:
+    return Actions(MANAGERS, ENVIRONMENT.take, ENVIRONMENT.context)
+
+
+def test_the_table_is_covered_by_these_tests() -> None:
+    assert set(ONE_OF_EACH) == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", ONE_OF_EACH)
+def test_every_kind_prepares_plain_data_with_targets_and_without_secrets(kind: str) -> None:
+    prepared = actions().prepare({kind: ONE_OF_EACH[kind]}, NAMES, HOT)
+    assert prepared.kind == kind
+    assert prepared.targets
+    assert all("hot" in target for target in prepared.targets)
+    assert json.loads(json.dumps(prepared.rendered)) == prepared.rendered
+    assert "canary" not in json.dumps(prepared.rendered)
+
+
+@pytest.mark.parametrize("kind", ONE_OF_EACH)
+def test_every_kind_refuses_a_hostile_label(kind: str) -> None:
+    names = {**NAMES, "scope": {"tier": "../etc"}}
+    with pytest.raises(HostileLabel):
+        actions().prepare({kind: ONE_OF_EACH[kind]}, names, HOT)
+
+
+@pytest.mark.parametrize("kind", ONE_OF_EACH)
+def test_every_kind_performs_what_it_prepared_and_never_raises(kind: str) -> None:
+    world = FakePorts()
+    prepared = actions().prepare({kind: ONE_OF_EACH[kind]}, NAMES, HOT)
+    rendered = json.loads(json.dumps(prepared.rendered))  # as it comes back from a row
+    outcome = actions().perform(
+        kind, rendered, world.ports, deadline=world.clock.monotonic() + 9, permit=FakePermit(), key="k"
+    )
+    assert outcome.state is OutcomeState.FAILED, "nothing of it exists in an empty world"
+    assert outcome.ended_at == world.clock.now()
+
+
+@pytest.mark.parametrize("kind", ["http", "command"])
+def test_preparing_touches_nothing(kind: str) -> None:
+    world = FakePorts()
+    world.http.on("POST", "http://x", answer(200))
+    actions().prepare({kind: ONE_OF_EACH[kind]}, NAMES, HOT)
+    assert world.http.requests == []
+    assert world.processes.commands == []
+
+
+def test_an_unknown_kind_is_refused_with_a_suggestion() -> None:
+    with pytest.raises(Wrong, match="did you mean 'service'"):
+        validate_action({"servise": {}})
+    with pytest.raises(Wrong, match="known are http"):
+        validate_action({"kubectl": {}})
+
+
+def test_wrong_arguments_are_located() -> None:
+    with pytest.raises(ValidationError) as caught:
+        validate_action({"http": {"url": "http://x", "poll": {"url": "http://x", "until": "a ="}}})
+    assert [error["loc"] for error in caught.value.errors()] == [("poll", "until")]
+
+
+@pytest.mark.parametrize("written", [None, [], "restart", 3])
+def test_arguments_that_are_no_map_are_refused(written: Any) -> None:
+    with pytest.raises(ValidationError):
+        validate_action({"service": written})
+
+
+def test_the_managers_an_action_needs_are_known() -> None:
+    assert managers_of(validate_action({"service": ONE_OF_EACH["service"]})[1]) == {"pipeline"}
+    assert managers_of(validate_action({"file_link": ONE_OF_EACH["file_link"]})[1]) == frozenset()
