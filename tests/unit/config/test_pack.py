@@ -82,6 +82,8 @@ def test_it_has_the_names_that_overrides_refer_to(pack: Sections) -> None:
     assert set(pack.detectors) - set(promised) == {
         "transformation-stalled",
         "storage-reads-warm",
+        "storage-down",
+        "transformation-down",
         "api-latency-history",
     }
     assert list(pack.playbooks) == [
@@ -163,7 +165,13 @@ def test_only_a_total_failure_raises_its_severity(pack: Sections) -> None:
 
 
 def test_silence_alone_never_acts_on_a_provider_or_a_consumer(pack: Sections) -> None:
-    for name in ("provider-silent", "consumer-down", "processing-latency"):
+    for name in (
+        "provider-silent",
+        "consumer-down",
+        "transformation-down",
+        "storage-down",
+        "processing-latency",
+    ):
         assert pack.detectors[name].corroborate is not None, name
 
 
@@ -286,6 +294,8 @@ API = {"slow_backend": "none", "workers": 2, "cache": "on", "rate_limits": {}}
         ("ingestion-stopped", None, {}, ["restart-consumers", "roll-back-config", "restart-on-previous-config"], "killed"),
         ("transformation-failure", TRANSFORMATION, {}, ["roll-back-mapping", "quarantine-provider"], "bad-mapping, payload-changed"),
         ("transformation-failure", TRANSFORMATION | {"stuck": True}, {}, ["roll-back-mapping", "restart-transformation", "quarantine-provider"], "stuck-transformer"),
+        ("transformation-failure", None, {}, ["restart-transformation"], "its process is gone"),
+        ("storage-hot", None, {}, ["restart-writer"], "its writer is gone"),
         ("storage-hot", HEALTHY_HOT | {"reason": "pool_exhausted"}, {}, ["enlarge-pool", "read-only-with-spool"], "pool-exhausted"),
         ("storage-hot", HEALTHY_HOT | {"reason": "primary_refuses", "primary": "refusing"}, {}, ["fail-over-to-replica", "read-only-with-spool"], "primary-refuses-writes"),
         ("storage-hot", HEALTHY_HOT | {"reason": "primary_refuses", "replica_lag_s": 90}, {}, ["read-only-with-spool"], "a replica that lags loses writes"),
@@ -393,3 +403,23 @@ def test_without_the_pack_nothing_is_there(tmp_path: Path) -> None:
 def test_a_schema_for_editors_can_be_made_of_all_sections() -> None:
     schema = Sections.model_json_schema(by_alias=True)
     assert schema["$defs"]["DigestSpec"]["properties"]["at"]["default"] == "08:30"
+
+
+def test_all_consumers_can_be_restarted_at_once_and_a_tier_only_after_another(pack: Sections) -> None:
+    assert pack.playbooks["ingestion-stopped"].guardrails.lock is None
+    assert pack.playbooks["ingestion-stopped"].guardrails.blast_radius.max_scopes == 10
+    assert {pack.playbooks[f"storage-{tier}"].guardrails.lock for tier in ("hot", "warm")} == {"storage"}
+
+
+@pytest.mark.parametrize(
+    ("scope", "unit", "reason"),
+    [
+        ({"provider": "navixy"}, "ingestion-navixy", "one of several"),
+        ({}, "ingestion-*", "the whole pipeline stands still: all of them"),
+    ],
+)
+def test_the_restart_names_what_is_affected_and_no_more(
+    pack: Sections, scope: dict[str, str], unit: str, reason: str
+) -> None:
+    restart = rung(pack, "ingestion-stopped", "restart-consumers").do["service"]["restart"]
+    assert Template(restart).render({"scope": scope, "vars": pack.vars}) == unit, reason
