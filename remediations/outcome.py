@@ -8,6 +8,7 @@ from enum import StrEnum
 
 OUTPUT_LIMIT = 4_000
 """Characters of output kept: enough for an error and its cause, small enough for a row and a page."""
+EFFECT_LIMIT = 1_000
 
 
 class OutcomeState(StrEnum):
@@ -24,7 +25,9 @@ class OutcomeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`effect`: one plain sentence; `output`: what the world answered, bounded, not yet redacted.
+    """`effect`: one plain sentence; `output`: what the world answered.
+
+    Both are redacted and bounded when they leave `remediations.actions.registry.Actions.perform`.
 
     `ended_at`: unix seconds; verification counts only samples from then on.
     """

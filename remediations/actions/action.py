@@ -66,5 +66,8 @@ class Action(Protocol[A_contra]):
     def perform(
         self, rendered: Rendered, ports: Ports, *, deadline: float, permit: Permit, key: str
     ) -> Outcome:
-        """Do it. `key` travels along as the idempotency key where there is a way to say it."""
+        """Do it. `key` travels along as the idempotency key where there is a way to say it.
+
+        The outcome's texts are neither redacted nor bounded yet.
+        """
         ...

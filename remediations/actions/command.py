@@ -14,7 +14,7 @@ from config.templates import TemplateText
 from config.units import Duration
 from remediations.actions.action import Action, Names, Permit, Rendered, Reveal, Unrenderable
 from remediations.actions.rendering import Renderer
-from remediations.outcome import Outcome, OutcomeState, bounded
+from remediations.outcome import Outcome, OutcomeState
 from remediations.ports import Command, Exit, Ports, Unreachable
 
 KEY_VARIABLE = "FLEETMEND_KEY"
@@ -92,9 +92,9 @@ class CommandAction:
             ended = ports.processes.run(command, deadline=until)
         except Unreachable as error:
             effect = f"{what}: could not be started"
-            return Outcome(OutcomeState.FAILED, effect, bounded(str(error)), ports.clock.now())
+            return Outcome(OutcomeState.FAILED, effect, str(error), ports.clock.now())
         state, effect = _judged(ended, rendered["expect"])
-        return Outcome(state, f"{what}: {effect}", bounded(ended.output), ports.clock.now())
+        return Outcome(state, f"{what}: {effect}", ended.output, ports.clock.now())
 
 
 def _judged(ended: Exit, expected: list[int]) -> tuple[OutcomeState, str]:

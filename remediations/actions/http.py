@@ -19,7 +19,7 @@ from config.templates import Expression, ExpressionText, TemplateError, Template
 from config.units import Duration
 from remediations.actions.action import Action, Names, Permit, Rendered, Reveal, Unrenderable
 from remediations.actions.rendering import Renderer
-from remediations.outcome import Outcome, OutcomeState, bounded
+from remediations.outcome import Outcome, OutcomeState
 from remediations.ports import Ambiguous, PortError, Ports, Request, Response, TooLarge, Unreachable
 
 SAFE = frozenset({"GET", "HEAD"})
@@ -193,7 +193,7 @@ def _address(text: str) -> str:
 
 
 def _outcome(state: OutcomeState, effect: str, ports: Ports, output: str = "") -> Outcome:
-    return Outcome(state, effect, bounded(output), ports.clock.now())
+    return Outcome(state, effect, output, ports.clock.now())
 
 
 def _fits(action: HttpAction) -> Action[HttpArgs]:

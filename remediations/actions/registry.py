@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from config.problems import Wrong, did_you_mean
@@ -14,7 +14,7 @@ from remediations.actions.command import CommandAction, CommandArgs
 from remediations.actions.file_link import FileLinkAction, FileLinkArgs
 from remediations.actions.http import HttpAction, HttpArgs
 from remediations.actions.service import ServiceAction, ServiceArgs
-from remediations.outcome import Outcome
+from remediations.outcome import EFFECT_LIMIT, Outcome, bounded
 from remediations.ports import Ports
 from remediations.spec import ManagerSpec, action_of
 
@@ -25,6 +25,7 @@ class Surroundings:
 
     managers: Mapping[str, ManagerSpec]
     reveal: Reveal
+    pause: Callable[[float], object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Entry:
 
 
 KINDS: Mapping[str, Entry] = {
-    "http": Entry(HttpArgs, lambda around: HttpAction(around.reveal)),
+    "http": Entry(HttpArgs, lambda around: HttpAction(around.reveal, around.pause)),
     "command": Entry(CommandArgs, lambda around: CommandAction(around.reveal)),
     "service": Entry(ServiceArgs, lambda around: ServiceAction(around.managers)),
     "file_link": Entry(FileLinkArgs, lambda _: FileLinkAction()),
@@ -79,11 +80,21 @@ class Actions:
     """Every kind of action, built for one configuration."""
 
     def __init__(
-        self, managers: Mapping[str, ManagerSpec], reveal: Reveal, context: Mapping[str, object] | None = None
+        self,
+        managers: Mapping[str, ManagerSpec],
+        reveal: Reveal,
+        context: Mapping[str, object] | None = None,
+        redact: Callable[[str], str] = str,
+        pause: Callable[[float], object] | None = None,
     ) -> None:
-        around = Surroundings(managers, reveal)
+        """`redact`: takes secrets out of a text; `config.secrets.Redactor.text` fits.
+
+        `pause`: waits between two polls of one action; left out: really waits. A virtual clock advances itself.
+        """
+        around = Surroundings(managers, reveal, pause)
         self._actions = {kind: entry.build(around) for kind, entry in KINDS.items()}
         self._context = context
+        self._redact = redact
 
     def prepare(self, do: Mapping[str, Any], names: Names, scope: Scope) -> Prepared:
         """Pure. Raises `ActionError` (`HostileLabel`, `Unrenderable`): the reason for the guardrail `target_set`."""
@@ -101,5 +112,10 @@ class Actions:
     def perform(
         self, kind: str, rendered: Rendered, ports: Ports, *, deadline: float, permit: Permit, key: str
     ) -> Outcome:
-        """On a worker: touch the world at most once. `deadline` is monotonic seconds."""
-        return self._actions[kind].perform(rendered, ports, deadline=deadline, permit=permit, key=key)
+        """On a worker: touch the world at most once. `deadline` is monotonic seconds.
+
+        The one place where what the world said is redacted and then cut: the other way round half a secret could stay.
+        """
+        outcome = self._actions[kind].perform(rendered, ports, deadline=deadline, permit=permit, key=key)
+        effect, output = self._redact(outcome.effect), self._redact(outcome.output)
+        return replace(outcome, effect=bounded(effect, EFFECT_LIMIT), output=bounded(output))

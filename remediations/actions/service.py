@@ -14,7 +14,7 @@ from config.templates import TemplateText
 from remediations.actions.action import Action, Names, Permit, Rendered, Unrenderable
 from remediations.actions.rendering import Renderer
 from remediations.actions.supervisor import BAD_NAME, NOT_RUNNING, Supervisor, SupervisorFault, UnitState
-from remediations.outcome import Outcome, OutcomeState, bounded
+from remediations.outcome import Outcome, OutcomeState
 from remediations.ports import Ambiguous, PortError, Ports, TooLarge
 from remediations.spec import ManagerSpec, Name
 
@@ -96,7 +96,7 @@ class ServiceAction:
         effect = (
             f"{rendered['operation']} {rendered['unit']}: {'; '.join(work.steps) or 'nothing was changed'}"
         )
-        return Outcome(state, effect, bounded(work.said), ports.clock.now())
+        return Outcome(state, effect, work.said, ports.clock.now())
 
 
 class _Work:

@@ -4,14 +4,17 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from config.problems import Wrong
 from config.scope import scope_of
-from config.secrets import Environment
+from config.secrets import Environment, Redactor
 from remediations.actions.action import HostileLabel
 from remediations.actions.registry import KINDS, Actions, managers_of, validate_action
 from remediations.outcome import OutcomeState
+from remediations.ports import Exit
 from remediations.spec import ManagerSpec
 from tests.fakes.ports import FakePermit, FakePorts, answer
 
@@ -96,3 +99,36 @@ def test_arguments_that_are_no_map_are_refused(written: Any) -> None:
 def test_the_managers_an_action_needs_are_known() -> None:
     assert managers_of(validate_action({"service": ONE_OF_EACH["service"]})[1]) == {"pipeline"}
     assert managers_of(validate_action({"file_link": ONE_OF_EACH["file_link"]})[1]) == frozenset()
+
+
+SECRET = "canary of three words"
+
+
+def perform_command(output: str) -> str:
+    """What is kept of a command's output when `SECRET` is known."""
+    world = FakePorts()
+    world.processes.exits["/bin/true"] = Exit(1, output, 0.1)
+    made = Actions({}, ENVIRONMENT.take, redact=Redactor([SECRET]).text)
+    prepared = made.prepare({"command": {"argv": ["/bin/true", SECRET]}}, NAMES, HOT)
+    outcome = made.perform(
+        "command",
+        prepared.rendered,
+        world.ports,
+        deadline=world.clock.monotonic() + 9,
+        permit=FakePermit(),
+        key="k",
+    )
+    assert "canary" not in outcome.effect
+    return outcome.output
+
+
+def test_long_output_is_kept_short_and_not_cut_inside_a_word() -> None:
+    output = perform_command("telling-word " * 1_000)
+    assert len(output) < 4_100
+    assert set(output.partition("[")[0].split()) == {"telling-word"}
+
+
+@given(st.integers(3_900, 4_100))
+def test_wherever_the_cut_falls_no_part_of_a_secret_stays(before: int) -> None:
+    assert "canary" not in perform_command("x" * before + SECRET + "y" * 1_000)
+    assert "canary" not in perform_command("x " * (before // 2) + SECRET + " y" * 1_000)
