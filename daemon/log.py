@@ -13,15 +13,12 @@ import contextlib
 import json
 import logging
 import sys
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, Protocol, TextIO
 
 import orjson
 import structlog
 from structlog.typing import Processor
-
-from daemon.clock import rfc3339
-from remediations.ports import Clock
 
 DAEMON_STARTED = "daemon started"
 DAEMON_STOPPING = "daemon stopping"
@@ -67,7 +64,7 @@ class Redactor(Protocol):
 
 
 def configure(
-    clock: Clock,
+    stamp: Callable[[], str],
     redactor: Redactor,
     *,
     level: str = "INFO",
@@ -75,6 +72,8 @@ def configure(
     stream: TextIO | None = None,
 ) -> None:
     """Send everything that is logged in this process to `stream` (standard error) as JSON lines.
+
+    `stamp` gives the time of a line: `lambda: rfc3339(clock.now())`.
 
     Call it again after a reload: the new redactor replaces the old one. Raises `ValueError` on an unknown level.
     """
@@ -84,7 +83,7 @@ def configure(
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
-        _Stamp(clock, service),
+        _Stamp(stamp, service),
         structlog.processors.format_exc_info,
     ]
     structlog.configure(
@@ -140,8 +139,8 @@ class _Handler(logging.StreamHandler[TextIO]):
 class _Stamp:
     """Adds the fields every line has, and names the event `message`."""
 
-    def __init__(self, clock: Clock, service: str) -> None:
-        self._clock = clock
+    def __init__(self, stamp: Callable[[], str], service: str) -> None:
+        self._stamp = stamp
         self._service = service
 
     def __call__(
@@ -149,7 +148,7 @@ class _Stamp:
     ) -> MutableMapping[str, Any]:
         message = event.pop("event", "")
         head = {
-            "timestamp": rfc3339(self._clock.now()),
+            "timestamp": self._stamp(),
             "level": event.pop("level", "info"),
             "service": self._service,
             "correlation_id": event.pop("correlation_id", NO_CORRELATION),

@@ -11,9 +11,17 @@ import structlog
 
 from config.secrets import Redactor
 from daemon import log
+from daemon.clock import rfc3339
 from tests.fakes.ports import FakeClock
 
 CANARY = "canary-5f2c9e"
+
+CLOCK = FakeClock()
+
+
+def stamp() -> str:
+    return rfc3339(CLOCK.now())
+
 
 Lines = Callable[[], list[dict[str, Any]]]
 
@@ -24,7 +32,7 @@ def lines() -> Iterator[Lines]:
     root = logging.getLogger()
     before = (root.handlers[:], root.level)
     stream = io.StringIO()
-    log.configure(FakeClock(), Redactor([CANARY]), level="debug", stream=stream)
+    log.configure(stamp, Redactor([CANARY]), level="debug", stream=stream)
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     root.handlers[:], root.level = before
     structlog.reset_defaults()
@@ -148,8 +156,8 @@ def test_a_reload_brings_the_new_secrets() -> None:
     before = (root.handlers[:], root.level)
     held = log.get()
     try:
-        log.configure(FakeClock(), Redactor([]), stream=stream)
-        log.configure(FakeClock(), Redactor([CANARY]), stream=stream)
+        log.configure(stamp, Redactor([]), stream=stream)
+        log.configure(stamp, Redactor([CANARY]), stream=stream)
         held.info(log.CONFIG_LOADED, token=CANARY)
     finally:
         root.handlers[:], root.level = before
@@ -160,4 +168,4 @@ def test_a_reload_brings_the_new_secrets() -> None:
 
 def test_an_unknown_level_is_refused() -> None:
     with pytest.raises(ValueError, match="loud"):
-        log.configure(FakeClock(), Redactor([]), level="loud")
+        log.configure(stamp, Redactor([]), level="loud")
