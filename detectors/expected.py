@@ -47,7 +47,8 @@ def usual_events(
     """Events that are usual per `rule.expected.per` at each tick, `[T, S]`, for `observe`.
 
     `history`: per scope, from the same hour of earlier weeks. Where it is missing, the median of what the fleet's
-    scopes deliver now counts; NaN where nobody is seen either.
+    scopes deliver now counts; NaN where nobody is seen either, or there is no fleet: one scope cannot be its own
+    measure.
     """
     if rule.expected is None:
         return np.full((len(ticks), len(scopes)), np.nan)
@@ -59,6 +60,6 @@ def usual_events(
     now = measure(signal, rings, ticks)
     fleet = np.where(now.quality == Quality.OK, now.events, np.nan)
     median = np.full(len(ticks), np.nan)
-    some = ~np.isnan(fleet).all(axis=1) if fleet.size else np.zeros(len(ticks), dtype=bool)
+    some = (~np.isnan(fleet)).sum(axis=1) > 1
     median[some] = np.nanmedian(fleet[some], axis=1)
     return np.where(np.isnan(usual), median[:, None], usual)
