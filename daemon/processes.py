@@ -70,12 +70,23 @@ class ProcessDoor:
         return Exit(code, captured.text(), self._clock.monotonic() - started, timed_out=not ended)
 
     def end_all(self) -> int:
-        """TERM every running group: for a stop that does not wait. Returns how many there were."""
+        """Stop now: TERM for every running group, KILL after the grace. Returns how many there were.
+
+        The calls that wait for them return by themselves, their programs ended by a signal.
+        """
+        asked = self._signal_all(signal.SIGTERM)
+        until = self._clock.monotonic() + self._grace
+        pause = threading.Event()
+        while self._groups and self._clock.monotonic() < until:
+            pause.wait(_STEP)
+        self._signal_all(signal.SIGKILL)
+        return asked
+
+    def _signal_all(self, number: signal.Signals) -> int:
         with self._guard:
-            groups = tuple(self._groups)
-        for group in groups:
-            _signal(group, signal.SIGTERM)
-        return len(groups)
+            for group in self._groups:
+                _signal(group, number)
+            return len(self._groups)
 
     def _start(self, command: Command) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
         if not command.argv:

@@ -237,13 +237,28 @@ def test_a_thousand_failing_programs_leave_nothing_either() -> None:
     assert descriptors() == before_descriptors
 
 
-def test_a_stop_ends_what_runs(door: ProcessDoor) -> None:
+@pytest.mark.parametrize(
+    ("script", "by"),
+    [
+        pytest.param("echo up; sleep 30", signal.SIGTERM, id="one that listens"),
+        pytest.param(
+            "trap '' TERM; echo up; while true; do sleep 1; done", signal.SIGKILL, id="one that does not"
+        ),
+    ],
+)
+def test_a_stop_ends_what_runs_long_before_its_deadline(
+    door: ProcessDoor, script: str, by: signal.Signals
+) -> None:
+    marker = f"MARK={os.urandom(8).hex()}"
     ended: list[Exit] = []
-    thread = threading.Thread(target=lambda: ended.append(door.run(shell("sleep 30"), deadline=soon(20))))
+    command = shell(script, env=dict([marker.split("=")]))
+    thread = threading.Thread(target=lambda: ended.append(door.run(command, deadline=soon(60))))
     thread.start()
-    assert eventually(lambda: door.end_all() == 1)
+    assert eventually(lambda: len(running(marker)) > 1)  # the sleep runs, so the trap is set
+    assert door.end_all() == 1
     thread.join(5)
-    assert [exit_.code for exit_ in ended] == [-signal.SIGTERM]
+    assert [exit_.code for exit_ in ended] == [-by]
+    assert running(marker) == []
     assert door.end_all() == 0
 
 
