@@ -98,11 +98,8 @@ def svg(chart: Chart, *, width: int = WIDTH, height: int = HEIGHT) -> str:
     plot = _Plot(chart, width, height)
     name = _name(chart)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {width} {height}" role="img" '
-        f'aria-labelledby="{name}-t {name}-d" font-family="system-ui, sans-serif" font-size="11">',
-        f'<title id="{name}-t">{_text(chart.title)}</title><desc id="{name}-d">{_text(describe(chart), 2000)}</desc>',
-        f'<defs><pattern id="{name}-h" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
-        '<path class="hatch" d="M0 0V6" stroke="#888" stroke-width="2"/></pattern></defs>',
+        _opening(chart, name, width, height),
+        _hatching(name),
         *_bands(plot, name),
         *_value_axis(plot),
         *_time_axis(plot),
@@ -112,6 +109,21 @@ def svg(chart: Chart, *, width: int = WIDTH, height: int = HEIGHT) -> str:
         "</svg>",
     ]
     return "".join(parts)
+
+
+def _opening(chart: Chart, name: str, width: int, height: int) -> str:
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {width} {height}" role="img" '
+        f'aria-labelledby="{name}-t {name}-d" font-family="system-ui, sans-serif" font-size="11">'
+        f'<title id="{name}-t">{_text(chart.title)}</title><desc id="{name}-d">{_text(describe(chart), 2000)}</desc>'
+    )
+
+
+def _hatching(name: str) -> str:
+    return (
+        f'<defs><pattern id="{name}-h" width="6" height="6" patternUnits="userSpaceOnUse" '
+        'patternTransform="rotate(45)"><path class="hatch" d="M0 0V6" stroke="#888" stroke-width="2"/></pattern></defs>'
+    )
 
 
 def sparkline(

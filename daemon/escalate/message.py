@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from daemon.incidents.records import PageEvent
 
@@ -16,7 +14,8 @@ class Message:
 
     `headline`: one line of at most 120 characters. `parts`: paragraphs, the most important first, so that a channel
     with little room cuts from the end. `links`: (text, address). `note`: what a status message reports
-    (`acked`, `escalated`, …). `details`: plain JSON data for channels that carry data.
+    (`acked`, `L2`, …). `source`, `component`, `group`, `facet`: the scope, the playbook, the environment, the failure
+    mode. Nothing in it is a secret.
     """
 
     key: str
@@ -31,9 +30,9 @@ class Message:
     source: str = "fleetmend"
     component: str = ""
     group: str = ""
+    facet: str = ""
     note: str = ""
     links: tuple[tuple[str, str], ...] = ()
-    details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def body(self) -> str:
@@ -55,10 +54,12 @@ class ReceiptKind(StrEnum):
 class Receipt:
     """`retry_after`: seconds the provider asked for. `detail` is safe to show: no secret, bounded.
 
-    `shortened`: the message was sent in a shortened form after the full one was refused.
+    `status`: the provider's code, where it gave one. `shortened`: the message went in a short form after the full
+    one was refused.
     """
 
     kind: ReceiptKind
     detail: str = ""
     retry_after: float | None = None
+    status: int | None = None
     shortened: bool = False

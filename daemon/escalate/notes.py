@@ -64,12 +64,13 @@ def digest(turn: Turn, reason: str) -> None:
     """One entry of the next daily digest."""
     due_at = turn.policy.digest_at(turn.now)
     for person in turn.oncall.people(turn.policy.digest):
-        way = quiet_way(person) or next(iter(person.usable), None)
-        if way is not None:
-            turn.owe(
-                person, way, PageEvent.DIGEST, suffix=str(int(due_at)), level=0, due_at=due_at,
-                facts={"reason": reason},
-            )  # fmt: skip
+        way = quiet_way(person)
+        if way is None:
+            turn.record(Kind.NOTE, f"No digest to {person.name}: every channel would page")
+            continue
+        turn.owe(
+            person, way, PageEvent.DIGEST, suffix=str(int(due_at)), level=0, due_at=due_at, facts={"reason": reason}
+        )  # fmt: skip
 
 
 def informed(turn: Turn) -> list[Delivery]:

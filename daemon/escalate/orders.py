@@ -23,8 +23,10 @@ def acked(turn: Turn, ack: Acked) -> None:
         return
     turn.move(EscalationEvent.ACK)
     turn.record(Kind.ACKED, f"Acknowledged by {ack.by}", actor=ack.by, by=ack.by, via=ack.via)
-    if turn.escalation.state is EscalationState.ACKED:
-        _quieten(turn, ack.by)
+    if turn.escalation.state is not EscalationState.ACKED:
+        turn.answer("noted: nobody has been paged yet")
+        return
+    _quieten(turn, ack.by)
     turn.answer("acknowledged: reminders stop, the next level is still due unless it is resolved")
 
 

@@ -18,6 +18,8 @@ PAGES = frozenset({PageEvent.TRIGGER, PageEvent.REMIND, PageEvent.ESCALATE})
 """What asks for hands; everything else informs."""
 LIVE = frozenset({DeliveryState.OWED, DeliveryState.SENDING, DeliveryState.ACCEPTED})
 PENDING = frozenset({DeliveryState.OWED, DeliveryState.SENDING})
+MAYBE = "maybe"
+"""Begins the receipt of a row that may have arrived without anybody saying so."""
 UNSENT_FOR = 86400.0
 """How long a message that no level's deadline bounds is tried."""
 NOTE_FOR = 3600.0
@@ -108,11 +110,14 @@ class Turn:
         return [row for row in self.rows.values() if row.state is DeliveryState.OWED and row.event in events]
 
     def told(self) -> list[Delivery]:
-        """One paging row for each destination that may have got a page: the first there."""
+        """One paging row for each destination that may have got a page and is not owed a resolve for it yet."""
+        resolved = {
+            row.address: row.created_at for row in self.rows.values() if row.event is PageEvent.RESOLVE
+        }  # rows come oldest first, so the last resolve of an address stays
         found: dict[str, Delivery] = {}
-        for key in self.escalation.told:
-            row = self.rows.get(key)
-            if row is not None:
+        for row in self.rows.values():
+            may = row.state is DeliveryState.SENDING or reached(row)
+            if row.event in PAGES and may and row.created_at > resolved.get(row.address, float("-inf")):
                 found.setdefault(row.address, row)
         return list(found.values())
 
@@ -145,6 +150,11 @@ _WORDS = {
     PageEvent.DIGEST: "Digest entry",
     PageEvent.TEST: "Test page",
 }
+
+
+def reached(row: Delivery) -> bool:
+    """Whether it was accepted, or may have been."""
+    return row.state is DeliveryState.ACCEPTED or row.receipt.startswith(MAYBE)
 
 
 def quiet_way(person: Person) -> Way | None:

@@ -245,13 +245,15 @@ def _ended(turn: Turn, text: str) -> None:
         way = Way(int(row.address.rpartition("/")[2]), row.channel)
         turn.owe(person, way, PageEvent.RESOLVE, facts={"text": text})
     notes.over(turn, text, informed, {row.address for row in told})
-    turn.move(EscalationEvent.END, told=(), next_level_at=None, remind_at=None, held_until=None, reminders=0)
+    turn.move(EscalationEvent.END, next_level_at=None, remind_at=None, held_until=None, reminders=0)
 
 
 def _delivery_failed(turn: Turn, key: str) -> None:
     """The person's next channel; with none left and nobody else reached at this level, the next level at once."""
     row = turn.rows.get(key)
     if row is None or turn.escalation.state is EscalationState.ENDED or turn.incident.ended:
+        return
+    if row.event in PAGES and turn.incident.state is IncidentState.RECOVERED:
         return
     if row.event not in PAGES:
         notes.fallback(turn, row)

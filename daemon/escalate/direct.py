@@ -1,0 +1,103 @@
+"""Pages about the daemon itself that cannot wait for a row: the store is sick, so nothing can be owed.
+
+The one exception to "nothing leaves before its commit". The deduplication key is fixed, so that repeats and restarts
+join one alert; what was sent is kept until the store writes again and can record it.
+"""
+
+from __future__ import annotations
+
+from daemon.escalate.channels.port import Doors
+from daemon.escalate.channels.registry import AddressBook, Entry
+from daemon.escalate.graphemes import cut, one_line
+from daemon.escalate.message import Message, Receipt, ReceiptKind
+from daemon.escalate.post import deliver
+from daemon.escalate.rules import Policy
+from daemon.escalate.schedules import Directory, Person
+from daemon.escalate.text import HEADLINE
+from daemon.incidents.events import Event, Kind
+from daemon.incidents.records import PageEvent
+
+NO_INCIDENT = "-"
+SEND_WITHIN = 30.0
+
+
+class DirectPager:
+    """Used by one worker at a time. A trouble is paged once; what failed everywhere is tried again at the next call."""
+
+    def __init__(self, directory: Directory, policy: Policy, book: AddressBook, doors: Doors) -> None:
+        self._directory = directory
+        self._policy = policy
+        self._book = book
+        self._doors = doors
+        self._told: dict[str, dict[str, Entry]] = {}
+        self._events: list[Event] = []
+
+    def page(self, part: str, reason: str, now: float) -> bool:
+        """Tell the first level that can be reached that `part` of the daemon (`store`) is in trouble; whether it was."""
+        if part in self._told:
+            return True
+        for number, level in enumerate(self._policy.levels, 1):
+            message = _message(part, reason, number, PageEvent.TRIGGER, now)
+            told: dict[str, Entry] = {}
+            for person in self._directory.at(now).people(level.notify):
+                told |= self._tell(person, message, now)
+            if told:
+                self._told[part] = told
+                return True
+        return False
+
+    def over(self, part: str, text: str, now: float) -> None:
+        """The trouble has passed: a resolve to everyone who was told."""
+        message = _message(part, text, 1, PageEvent.RESOLVE, now)
+        for address, entry in self._told.pop(part, {}).items():
+            self._note(
+                address,
+                entry,
+                deliver(message, message, entry, self._book, self._doors, self._deadline()),
+                message,
+                now,
+            )
+
+    def records(self) -> tuple[Event, ...]:
+        """What was sent without a row, to be put on the timeline; given once."""
+        events, self._events = tuple(self._events), []
+        return events
+
+    def _tell(self, person: Person, message: Message, now: float) -> dict[str, Entry]:
+        """One channel after the other until one accepts, or may have."""
+        for way in person.usable:
+            address = f"{person.id}/{way.position}"
+            entry = self._book.find(address, way.kind)
+            if entry is None or entry.channel.local:
+                continue
+            receipt = deliver(message, message, entry, self._book, self._doors, self._deadline())
+            self._note(address, entry, receipt, message, now)
+            if receipt.kind in {ReceiptKind.OK, ReceiptKind.AMBIGUOUS}:
+                return {address: entry}
+        return {}
+
+    def _deadline(self) -> float:
+        return self._doors.clock.monotonic() + SEND_WITHIN
+
+    def _note(self, address: str, entry: Entry, receipt: Receipt, message: Message, now: float) -> None:
+        sent = receipt.kind is ReceiptKind.OK
+        text = f"{message.headline} ({'sent' if sent else 'not sent'} directly to {address} by {entry.channel.kind})"
+        data = {"key": message.key, "receipt" if sent else "error": receipt.detail}
+        self._events.append(Event(NO_INCIDENT, now, Kind.SENT if sent else Kind.NOT_SENT, text, data))
+
+
+def _message(part: str, reason: str, level: int, event: PageEvent, now: float) -> Message:
+    state = "OVER" if event is PageEvent.RESOLVE else f"CRIT L{level}"
+    return Message(
+        key=f"{NO_INCIDENT}/direct/{part}/{event}",
+        dedup_key=f"fleetmend/daemon/{part}",
+        incident=NO_INCIDENT,
+        event=event,
+        severity="critical",
+        level=level,
+        headline=cut(one_line(f"[{state}] Fleetmend itself: {part}: {reason}"), HEADLINE),
+        at=now,
+        parts=(reason, "Nothing is done to the pipeline meanwhile. See: fleetmend status"),
+        source="fleetmend",
+        facet="daemon",
+    )

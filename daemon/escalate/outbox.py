@@ -1,0 +1,132 @@
+"""The outbox: which owed rows go out now, whether each is still wanted, and what a receipt makes of it. Pure.
+
+To one destination one message of an incident is in flight at a time, oldest first. A retry is the same row with a
+later due time and the same key. What ends a row is a receipt, its time running out, or nobody needing it any more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from daemon.escalate.message import Receipt, ReceiptKind
+from daemon.escalate.owed import MAYBE, PAGES, reached
+from daemon.incidents.escalation import Escalation, EscalationState
+from daemon.incidents.model import Incident, IncidentState
+from daemon.incidents.records import Delivery, DeliveryState, PageEvent
+
+FIRST_WAIT, LONGEST_WAIT = 5.0, 120.0
+FALLBACK_AFTER = 3
+"""Tries that fail in a row before the next channel is owed as well; this one goes on trying."""
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """A row after a receipt. `failing`: the next channel should be owed; the row itself may go on trying."""
+
+    row: Delivery
+    failing: bool = False
+
+
+def sequence(row: Delivery) -> tuple[str, str]:
+    """What must arrive in order: the messages of one incident at one destination."""
+    return row.incident, row.address
+
+
+def choose(owed: Iterable[Delivery], sending: Iterable[Delivery], slots: int) -> tuple[Delivery, ...]:
+    """The rows to send now: at most `slots`, one per sequence, oldest of each, pages before anything else.
+
+    `owed`: all unsent rows that are due. `sending`: those that workers have.
+    """
+    busy = {sequence(row) for row in sending}
+    heads: dict[tuple[str, str], Delivery] = {}
+    for row in sorted(owed, key=lambda row: (row.created_at, _rank(row), row.key)):
+        if sequence(row) not in busy:
+            heads.setdefault(sequence(row), row)
+    urgent = sorted(heads.values(), key=lambda row: (row.event not in PAGES, row.due_at, row.key))
+    return tuple(urgent[: max(0, slots)])
+
+
+def _rank(row: Delivery) -> int:
+    return 1 if row.event is PageEvent.RESOLVE else 0
+
+
+def waits(row: Delivery, rows: Iterable[Delivery]) -> bool:
+    """Whether an older message of the same sequence is not settled yet; a resolve waits for every page."""
+    for other in rows:
+        if other.key == row.key or sequence(other) != sequence(row) or other.event is PageEvent.DIGEST:
+            continue
+        older = (other.created_at, _rank(other), other.key) < (row.created_at, _rank(row), row.key)
+        if other.state is DeliveryState.SENDING or (other.state is DeliveryState.OWED and older):
+            return True
+    return False
+
+
+def unwanted(
+    row: Delivery, incident: Incident | None, escalation: Escalation | None, rows: Sequence[Delivery]
+) -> str:
+    """Why a row need not be sent any more; empty when it is still wanted. Asked at the moment of sending."""
+    if incident is None or row.event in {PageEvent.TEST, PageEvent.DIGEST}:
+        return ""
+    if row.event is PageEvent.RESOLVE:
+        here = [other for other in rows if other.address == row.address and other.event in PAGES]
+        return "" if any(reached(other) for other in here) else "nobody was told there"
+    if incident.ended and row.facts.get("what") != "over":
+        return "over before it was sent"
+    return _page_unwanted(row, incident, escalation) if row.event in PAGES else ""
+
+
+def _page_unwanted(row: Delivery, incident: Incident, escalation: Escalation | None) -> str:
+    if incident.state is IncidentState.RECOVERED:
+        return "recovered before it was sent"
+    if escalation is None or row.event is PageEvent.ESCALATE:
+        return ""
+    if escalation.state is EscalationState.ACKED:
+        return "acknowledged before it was sent"
+    passed = row.event is PageEvent.REMIND and row.level < escalation.level
+    return "the next level has been told" if passed else ""
+
+
+def begin(row: Delivery) -> Delivery:
+    """The row as it stands while a worker has it."""
+    return replace(row, state=DeliveryState.SENDING, tries=row.tries + 1)
+
+
+def recovered_from_restart(row: Delivery, now: float) -> Delivery:
+    """A worker had it when the daemon died: it may have arrived, so it is sent again under the same key."""
+    return replace(row, state=DeliveryState.OWED, due_at=now, receipt=f"{MAYBE}: interrupted by a restart")
+
+
+def settle(row: Delivery, receipt: Receipt, now: float) -> After:
+    """What a receipt makes of a row that was being sent."""
+    if receipt.kind is ReceiptKind.OK:
+        short = " (shortened)" if receipt.shortened else ""
+        return After(
+            replace(row, state=DeliveryState.ACCEPTED, sent_at=now, receipt=receipt.detail + short, error="")
+        )
+    maybe = f"{MAYBE}: {receipt.detail}" if receipt.kind is ReceiptKind.AMBIGUOUS else row.receipt
+    error = receipt.detail or str(receipt.kind)
+    if receipt.kind is ReceiptKind.PERMANENT:
+        return After(replace(row, state=DeliveryState.FAILED, error=error), failing=True)
+    due_at = now + wait(row, receipt)
+    if row.give_up_at is not None and due_at >= row.give_up_at:
+        spent = f"gave up after {row.tries} tries: {error}"
+        return After(replace(row, state=DeliveryState.FAILED, error=spent, receipt=maybe), failing=True)
+    again = replace(row, state=DeliveryState.OWED, due_at=due_at, error=error, receipt=maybe)
+    return After(again, failing=row.tries == FALLBACK_AFTER)
+
+
+def wait(row: Delivery, receipt: Receipt) -> float:
+    """Seconds until the next try: what the provider asked for, else doubling with full jitter of the upper half.
+
+    The jitter comes from key and try, so a replay waits exactly as long.
+    """
+    if receipt.retry_after is not None:
+        return receipt.retry_after
+    longest = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** max(0, min(row.tries, 16) - 1))
+    return longest * (0.5 + 0.5 * _fraction(f"{row.key}/{row.tries}"))
+
+
+def _fraction(text: str) -> float:
+    return int.from_bytes(hashlib.blake2s(text.encode(errors="replace"), digest_size=4).digest()) / 2.0**32
