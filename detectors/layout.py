@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config.scope import Scope, scope_of
-from detectors.rings import Ring, Rings
+from detectors.ring import Ring
+from detectors.rings import Rings
 from detectors.rule import Signal
 from detectors.samples import Floats, Series
 

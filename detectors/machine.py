@@ -179,18 +179,28 @@ class _Step:
             held = _held(at - state.since, state.blind, rule.fire.hold)
             withdrawn = pending & fine
         else:
-            self._fill_slots(state.fire_hits, state.fire_part, breach, rule.fire.hold, rule.fire.of_last)
+            self._fill_slots(
+                (state.fire_hits, state.fire_part), breach, ~known, rule.fire.hold, rule.fire.of_last
+            )
             held = state.fire_hits.sum(axis=1) >= rule.fire.of_last.hits
             withdrawn = pending & fine & ~held & ~state.fire_hits.any(axis=1) & (state.fire_part <= 0)
             ready = known & ~tick.excused
         state.blind = np.where(fine & (withdrawn | idle), 0.0, state.blind)
-        fires = pending & ready & held & ~state.no_data
+        fires = pending & ready & held & ~state.no_data & ~self._flapping()
         self._emit(TransitionState.PENDING, starts & ~fires)
         self._emit(TransitionState.WITHDRAWN, withdrawn)
         self._emit(TransitionState.FIRED, fires)
         state.phase = np.where(fires, np.int8(Phase.FIRING), state.phase).astype(np.int8)
         self._settle(withdrawn)
         self._reset_slots(fires)
+
+    def _flapping(self) -> Bools:
+        """Telemetry that comes and goes for as long as the hold: no outage starts before it stays."""
+        state, hold = self.state, self.rule.fire.hold
+        with np.errstate(invalid="ignore"):
+            lasted = self.at - state.dark_since >= hold - _EPSILON
+        flapping: Bools = lasted & (state.blind > FORGIVEN * hold + _EPSILON)
+        return flapping
 
     def _clear(self, firing: Bools, due: Floats) -> None:
         """The clear condition observed for its own hold; what is not observed does not count."""
@@ -210,7 +220,8 @@ class _Step:
         if rule.clear.of_last is None:
             held = _held(at - state.clear_since, state.clear_blind, rule.clear.hold)
         else:
-            self._fill_slots(state.clear_hits, state.clear_part, fine, rule.clear.hold, rule.clear.of_last)
+            slots = (state.clear_hits, state.clear_part)
+            self._fill_slots(slots, fine, unknown, rule.clear.hold, rule.clear.of_last)
             held = state.clear_hits.sum(axis=1) >= rule.clear.of_last.hits
         clears = fine & held
         self._emit(TransitionState.CLEARED, clears)
@@ -237,18 +248,26 @@ class _Step:
             hits[done] = 0
             part[done] = 0.0
 
-    def _fill_slots(self, hits: Codes, part: Floats, met: Bools, hold: float, of_last: OfLast) -> None:
-        """Give the time since the last tick to the slots it fell into. A slot counts when it held for half of it."""
+    def _fill_slots(
+        self, slots: tuple[Codes, Floats], met: Bools, unknown: Bools, hold: float, of_last: OfLast
+    ) -> None:
+        """Give the time since the last tick to the slots it fell into.
+
+        A slot counts when the condition was met for half of it more than nothing was known.
+        """
+        hits, part = slots
         length = hold / of_last.slots
         begin = self.at - self.passed
         if self.passed > hold + length:
             hits[:], part[:] = 0, 0.0
             begin = self.at
-        observed = 0.0 if self.paused else 1.0
+        sign = np.where(met, 1.0, np.where(unknown, -1.0, 0.0))
+        if self.paused:
+            sign[:] = -1.0
         while begin < self.at - _EPSILON:
             slot = int((begin + _EPSILON) // length)
             end = (slot + 1) * length
-            part += np.where(met, observed * (min(end, self.at) - begin), 0.0)
+            part += sign * (min(end, self.at) - begin)
             if end <= self.at + _EPSILON:
                 hits[:, slot % of_last.slots] = part >= 0.5 * length - _EPSILON
                 part[:] = 0.0

@@ -56,8 +56,8 @@ class State:
     counts as unobserved. `since`: first breach; `blind`: unobserved seconds since then (before it, since the last
     OK); `blind_from`: since when nothing is known; `floor`: last tick at which nothing was expected; `clear_*`: the
     same for the clear hold; `dark_since`, `back_since`, `no_data`: the episode without telemetry; `joined`: first
-    tick of the scope; `fire_hits[S, N]`, `fire_part[S]`: completed slots in breach and seconds of breach in the
-    current slot (`of_last`; N is 0 without); `clear_hits`, `clear_part` likewise.
+    tick of the scope; `fire_hits[S, N]`, `fire_part[S]`: completed slots in breach and seconds of breach, less
+    those unobserved, in the current slot (`of_last`; N is 0 without); `clear_hits`, `clear_part` likewise.
     """
 
     scopes: tuple[Scope, ...]

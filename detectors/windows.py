@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.layout import Columns
-from detectors.rings import DEFAULT_INTERVAL, Health, Ring, Rings
+from detectors.ring import DEFAULT_INTERVAL, Health, Ring
+from detectors.rings import Rings
 from detectors.samples import Floats
 from detectors.values import Bools, Codes, Quality
 
@@ -56,7 +57,7 @@ class Moment:
     """All rings of a source at the same ticks: worked out once, shared by every signal of a cycle."""
 
     def __init__(self, rings: Rings, ticks: Floats, since: float | None) -> None:
-        self.ticks, self.since, self.version = ticks, since, rings.version
+        self.ticks, self.since, self.version = ticks.copy(), since, rings.version
         fetch, reach = rings.fetch_health(ticks)
         self.now = {id(ring): _now_of(ring, rings, ticks, since, fetch, reach) for ring in rings}
         self.interval = max((now.interval for now in self.now.values()), default=DEFAULT_INTERVAL)
@@ -76,13 +77,13 @@ class Moment:
 
 
 def moment_of(rings: Rings, ticks: Floats, since: float | None) -> Moment:
-    """The rings at these ticks. The same array of ticks, passed again, is not worked out again."""
+    """The rings at these ticks; asked again for the same ones, it is not worked out again."""
     kept = rings.moment
     if (
         isinstance(kept, Moment)
-        and kept.ticks is ticks
-        and kept.since == since
         and kept.version == rings.version
+        and kept.since == since
+        and np.array_equal(kept.ticks, ticks)
     ):
         return kept
     rings.moment = moment = Moment(rings, ticks, since)

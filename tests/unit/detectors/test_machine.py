@@ -140,6 +140,16 @@ def test_less_than_the_slots_asked_for_does_not_fire() -> None:
 
 def test_unobserved_slots_are_no_breach() -> None:
     assert told(run(rule(of_last=OfLast(8, 10), no_data=3600), "BUBUBUBUBU" * 4)[1]) == []
+    finer = replace(rule(of_last=OfLast(8, 10), no_data=3600), step=15.0)
+    at = ticks(80, step=15.0)
+    _, transitions = advance(finer, fresh_state(finer), *seen("BU" * 40, at=at, interval=15.0), at)
+    assert told([*transitions]) == []
+
+
+def test_telemetry_that_comes_and_goes_starts_no_outage_however_long_its_own_hold() -> None:
+    patient = rule(no_data=3600)
+    assert told(run(patient, "BU" * 50)[1]) == []
+    assert told(run(patient, "BU" * 50 + "B" * 30)[1]) == [("fired", 62.0)]
 
 
 def test_firing_survives_a_restart_without_a_second_firing() -> None:

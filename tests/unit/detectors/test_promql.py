@@ -19,8 +19,10 @@ QUERIES: list[tuple[dict[str, Any], str]] = [
     ({"rate": {"of": ["a_total", "b_total"], "window": "90s"}}, 'sum (rate({__name__=~"a_total|b_total"}[1m30s]))'),
     (
         {"ratio": {"of": "e_total", "to": "n_total", "by": ["tier"], "where": {"tier": ["hot", "a.b"]}, "window": "5m"}},
-        '(sum by (tier) (increase(e_total{tier=~"hot|a\\\\.b"}[5m])) or 0 * sum by (tier) (increase(n_total{tier=~"hot|a\\\\.b"}[5m])))'
-        ' / sum by (tier) (increase(n_total{tier=~"hot|a\\\\.b"}[5m]))',
+        "({0} or 0 * {1}) / {1}".format(
+            r'sum by (tier) (increase(e_total{tier=~"hot|a\\.b"}[5m]))',
+            r'sum by (tier) (increase(n_total{tier=~"hot|a\\.b"}[5m]))',
+        ),
     ),
     (
         {"share_over": {"of": "h_seconds", "bound": 0.5, "where": {"endpoint": "live"}, "window": "1m"}},

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from detectors.buffer import Buffer
-from detectors.rings import Added, Ring, Rings
+from detectors.ring import Added, Ring
+from detectors.rings import Rings
 from detectors.samples import Batch, Failed, Series
 from tests.fakes.telemetry import GAP, STALE, Sample, block, labels, rings_of, running, ticks
 
