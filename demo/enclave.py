@@ -14,7 +14,7 @@ def main() -> None:
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("command", nargs="+")
     given = parser.parse_args()
-    if not mount_warm(Stack.load(given.state)):
+    if not mount_warm(given.state / "warm", Stack.load(given.state).settings.storage.warm_fs_mb):
         sys.exit("the warm tier's filesystem could not be mounted")
     os.execvp(given.command[0], given.command)
 

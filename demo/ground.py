@@ -12,6 +12,9 @@ SEED = Path(__file__).with_name("seed")
 NOBODY = 65534
 FOLDERS = ("effects", "faults", "log", "providers", "credentials", "dlq", "spool", "spill", "archive", "cold", "hot", "warm", "api",
            "mapping", "rules", "ingestion")  # fmt: skip
+ROOT = Path(__file__).parents[1]
+ENTER = ("unshare", "--user", "--map-root-user", "--mount")
+PROBE = "import demo.programs.transformation, os, sys; os.listdir(sys.argv[1]); os.access(sys.executable, os.X_OK) or sys.exit(1)"
 NO_OVERRIDE = ("--bounding-set", "-dac_override,-dac_read_search", "--inh-caps", "-all")
 
 
@@ -40,26 +43,30 @@ def lay_folders(state: Path) -> None:
     shutil.copyfile(SEED / "code" / "render.py", state / "api" / "render.py")
 
 
-def rights(state: Path) -> tuple[tuple[str, ...], str]:
+def stand(warm: Path, size_mb: int) -> str:
+    """Give the warm tier a small filesystem: `mounted` here, `namespace` when it needs one of its own, or `none`."""
+    if mount_warm(warm, size_mb):
+        return "mounted"
+    return "namespace" if can_enter_namespace() else "none"
+
+
+def rights(state: Path, ground: str) -> tuple[tuple[str, ...], str]:
     """The command prefix that makes file modes count, and why there is none where there is none.
 
-    root ignores chmod: as root the programs run as `nobody` where that user can reach the code and the state,
-    else as root without the two capabilities that override file modes.
+    root ignores chmod: as root the programs run as `nobody` where that user can reach the code and the state, else,
+    as in a namespace whose only user is root, without the two capabilities that override file modes.
     """
-    setpriv = shutil.which("setpriv")
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and ground != "namespace":
         return (), ""
+    setpriv = shutil.which("setpriv")
     if setpriv is None:
         return (), "root ignores chmod, and setpriv (util-linux) is not installed"
-    probe = f"import demo.service, demo.programs.transformation, os, sys; os.listdir({str(state)!r}); os.access(sys.executable, os.X_OK) or sys.exit(1)"
-    for prefix in (
-        (setpriv, f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
-        (setpriv, *NO_OVERRIDE),
-    ):
-        argv = [*prefix, sys.executable, "-c", probe]
-        tried = subprocess.run(
-            argv, cwd=Path(__file__).parents[1], capture_output=True, check=False, timeout=30
-        )
+    nobody = (setpriv, f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+    choices = [(setpriv, *NO_OVERRIDE)] if ground == "namespace" else [nobody, (setpriv, *NO_OVERRIDE)]
+    within = ENTER if ground == "namespace" else ()
+    for prefix in choices:
+        argv = [*within, *prefix, sys.executable, "-c", PROBE, str(state)]
+        tried = subprocess.run(argv, cwd=ROOT, capture_output=True, check=False, timeout=30)
         if tried.returncode == 0:
             return prefix, ""
     return (), "root ignores chmod, and its rights could not be dropped"
@@ -70,23 +77,16 @@ def hand_over(stack: Stack) -> None:
     if not any(word.startswith("--reuid") for word in stack.prefix):
         return
     for name in FOLDERS:
-        if name == "warm":
-            continue
         for path in (stack.state / name, *(stack.state / name).rglob("*")):
             os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
 
 
-def mount_warm(stack: Stack) -> bool:
-    """A small tmpfs for the warm tier; False where this user may not mount."""
+def mount_warm(warm: Path, size_mb: int) -> bool:
+    """A small tmpfs; False where this user may not mount."""
     if os.geteuid() != 0:
         return False
-    warm = stack.state / "warm"
-    if warm.is_mount():
-        return True
-    owner = NOBODY if any(word.startswith("--reuid") for word in stack.prefix) else 0
-    options = f"size={stack.settings.storage.warm_fs_mb}m,mode=0755,uid={owner},gid={owner}"
-    argv = ["mount", "-t", "tmpfs", "-o", options, "fleetmend-demo-warm", str(warm)]
-    return subprocess.run(argv, capture_output=True, check=False).returncode == 0
+    argv = ["mount", "-t", "tmpfs", "-o", f"size={size_mb}m,mode=0755", "fleetmend-demo-warm", str(warm)]
+    return warm.is_mount() or subprocess.run(argv, capture_output=True, check=False).returncode == 0
 
 
 def unmount_warm(state: Path) -> None:
@@ -98,4 +98,4 @@ def can_enter_namespace() -> bool:
     """Whether an ordinary user may have a user and mount namespace of its own here."""
     if shutil.which("unshare") is None:
         return False
-    return subprocess.run(["unshare", "-Urm", "true"], capture_output=True, check=False).returncode == 0
+    return subprocess.run([*ENTER, "true"], capture_output=True, check=False).returncode == 0

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from demo.ground import ROOT
 from demo.service import wait_for
 from demo.settings import NEWCOMER, PROVIDERS, Stack
-from demo.stack import ROOT, owned
+from demo.stack import owned
 from demo.supervise import RUNNING, Manager, ManagerFault
 from demo.wire import Peer, WireError
 

@@ -82,15 +82,9 @@ def unwell(hands: Hands) -> list[str]:
             f"transformation: mapping {health.get('mapping_version')}, rules {health.get('rules_version')}"
         )
     health = hands.health("api") or {}
-    api = hands.stack.settings.api
-    if (
-        health.get("workers") != api.workers
-        or health.get("cache_hit_share", 0) < 0.9
-        or health.get("slow_backend") != "none"
-    ):
-        wrong.append(
-            f"api: {health.get('workers')} workers, cache {health.get('cache_hit_share')}, slow {health.get('slow_backend')}"
-        )
+    usual = health.get("workers") == hands.stack.settings.api.workers and health.get("waiting", 99) < 10
+    if not usual or health.get("cache_hit_share", 0) < 0.9 or health.get("slow_backend") != "none":
+        wrong.append(f"api: {health}")
     return wrong
 
 

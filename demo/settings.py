@@ -46,6 +46,7 @@ class TransformationSettings:
     queue: int
     send_s: float
     send_batch: int
+    retry_batch: int
     send_timeout_s: float
     converter_timeout_s: float
     converter_timeout_stuck_s: float

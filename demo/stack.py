@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from demo.settings import NEWCOMER, Settings, Stack, free_ports, port_names
 from demo.supervise import Manager, ManagerFault, configuration, programs
 from demo.wire import Peer, WireError
 
-ROOT = Path(__file__).parents[1]
+NO_FILESYSTEM = "no small filesystem: this user may neither mount nor have a mount namespace"
 
 
 class NotUp(Exception):
@@ -39,51 +38,29 @@ def prepare(state: Path, settings: Settings, *, prometheus: bool) -> Stack:
     if (state / "stack.json").exists() and alive(state):
         raise NotUp(f"{state}: a pipeline is up here already")
     ground.lay_folders(state)
-    prefix, chmod_left_out = ground.rights(state)
-    stack = Stack(
-        state, settings, free_ports(port_names(settings.api.max_workers)), prefix, "", chmod_left_out
-    )
-    return finish(stack, prometheus=prometheus)
-
-
-def finish(stack: Stack, *, prometheus: bool) -> Stack:
-    """Mount, hand over, write. The manager's command is `launch`'s own decision."""
-    if not ground.mount_warm(stack) and not ground.can_enter_namespace():
-        why = "no small filesystem: this user may neither mount nor have a mount namespace"
-        stack = Stack(**{**_fields(stack), "warm_left_out": why})
+    standing = ground.stand(state / "warm", settings.storage.warm_fs_mb)
+    prefix, chmod_left_out = ground.rights(state, standing)
+    ports = free_ports(port_names(settings.api.max_workers))
+    warm_left_out = NO_FILESYSTEM if standing == "none" else ""
+    stack = Stack(state, settings, ports, prefix, warm_left_out, chmod_left_out)
     ground.hand_over(stack)
     stack.save()
-    (stack.state / "stack.json").chmod(0o644)
-    (stack.state / "supervisord.conf").write_text(
-        configuration(stack, as_root=os.geteuid() == 0), encoding="utf-8"
-    )
-    write_yaml(stack.state / "ports.yaml", targets.daemon_config(stack))
+    text = configuration(stack, as_root=os.geteuid() == 0)
+    (state / "supervisord.conf").write_text(text, encoding="utf-8")
+    write_yaml(state / "ports.yaml", targets.daemon_config(stack))
     if prometheus:
-        write_yaml(stack.state / "prometheus.yml", targets.prometheus_config(stack))
+        write_yaml(state / "prometheus.yml", targets.prometheus_config(stack))
     return stack
-
-
-def _fields(stack: Stack) -> dict[str, Any]:
-    return {name: getattr(stack, name) for name in asdict(stack)}
 
 
 def launch(stack: Stack) -> subprocess.Popen[bytes]:
     """Start supervisord, in a namespace of its own where the small filesystem needs one."""
     argv = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(stack.state / "supervisord.conf")]
     if not stack.warm_left_out and not (stack.state / "warm").is_mount():
-        argv = [
-            "unshare",
-            "-Urm",
-            sys.executable,
-            "-m",
-            "demo.enclave",
-            "--state",
-            str(stack.state),
-            *["--", *argv],
-        ]
+        argv = [*ground.ENTER, sys.executable, "-m", "demo.enclave", "--state", str(stack.state), "--", *argv]
     with (stack.state / "log" / "supervisord.out").open("ab") as out:
         return subprocess.Popen(
-            argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+            argv, cwd=ground.ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
         )
 
 

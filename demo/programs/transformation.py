@@ -49,6 +49,7 @@ class Transformer:
         self.version = {"mapping": "", "rules": ""}
         self.isolated: set[str] = set()
         self.last_error: dict[str, str] = {}
+        self.refusing: set[str] = set()  # tiers whose last batch was not stored
         self.letters = DeadLetters(self.stack.state / "dlq")
         self.quarantine_file = self.stack.state / "dlq" / "quarantined.json"
         if self.quarantine_file.exists():
@@ -199,21 +200,23 @@ class Transformer:
         self.service.loop(f"send-{tier}", self.given.send_s, lambda: self._send(tier, peer))
 
     def _send(self, tier: str, peer: Peer) -> None:
-        """A batch that was not stored stays first in the queue."""
+        """A batch that was not stored stays first in the queue; the next tries are small ones."""
         outbox = self.outboxes[tier]
         self.metrics.depth.set(len(outbox), f"storage-{tier}")
         if tier == TIERS[0]:
             self.metrics.depth.set(self.waiting, "transformation")
             self.metrics.dlq_depth.set(self.letters.depth, "transformation")
-        batch = outbox.peek(self.given.send_batch)
+        batch = outbox.peek(self.given.retry_batch if tier in self.refusing else self.given.send_batch)
         if not batch:
             return
+        self.refusing.add(tier)
         try:
             status, _ = peer.post(f"/tiers/{tier}/write", {"records": batch})
         except WireError:
             return
         if status != 200:
             return
+        self.refusing.discard(tier)
         outbox.done(len(batch))
         if tier == TIERS[0]:
             now = clock.now()

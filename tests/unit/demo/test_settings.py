@@ -29,7 +29,12 @@ CONTRACT = {
 
 def stack(folder: Path) -> Stack:
     settings = load_settings(PIPELINE)
-    return Stack(folder, settings, free_ports(port_names(settings.api.max_workers)), ("setpriv", "--bounding-set", "-x"))
+    return Stack(
+        folder,
+        settings,
+        free_ports(port_names(settings.api.max_workers)),
+        ("setpriv", "--bounding-set", "-x"),
+    )
 
 
 def test_every_missing_and_unknown_figure_is_named_at_once() -> None:
@@ -70,7 +75,9 @@ def test_the_daemons_second_file_names_every_running_process_once(tmp_path: Path
     made = stack(tmp_path)
     content = daemon_config(made)
     targets = content["telemetry"]["edge"]["targets"]
-    assert [one["labels"]["job"] for one in targets] == ["ingestion"] * 3 + ["transformation"] + ["storage"] * 3 + ["api"]
+    assert [one["labels"]["job"] for one in targets] == ["ingestion"] * 3 + ["transformation"] + [
+        "storage"
+    ] * 3 + ["api"]
     assert len({one["url"] for one in targets}) == 8
     assert set(content["vars"]["storage_admin"]) == {"hot", "warm", "cold"}
     assert content["managers"]["pipeline"] == {"type": "supervisor", "url": f"unix://{made.socket}"}
@@ -81,7 +88,12 @@ def test_prometheus_scrapes_the_same_addresses(tmp_path: Path) -> None:
     made = stack(tmp_path)
     wanted = {one["url"] for one in daemon_config(made)["telemetry"]["edge"]["targets"]}
     jobs = prometheus_config(made)["scrape_configs"]
-    assert {f"http://{address}/metrics" for job in jobs for one in job["static_configs"] for address in one["targets"]} == wanted
+    assert {
+        f"http://{address}/metrics"
+        for job in jobs
+        for one in job["static_configs"]
+        for address in one["targets"]
+    } == wanted
     assert all(job["honor_labels"] for job in jobs)
 
 
@@ -108,7 +120,9 @@ def test_the_listener_reads_events_as_supervisor_words_them() -> None:
     }  # fmt: skip
 
 
-def test_there_is_a_variant_for_every_cell_of_the_contracts_table_and_a_liar_and_a_healer_for_every_mode() -> None:
+def test_there_is_a_variant_for_every_cell_of_the_contracts_table_and_a_liar_and_a_healer_for_every_mode() -> (
+    None
+):
     found: dict[str, set[str]] = {}
     for one in VARIANTS:
         assert one.name not in found.setdefault(one.mode, set())

@@ -144,5 +144,9 @@ def test_effect_logs_merge_in_time_order_and_a_line_cut_short_is_left_out(tmp_pa
     with (tmp_path / "api.jsonl").open("a") as file:
         file.write('{"at": 1, "prog')
     rows = merged(tmp_path)
-    assert [(row["program"], row["kind"]) for row in rows] == [("api", "start"), ("traffic", "start"), ("api", "admin")]
+    assert [(row["program"], row["kind"]) for row in rows] == [
+        ("api", "start"),
+        ("traffic", "start"),
+        ("api", "admin"),
+    ]
     assert rows[-1]["key"] == "key-1"

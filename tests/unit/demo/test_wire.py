@@ -45,7 +45,12 @@ def test_a_call_comes_back_on_one_kept_connection(peer: Peer) -> None:
     for number in range(3):
         status, content = peer.post(f"/a%20b?n={number}", {"x": number})
         assert status == 200
-        assert content == {"method": "POST", "path": "/a b", "query": {"n": str(number)}, "body": {"x": number}}
+        assert content == {
+            "method": "POST",
+            "path": "/a b",
+            "query": {"n": str(number)},
+            "body": {"x": number},
+        }
 
 
 def test_an_ordinary_client_is_served(port: int) -> None:

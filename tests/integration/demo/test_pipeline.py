@@ -1,0 +1,403 @@
+"""One real stack: it comes up, breaks, is mended by the right rung, and leaves no process behind."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from ruamel.yaml import YAML
+
+from demo import clock
+from demo.effects import merged
+from demo.service import wait_for
+from demo.settings import PROVIDERS, TIERS, Stack
+from demo.stack import owned
+from demo.supervise import Manager
+from demo.versions import switch
+
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(180)]
+
+ROOT = Path(__file__).parents[3]
+SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
+LABEL = re.compile(r'(\w+)="([^"]*)"')
+Series = tuple[str, frozenset[tuple[str, str]]]
+
+
+@dataclass
+class Pipeline:
+    """A stack as the outside sees it: its command, its /metrics, its admin calls, its logs."""
+
+    state: Path
+    targets: list[str] = field(default_factory=list)
+
+    def command(self, *words: str) -> str:
+        argv = [sys.executable, "-m", "demo", *words, "--state", str(self.state)]
+        done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    @property
+    def stack(self) -> Stack:
+        return Stack.load(self.state)
+
+    @property
+    def manager(self) -> Manager:
+        return Manager(self.stack.socket)
+
+    def scrape(self) -> dict[Series, float]:
+        """Every sample of every process that serves."""
+        found: dict[Series, float] = {}
+        for target in self.targets:
+            try:
+                text = requests.get(target, timeout=1).text
+            except requests.RequestException:
+                continue
+            for line in text.splitlines():
+                if match := SAMPLE.match(line):
+                    found[match[1], frozenset(LABEL.findall(match[2] or ""))] = float(match[3])
+        return found
+
+    def grown(self, seconds: float = 1.5) -> Callable[..., float]:
+        """How much counters grow from now on within some seconds, summed over the series with these labels."""
+        before = self.scrape()
+        clock.pause(seconds)
+        after = self.scrape()
+
+        def growth(name: str, **labels: str) -> float:
+            wanted = set(labels.items())
+            return sum(
+                value - before.get(key, 0.0)
+                for key, value in after.items()
+                if key[0] == name and wanted <= key[1]
+            )
+
+        return growth
+
+    def becomes(self, truth: Callable[[Callable[..., float]], bool], within: float = 15.0) -> bool:
+        return wait_for(lambda: truth(self.grown()), within)
+
+    def post(self, program: str, path: str, content: dict[str, Any], key: str = "test") -> requests.Response:
+        return requests.post(
+            self.stack.url(program) + path, json=content, headers={"Idempotency-Key": key}, timeout=5
+        )
+
+    def health(self, program: str) -> dict[str, Any]:
+        return dict(requests.get(self.stack.url(program) + "/health", timeout=5).json())
+
+    def rows(self, **wanted: object) -> list[dict[str, Any]]:
+        return [row for row in merged(self.state / "effects") if wanted.items() <= row.items()]
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Iterator[Pipeline]:
+    # tmp_path's parents are closed to other users, and the programs may run as one
+    with tempfile.TemporaryDirectory(prefix="demo-", ignore_cleanup_errors=True) as folder:
+        one = Pipeline(Path(folder).resolve())
+        try:
+            one.command("up", "--prometheus")
+            ports = YAML(typ="safe").load((one.state / "ports.yaml").read_text())
+            one.targets = [target["url"] for target in ports["telemetry"]["edge"]["targets"]]
+            yield one
+        finally:
+            one.command("down")
+        assert owned(one.state) == {}, "down left a process behind"
+
+
+@pytest.fixture(autouse=True)
+def healed(pipeline: Pipeline) -> Iterator[None]:
+    yield
+    pipeline.command("heal")
+
+
+def error_share(growth: Callable[..., float], of: str, to: str, **labels: str) -> float:
+    attempts = growth(to, **labels)
+    return growth(of, **labels) / attempts if attempts else 0.0
+
+
+def write_errors(growth: Callable[..., float], tier: str) -> float:
+    return error_share(
+        growth, "telemetry_storage_write_errors_total", "telemetry_storage_writes_total", tier=tier
+    )
+
+
+def failed_mappings(growth: Callable[..., float], provider: str) -> float:
+    failed = growth("telemetry_transformation_mappings_failed_total", provider=provider)
+    return failed / max(
+        1.0, failed + growth("telemetry_transformation_mappings_applied_total", provider=provider)
+    )
+
+
+def slow_live(growth: Callable[..., float]) -> float:
+    name = "telemetry_api_request_duration_seconds"
+    count = growth(f"{name}_count", endpoint="live")
+    return 1 - growth(f"{name}_bucket", endpoint="live", le="0.5") / count if count else 1.0
+
+
+def test_a_healthy_pipeline_moves_enough_of_everything_and_fails_in_nothing(pipeline: Pipeline) -> None:
+    growth = pipeline.grown(3.0)
+    for provider in PROVIDERS:
+        assert growth("telemetry_ingestion_packets_received_total", provider=provider) > 40
+        assert growth("telemetry_transformation_mappings_applied_total", provider=provider) > 200
+        assert growth("telemetry_quality_values_checked_total", provider=provider) > 200
+    for tier in TIERS:
+        assert growth("telemetry_storage_writes_total", tier=tier) > 60
+    for endpoint in ("live", "history"):
+        assert growth("telemetry_api_requests_total", endpoint=endpoint, code="200") > 40
+    for name in (
+        "ingestion_provider_errors",
+        "transformation_mappings_failed",
+        "storage_write_errors",
+        "quality_values_invalid",
+        "quality_fields_missing",
+        "api_errors",
+    ):
+        assert growth(f"telemetry_{name}_total") == 0, name
+    assert slow_live(growth) < 0.03
+
+
+def test_dead_consumers_take_their_metrics_with_them_and_come_back_only_when_started(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.command("break", "ingestion_stopped:killed")
+    for provider in PROVIDERS:
+        with pytest.raises(requests.ConnectionError):
+            requests.get(pipeline.stack.url(f"ingestion-{provider}") + "/metrics", timeout=1)
+        assert pipeline.manager.processes()[f"ingestion-{provider}"]["statename"] == "EXITED"
+    for provider in PROVIDERS:
+        pipeline.manager.start(f"ingestion-{provider}")
+    assert pipeline.becomes(
+        lambda growth: all(
+            growth("telemetry_ingestion_packets_received_total", provider=one) > 20 for one in PROVIDERS
+        )
+    )
+    events = [row["event"] for row in pipeline.rows(program="ingestion-navixy") if "event" in row]
+    assert events[-3:] == ["PROCESS_STATE_EXITED", "PROCESS_STATE_STARTING", "PROCESS_STATE_RUNNING"]
+
+
+def test_a_fault_made_by_hand_is_the_same_as_one_made_by_the_command(pipeline: Pipeline) -> None:
+    for provider in PROVIDERS:
+        os.kill(pipeline.manager.processes()[f"ingestion-{provider}"]["pid"], signal.SIGSTOP)
+    growth = pipeline.grown()
+    assert growth("telemetry_ingestion_packets_received_total") == 0
+    for provider in PROVIDERS:
+        pipeline.manager.restart(f"ingestion-{provider}")
+    assert pipeline.becomes(lambda growth: growth("telemetry_ingestion_packets_received_total") > 60)
+
+
+def test_a_consumer_on_a_bad_configuration_is_mended_by_the_version_before_and_not_by_a_restart(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.command("break", "ingestion_stopped:bad-config")
+    pipeline.manager.restart("ingestion-navixy")
+    growth = pipeline.grown()
+    assert growth("telemetry_ingestion_packets_received_total") == 0
+    assert pipeline.health("ingestion-navixy")["status"] == "bad_config"
+    switch(pipeline.stack.ingestion_config, "v002")
+    assert pipeline.becomes(lambda growth: growth("telemetry_ingestion_packets_received_total") > 60)
+
+
+def test_consumers_whose_ports_a_stranger_has_do_not_start(pipeline: Pipeline) -> None:
+    pipeline.command("break", "ingestion_stopped:wont-start")
+    with pytest.raises(Exception, match=r"SPAWN_ERROR|ABNORMAL"):
+        pipeline.manager.start("ingestion-navixy")
+
+
+def test_a_provider_that_does_not_answer_is_contained_by_the_breaker_and_mended_by_its_secondary(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.command("break", "provider_outage:no-answer")
+    of, to = "telemetry_ingestion_provider_errors_total", "telemetry_ingestion_provider_requests_total"
+    assert pipeline.becomes(lambda growth: error_share(growth, of, to, provider="navixy") > 0.9)
+    assert pipeline.health("ingestion-navixy")["dominant_error"] == "timeout"
+    assert (
+        requests.get(pipeline.stack.url("provider-navixy") + "/status", timeout=2).json()["state"] == "down"
+    )
+    assert pipeline.post("ingestion-navixy", "/admin/breaker", {"state": "open"}, "open-1").status_code == 200
+    assert pipeline.becomes(lambda growth: growth(to, provider="navixy") == 0)
+    assert pipeline.post("ingestion-navixy", "/admin/endpoint", {"use": "secondary"}).status_code == 200
+    assert pipeline.becomes(
+        lambda growth: growth("telemetry_ingestion_packets_received_total", provider="navixy") > 20
+    )
+    assert pipeline.post("ingestion-navixy", "/admin/endpoint", {"use": "secondary"}).status_code == 409
+    row = pipeline.rows(key="open-1")[0]
+    assert (row["program"], row["kind"], row["what"], row["result"]) == (
+        "ingestion-navixy",
+        "admin",
+        "/admin/breaker",
+        "done",
+    )
+
+
+def test_a_liar_answers_200_writes_it_down_and_does_nothing(pipeline: Pipeline) -> None:
+    pipeline.command("break", "provider_outage:liar")
+    answer = pipeline.post("ingestion-navixy", "/admin/endpoint", {"use": "secondary"}, "lie-1")
+    assert (answer.status_code, answer.json()["ok"]) == (200, True)
+    assert pipeline.health("ingestion-navixy")["endpoint"] == "primary"
+    assert pipeline.rows(key="lie-1")[0]["result"] == "ignored"
+
+
+def test_a_bad_mapping_fails_one_providers_fields_until_the_link_goes_back(pipeline: Pipeline) -> None:
+    pipeline.command("break", "transformation_failure:bad-mapping")
+    assert pipeline.becomes(
+        lambda growth: failed_mappings(growth, "navixy") > 0.2 and failed_mappings(growth, "teltonika") == 0
+    )
+    switch(pipeline.stack.mapping, "v002")
+    assert pipeline.becomes(
+        lambda growth: (
+            growth("telemetry_transformation_mappings_applied_total", provider="navixy") > 100
+            and failed_mappings(growth, "navixy") == 0
+        )
+    )
+
+
+def test_a_stuck_converter_needs_a_restart(pipeline: Pipeline) -> None:
+    pipeline.command("break", "transformation_failure:stuck-transformer")
+    assert pipeline.becomes(lambda growth: failed_mappings(growth, "navixy") > 0.1)
+    switch(pipeline.stack.mapping, "v001")
+    assert failed_mappings(pipeline.grown(), "navixy") > 0.1
+    assert pipeline.health("transformation")["stuck"] is True
+    pipeline.manager.restart("transformation")
+    assert pipeline.becomes(
+        lambda growth: (
+            growth("telemetry_transformation_mappings_applied_total", provider="navixy") > 100
+            and failed_mappings(growth, "navixy") == 0
+        )
+    )
+
+
+def test_an_exhausted_pool_refuses_writes_until_it_is_enlarged_and_nothing_is_lost(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.command("break", "storage_failure:pool-exhausted")
+    assert pipeline.becomes(lambda growth: write_errors(growth, "hot") > 0.9)
+    assert pipeline.health("storage-writer-hot")["reason"] == "pool_exhausted"
+    assert pipeline.post("storage-writer-hot", "/tiers/hot/pool", {"size": 16}).status_code == 200
+    assert pipeline.becomes(
+        lambda growth: (
+            growth("telemetry_storage_writes_total", tier="hot") > 60 and write_errors(growth, "hot") == 0
+        )
+    )
+    assert pipeline.health("storage-writer-hot")["pool"]["size"] == 16
+    assert pipeline.health("transformation")["outbox"]["hot"] < 200
+
+
+def test_a_full_filesystem_refuses_warm_writes_until_old_data_is_archived(pipeline: Pipeline) -> None:
+    if pipeline.stack.warm_left_out:
+        pytest.skip(pipeline.stack.warm_left_out)
+    pipeline.command("break", "storage_failure:warm-disk-full")
+    assert pipeline.becomes(
+        lambda growth: write_errors(growth, "warm") > 0.9 and write_errors(growth, "hot") == 0
+    )
+    assert pipeline.health("storage-writer-warm")["reason"] == "disk_full"
+    assert pipeline.post("storage-writer-warm", "/tiers/warm/archive", {}).json()["files"] >= 1
+    assert pipeline.becomes(
+        lambda growth: (
+            growth("telemetry_storage_writes_total", tier="warm") > 60 and write_errors(growth, "warm") == 0
+        )
+    )
+
+
+def test_a_primary_that_refuses_writes_is_mended_by_its_replica_only_and_spooled_writes_come_back(
+    pipeline: Pipeline,
+) -> None:
+    if pipeline.stack.chmod_left_out:
+        pytest.skip(pipeline.stack.chmod_left_out)
+    pipeline.command("break", "storage_failure:primary-refuses-writes")
+    assert pipeline.becomes(lambda growth: write_errors(growth, "hot") > 0.9)
+    assert pipeline.health("storage-writer-hot")["primary"] == "refusing"
+    assert pipeline.post("storage-writer-hot", "/tiers/hot/failback", {}).status_code == 409
+    pipeline.post("storage-writer-hot", "/tiers/hot/read-only", {"on": True})
+    assert pipeline.becomes(lambda growth: write_errors(growth, "hot") == 0)
+    assert pipeline.health("storage-writer-hot")["spooled"] > 0
+    assert pipeline.post("storage-writer-hot", "/tiers/hot/drain", {}).status_code == 409
+    assert pipeline.post("storage-writer-hot", "/tiers/hot/failover", {}).status_code == 200
+    assert pipeline.post("storage-writer-hot", "/tiers/hot/drain", {}).status_code == 200
+    assert pipeline.becomes(
+        lambda growth: (
+            growth("telemetry_storage_writes_total", tier="hot") > 60 and write_errors(growth, "hot") == 0
+        )
+    )
+
+
+def test_an_overloaded_api_is_mended_by_more_workers(pipeline: Pipeline) -> None:
+    pipeline.command("break", "api_degradation:overload")
+    assert pipeline.becomes(lambda growth: slow_live(growth) > 0.3)
+    for number in (2, 3):
+        pipeline.manager.start(f"api-worker:api-worker-{number}")
+    assert pipeline.becomes(lambda growth: slow_live(growth) < 0.03)
+    assert pipeline.health("api")["workers"] == 4
+
+
+def test_a_cold_cache_is_mended_by_the_cache_and_not_by_more_workers(pipeline: Pipeline) -> None:
+    pipeline.command("break", "api_degradation:cold-cache")
+    assert pipeline.becomes(lambda growth: slow_live(growth) > 0.3)
+    for number in (2, 3):
+        pipeline.manager.start(f"api-worker:api-worker-{number}")
+    clock.pause(2.0)
+    assert slow_live(pipeline.grown()) > 0.3
+    assert pipeline.post("api", "/admin/cache", {"on": True}).status_code == 200
+    assert pipeline.becomes(lambda growth: slow_live(growth) < 0.03)
+
+
+def test_a_renamed_field_is_missing_and_its_quarantine_contains_it(pipeline: Pipeline) -> None:
+    pipeline.command("break", "data_quality:field-renamed")
+    missing, checked = "telemetry_quality_fields_missing_total", "telemetry_quality_values_checked_total"
+    assert pipeline.becomes(
+        lambda growth: error_share(growth, missing, checked, provider="navixy", field="fuel") > 0.9
+    )
+    order = {"provider": "navixy", "fields": ["fuel"], "on": True}
+    assert pipeline.post("transformation", "/admin/quarantine", order).status_code == 200
+    assert pipeline.becomes(
+        lambda growth: growth(missing) == 0 and growth(checked, provider="navixy", field="speed") > 20
+    )
+    assert pipeline.health("transformation")["quarantined"] == ["navixy/fuel"]
+
+
+def test_a_fault_that_heals_by_itself_is_gone_without_anybodys_action(pipeline: Pipeline) -> None:
+    pipeline.command("break", "data_quality:self-heals", "--after", "3")
+    invalid = "telemetry_quality_values_invalid_total"
+    assert pipeline.becomes(lambda growth: growth(invalid) > 0, within=3.0)
+    assert pipeline.becomes(lambda growth: growth(invalid) == 0, within=8.0)
+
+
+def test_disturbances_reach_no_threshold(pipeline: Pipeline) -> None:
+    pipeline.command("disturb", "bad-minute")
+    pipeline.command("disturb", "suspend-customer")
+    pipeline.command("disturb", "night-rate", "oem-a")
+    pipeline.command("disturb", "new-provider")
+    growth = pipeline.grown(4.0)
+    of, to = "telemetry_ingestion_provider_errors_total", "telemetry_ingestion_provider_requests_total"
+    assert 0 < error_share(growth, of, to, provider="navixy") < 0.5
+    assert growth("telemetry_ingestion_packets_received_total", provider="oem-a") < 10
+    assert growth("telemetry_transformation_mappings_applied_total", provider="newcomer") > 0
+    assert ("telemetry_customer_suspended", frozenset({("customer", "teltonika-acme")})) in pipeline.scrape()
+    ports = YAML(typ="safe").load((pipeline.state / "ports.yaml").read_text())
+    assert "newcomer" in ports["vars"]["ingestion_admin"]
+    pipeline.command("undisturb")
+    assert pipeline.becomes(
+        lambda growth: growth("telemetry_ingestion_packets_received_total", provider="oem-a") > 20
+    )
+
+
+def test_effects_are_one_json_object_a_line_in_time_order(pipeline: Pipeline) -> None:
+    rows = [json.loads(line) for line in pipeline.command("effects", "--json").splitlines()]
+    assert [row["at"] for row in rows] == sorted(row["at"] for row in rows)
+    starts = {row["program"] for row in rows if row.get("kind") == "start"}
+    assert {"api", "transformation", "storage-writer-hot", "ingestion-navixy", "provider-navixy"} <= starts
+
+
+def test_the_stack_is_small(pipeline: Pipeline) -> None:
+    sizes = [
+        int(re.findall(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[0])
+        for pid in owned(pipeline.state)
+    ]
+    assert sum(sizes) < 350 * 1024, f"{sum(sizes) // 1024} MB resident"
