@@ -57,8 +57,11 @@ class Prober:
         self._clock = clock
         self._variables = dict(variables or {})
 
-    def ask(self, name: str, scope: Scope, deadline: float) -> Evidence:
-        """The probe's answer for a scope. `deadline`: monotonic seconds; the probe's own time-out counts too."""
+    def ask(self, name: str, scope: Scope, deadline: float, ok: str | None = None) -> Evidence:
+        """The probe's answer for a scope, judged by `ok`, or by its own condition.
+
+        `deadline`: monotonic seconds; the probe's own time-out counts too.
+        """
         spec = self._specs.get(name)
         if spec is None:
             return self._failed(f"no probe is called {name}")
@@ -73,7 +76,7 @@ class Prober:
         names |= {"elapsed": self._clock.monotonic() - began, **answer.more}
         names |= {} if answer.status is None else {"status": answer.status}
         names |= {} if answer.body is None else {"body": answer.body}
-        return self._judged(spec.condition, names, answer)
+        return self._judged(ok or spec.condition, names, answer)
 
     def _judged(self, condition: str, names: Mapping[str, Any], answer: _Answer) -> Evidence:
         try:

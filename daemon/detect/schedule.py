@@ -6,9 +6,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from config.scope import Scope
 from daemon.detect.fetching import Asked, Fetch
 
-Place = tuple[Asked, str, object, str]
+_HURRIED = 1.0
+
+Place = tuple[Asked, str, Scope, str]
 """What is asked whom about what: of each there is at most one in flight."""
 
 
@@ -42,9 +45,26 @@ class Schedule:
     in_flight: dict[str, Fetch] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
     late: dict[str, int] = field(default_factory=dict)
+    urgent: set[Place] = field(default_factory=set)
+    asked_at: dict[Place, float] = field(default_factory=dict)
+
+    def hurry(self, place: Place, now: float) -> None:
+        """Ask soon, without waiting for the slot; at most once a second, or as often as the slots come."""
+        slots = self.slots.get(place)
+        apart = min(slots.every, _HURRIED) if slots else 0.0
+        if now - self.asked_at.get(place, -math.inf) >= apart:
+            self.urgent.add(place)
+
+    def sent(self, fetch: Fetch) -> None:
+        """Note that the question is on its way."""
+        self.in_flight[fetch.key] = fetch
+        self.asked_at[place_of(fetch)] = fetch.at
 
     def turn(self, place: Place, every: float, now: float) -> bool:
         """Whether the question should be asked now; slots that passed unused are counted as skipped."""
+        if place in self.urgent and not self.busy(place):
+            self.urgent.discard(place)
+            return True
         slots = self.slots.setdefault(place, Slots(every, now))
         if slots.every != every:
             slots.every, slots.next_at = every, min(slots.next_at, now + every)
@@ -64,14 +84,21 @@ class Schedule:
         """Fetches past their deadline, each given up and counted once; an answer that comes later is not known."""
         for fetch in [fetch for fetch in self.in_flight.values() if now > fetch.deadline_at]:
             del self.in_flight[fetch.key]
-            self.late[fetch.name] = self.late.get(fetch.name, 0) + 1
+            self.count_late(fetch)
             yield fetch
+
+    def count_late(self, fetch: Fetch) -> None:
+        self.late[fetch.name] = self.late.get(fetch.name, 0) + 1
 
     def next_at(self) -> float:
         """When something is due at the earliest; infinity when nothing is."""
+        if any(not self.busy(place) for place in self.urgent):
+            return -math.inf
         dues = [slots.next_at for slots in self.slots.values()]
         return min([*dues, *(fetch.deadline_at for fetch in self.in_flight.values())], default=math.inf)
 
     def forget(self, places: set[Place]) -> None:
         """Keep only these places' slots."""
         self.slots = {place: slots for place, slots in self.slots.items() if place in places}
+        self.asked_at = {place: at for place, at in self.asked_at.items() if place in places}
+        self.urgent &= places

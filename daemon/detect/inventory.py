@@ -1,0 +1,117 @@
+"""Who should be there and who is switched off: the inventory's lists, what was seen lately, suspended scopes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from config.probes import ProbeSpec
+from config.scope import Scope, scope_of
+from detectors.expected import listed_scopes
+from detectors.rings import Rings
+from detectors.rule import Signal
+from detectors.signals import measure
+from detectors.spec import Inventory, SeenWithin
+from detectors.values import Quality
+
+_SCOPE_LABEL = re.compile(r"\bscope\.([A-Za-z_][A-Za-z0-9_]*)|\bscope\[['\"]([A-Za-z_][A-Za-z0-9_]*)['\"]\]")
+_MAX_SEEN = 20_000
+_MAX_SCOPES = 500
+_REFRESH = 6 * 3600.0
+
+
+@dataclass(slots=True)
+class Members:
+    """Label values by when they were last seen; what the inventory lists is always there.
+
+    `news`: something was seen for the first time, or long ago, since the last save.
+    """
+
+    inventory: Inventory
+    seen: dict[tuple[str, str], float] = field(default_factory=dict)
+    suspended: frozenset[Scope] = frozenset()
+    news: bool = False
+
+    def note(self, scopes: Iterable[Scope], now: float) -> None:
+        """Remember the labels of scopes that are there now."""
+        for scope in scopes:
+            for pair in scope:
+                before = self.seen.get(pair)
+                if before is None and len(self.seen) >= _MAX_SEEN:
+                    continue
+                if before is None or now - before > _REFRESH:
+                    self.news = self.news or self._remembered(pair[0])
+                    self.seen[pair] = now
+
+    def values(self, label: str, now: float) -> tuple[str, ...]:
+        """Known values of a label: listed, and seen within its time (without one: seen since start)."""
+        rule = self.inventory.labels.get(label)
+        listed = rule if isinstance(rule, tuple) else ()
+        within = rule.seen_within + _REFRESH if isinstance(rule, SeenWithin) else np.inf
+        seen = (value for (name, value), at in self.seen.items() if name == label and now - at <= within)
+        return tuple(sorted({*listed, *seen}))
+
+    def expected(self, signal: Signal, now: float) -> tuple[Scope, ...]:
+        """Scopes that should be there for a signal: listed by name, or seen lately where the inventory says so."""
+        rules = self.inventory.labels
+        if not any(isinstance(rules.get(label), SeenWithin) for label in signal.by):
+            return listed_scopes(signal, rules)
+        lately = {
+            label: self.values(label, now) if isinstance(rule, SeenWithin) else rule
+            for label, rule in rules.items()
+        }
+        return listed_scopes(signal, lately)
+
+    def suspend(self, rings: Mapping[str, Rings], default: str, tick: float) -> None:
+        """Read who is switched off on purpose; while that cannot be read, the last known ones stay so."""
+        rule = self.inventory.suspended
+        source = rings.get((rule.source or default) if rule else "")
+        if rule is None or source is None:
+            return
+        values = measure(suspended_signal(rule.of, rule.by), source, np.array([tick]))
+        known = np.isin(values.quality[0], (Quality.OK, Quality.ABSENT, Quality.UNBORN))
+        off = {
+            scope
+            for scope, up, sure in zip(values.scopes, values.value[0], known, strict=True)
+            if sure and up > 0
+        }
+        unsure = {scope for scope, sure in zip(values.scopes, known, strict=True) if not sure}
+        self.suspended = frozenset(off | (self.suspended & unsure))
+
+    def probe_scopes(self, spec: ProbeSpec, now: float) -> tuple[Scope, ...]:
+        """The scopes a probe is asked about: every combination of the labels its address names."""
+        labels = sorted(scope_labels(spec))
+        combinations = product(*(self.values(label, now) for label in labels))
+        found = (scope_of(zip(labels, values, strict=True)) for values in combinations)
+        return tuple(scope for scope, _ in zip(found, range(_MAX_SCOPES), strict=False))
+
+    def save(self) -> dict[str, Any]:
+        """JSON-ready: what was seen of labels whose members are remembered."""
+        rows = [[name, value, at] for (name, value), at in self.seen.items() if self._remembered(name)]
+        self.news = False
+        return {"seen": rows}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        for name, value, at in saved.get("seen", ()):
+            self.seen[name, value] = max(float(at), self.seen.get((name, value), 0.0))
+
+    def _remembered(self, label: str) -> bool:
+        return isinstance(self.inventory.labels.get(label), SeenWithin)
+
+
+def suspended_signal(of: str, by: tuple[str, ...]) -> Signal:
+    """The gauge that says who is switched off."""
+    return Signal("gauge", (of,), by=by)
+
+
+def scope_labels(spec: ProbeSpec) -> frozenset[str]:
+    """Labels of the scope that a probe's templates name."""
+    question = spec.http or spec.tcp or spec.tls or spec.dns
+    assert question is not None, "a probe is of one kind"
+    texts = [str(value) for value in question.model_dump().values()]
+    return frozenset(first or second for text in texts for first, second in _SCOPE_LABEL.findall(text))

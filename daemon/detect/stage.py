@@ -1,0 +1,372 @@
+"""Detection: the first stage of the loop. Owns rings and states; single-threaded; asks nothing of the world itself.
+
+`due` says what to ask, `take` and `answered` are given what came back, `evaluate` turns news into the board.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from config.scope import WHOLE, Scope, scope_of
+from daemon.detect.fetching import Asked, Fetch
+from daemon.detect.intake import Intake
+from daemon.detect.inventory import Members
+from daemon.detect.notices import Notice, Notices, SourceView
+from daemon.detect.plan import Plan, Sections, plan_of
+from daemon.detect.questions import Questions
+from daemon.detect.readings import fault_of, readings_of
+from daemon.detect.trace import Chart, unknown_spans
+from daemon.detect.watch import Around, Watch, probe_rings
+from daemon.detect.witnesses import Court, Testimony, firing_scopes, rings_interval
+from daemon.incidents.change import Job
+from detectors.board import Board
+from detectors.findings import board_of
+from detectors.rule import FRESH_SCRAPES
+from detectors.samples import Batch, Failed, Floats
+from detectors.state import Transition, save
+from detectors.texts import threshold_text
+from detectors.values import Quality
+from remediations.run import Evidence
+from remediations.verification import Reading
+
+CHECKPOINT_EVERY = 5.0
+"""Seconds between checkpoints while no detector changes its state."""
+USUAL, SEEN = "@usual", "@seen"
+"""Checkpoints beside those of detectors, under names no detector can have."""
+PREFIX = "detect/"
+"""Of the keys of detection's jobs."""
+_MOST_REPLAYED = 5_000
+_MOST_TRANSITIONS = 10_000
+
+Rows = dict[tuple[str, Scope], Any]
+
+
+class Detection:
+    """See the module. Instants are unix seconds; the loop hands in `now`."""
+
+    def __init__(self, sections: Sections, now: float) -> None:
+        self.plan: Plan = plan_of(sections)
+        self._started = now
+        self._intake = Intake(self.plan, Notices(stays=max(60.0, 4 * sections.poll_interval)))
+        self._members = Members(sections.inventory)
+        self._testimony = Testimony(sections.poll_interval)
+        self._questions = Questions(self.plan, self._members, self._testimony)
+        self._watches: dict[str, Watch] = {}
+        self._board: Board | None = None
+        self._settled = False
+        self._heard = False
+        """A witness spoke since the last evaluation."""
+        self._transitions: list[Transition] = []
+        self._moved = False
+        self._saved: Rows = {}
+        self._saved_at = -math.inf
+        self._adopt()
+
+    # ------------------------------------------------------------------ questions and answers
+
+    def due(self, now: float, free: int = 8) -> list[Job]:
+        """What to ask now, at most `free` jobs: `args["fetch"]` is for `Fetcher.carry_out`.
+
+        Kind `fetch` is answered by a batch or a failure (`take`), kind `probe` by evidence (`answered`). Fetches past
+        their deadline count as failed.
+        """
+        for fetch in list(self._questions.schedule.overdue(now)):
+            self._unanswered(fetch, now)
+        findings = self._board.findings.values() if self._board else ()
+        fetches = self._questions.due(now, free, findings, self._intake.known_until)
+        return [
+            Job(
+                key=fetch.key,
+                kind="fetch" if fetch.asked is Asked.SOURCE else "probe",
+                incident="-",
+                deadline_at=fetch.deadline_at,
+                args={"fetch": fetch},
+            )
+            for fetch in fetches
+        ]
+
+    def next_due(self, now: float) -> float:
+        """When to call `due` again at the latest."""
+        return max(self._questions.schedule.next_at(), now)
+
+    def hurry(self, detectors: Sequence[str], now: float) -> None:
+        """Read what these detectors read ahead of its time: somebody waits for fresh evidence."""
+        schedule = self._questions.schedule
+        for watch in self._named(detectors):
+            if watch is None:
+                continue
+            probe = watch.rule.signal.kind == "probe"
+            own = (Asked.PROBE, watch.rule.signal.text) if probe else (Asked.SOURCE, watch.home)
+            for place in [place for place in schedule.slots if place[:2] == own]:
+                schedule.hurry(place, now)
+
+    def take(self, result: Batch | Failed, now: float) -> None:
+        """A source answered, or failed to. One that a reload removed is not known any more."""
+        if result.source not in self.plan.sources:
+            return
+        self._questions.answered(Asked.SOURCE, result.source)
+        if isinstance(result, Failed):
+            self._intake.fail(result, now)
+        else:
+            self._intake.take(result, now)
+
+    def answered(self, key: str, evidence: Evidence, now: float) -> bool:
+        """A probe or a manager answered; False when the question was not detection's."""
+        del now
+        fetch = self._questions.schedule.in_flight.pop(key, None)
+        if fetch is not None:
+            self._testify(fetch, evidence)
+        return key.startswith(PREFIX)
+
+    def lost(self, job: Job, now: float) -> None:
+        """A job was abandoned: no answer will come."""
+        fetch = self._questions.schedule.in_flight.pop(job.key, None)
+        if fetch is not None:
+            self._questions.schedule.count_late(fetch)
+            self._unanswered(fetch, now)
+
+    # ------------------------------------------------------------------ evaluation
+
+    def evaluate(self, now: float) -> Board | None:
+        """The new board, when anything was heard since the last one; else None."""
+        news = self._intake.fresh()
+        if not news and not self._heard:
+            return None
+        self._heard = False
+        down = self._intake.down(now)
+        for watch in self._watches.values():
+            if watch.reads in news:
+                watch.first_round = watch.first_round or news[watch.reads]
+                self._advance(watch, source_down=watch.reads in down)
+        self._look_around(news, now)
+        self._settle(down, now)
+        board = board_of(
+            now,
+            [(watch.rule, watch.state) for watch in self._watches.values()],
+            all_rounds_done=self._settled,
+            sources_down=down,
+        )
+        self._board = self._corroborated(board, now)
+        self._testimony.forget(now)
+        return self._board
+
+    def transitions(self) -> tuple[Transition, ...]:
+        """Changes of state since this was last asked, in order."""
+        found, self._transitions = tuple(self._transitions), []
+        return found
+
+    def _advance(self, watch: Watch, *, source_down: bool) -> None:
+        tick = self._intake.ticks[watch.reads]
+        ticks = self._missed(watch, tick, source_down=source_down)
+        if tick <= watch.last_tick or not len(ticks):
+            return
+        found = watch.take(ticks, self._around(watch))
+        watch.forget(tick - self._intake.rings[watch.reads].retention)
+        self._transitions = (self._transitions + list(found))[-_MOST_TRANSITIONS:]
+        self._moved = self._moved or bool(found)
+
+    def _missed(self, watch: Watch, tick: float, *, source_down: bool) -> Floats:
+        """The newest tick; on the first answer after a start also those missed before, as far back as samples reach.
+
+        Until that first answer nothing is evaluated, unless it fails to come for so long that this is a finding.
+        """
+        if watch.replayed:
+            return np.array([tick])
+        begun = self._intake.begun(watch.reads)
+        if begun is None:
+            answered = watch.first_round or source_down
+            return np.array([tick] if answered else [])
+        watch.replayed = True
+        step = watch.rule.step
+        begin = max(begun, watch.last_tick + step / 2)
+        missed = max(min(math.floor((tick - begin) / step + 1e-9), _MOST_REPLAYED), 0)
+        return np.array([tick - step * back for back in range(missed, -1, -1)])
+
+    def _around(self, watch: Watch) -> Around:
+        rings = self._intake.rings
+        gate = watch.home
+        if watch.rule.gate is not None and watch.rule.gate.signal.kind == "probe":
+            gate = probe_rings(watch.rule.gate.signal.text)
+        now = max(watch.last_tick, self._started)
+        listed: tuple[Scope, ...] = self._members.expected(watch.rule.signal, now)
+        if watch.rule.signal.kind == "probe":
+            listed = self._questions.probe_scopes(watch.rule.signal.text, now)
+        return Around(rings[watch.reads], rings[gate], listed, self._members.suspended)
+
+    def _look_around(self, news: Mapping[str, bool], now: float) -> None:
+        """Who is there, and who is switched off."""
+        suspended = self.plan.sections.inventory.suspended
+        source = (suspended.source or self.plan.default) if suspended else ""
+        if source in news:
+            self._members.suspend(self._intake.rings, self.plan.default, self._intake.ticks[source])
+        for watch in self._watches.values():
+            if watch.reads in news and watch.seen is not None:
+                values = watch.seen[0]
+                there = ~np.isin(values.quality[0], (Quality.ABSENT, Quality.UNBORN))
+                self._members.note((values.scopes[index] for index in np.flatnonzero(there)), now)
+
+    def _settle(self, down: Mapping[str, object], now: float) -> None:
+        """The start-up barrier: every detector was evaluated on an answer, or its source has been down for its hold."""
+        self._settled = self._settled or all(
+            watch.first_round
+            or watch.home in down
+            or (
+                watch.rule.signal.kind == "probe"
+                and not self._questions.probe_scopes(watch.rule.signal.text, now)
+            )
+            for watch in self._watches.values()
+        )
+
+    def _corroborated(self, board: Board, now: float) -> Board:
+        asking = [key for key in board.findings if self._watches[key[0]].rule.corroborate is not None]
+        if not asking:
+            return board
+        court = Court(
+            self._testimony,
+            firing_scopes(board.findings.values()),
+            self.plan.probe_labels,
+            self.plan.sections.variables,
+        )
+        findings = dict(board.findings)
+        for key in asking:
+            watch = self._watches[key[0]]
+            tick = self._intake.ticks.get(watch.home, now)
+            said = court.judge(watch.rule, findings[key], self._intake.rings[watch.home], tick, now)
+            findings[key] = replace(findings[key], corroborated=bool(said))
+        return replace(board, findings=findings)
+
+    def _unanswered(self, fetch: Fetch, now: float) -> None:
+        if fetch.asked is not Asked.SOURCE:
+            self._testify(fetch, Evidence(now, ok=False, error="no answer: not within its deadline"))
+        elif fetch.name in self.plan.sources:
+            at = fetch.at - self.plan.sources[fetch.name].delay
+            self._intake.fail(Failed(fetch.name, at, "no answer within its deadline"), now)
+
+    def _testify(self, fetch: Fetch, evidence: Evidence) -> None:
+        self._heard = True
+        if fetch.asked is Asked.UNIT:
+            self._testimony.heard_unit(fetch.name, fetch.unit, evidence)
+            return
+        self._testimony.heard(fetch.name, fetch.scope, evidence)
+        self._intake.take_answer(fetch, evidence, last=not self._questions.rounds_open(fetch.name))
+
+    # ------------------------------------------------------------------ what mitigation and people ask
+
+    def fault(self, detectors: Sequence[str], scope: Scope, now: float) -> Reading:
+        """What the detectors say together now; see `readings.fault_of`."""
+        return fault_of(self._named(detectors), scope, now)
+
+    def readings(
+        self, detectors: Sequence[str], scope: Scope, since: float, now: float
+    ) -> tuple[Reading, ...]:
+        """What they said together at every tick after `since`, from samples no older than that."""
+        return readings_of(self._named(detectors), self._around, scope, since, now)
+
+    def fresh_within(self, detectors: Sequence[str]) -> float:
+        """Age in seconds up to which their evidence is fresh enough to act on."""
+        found = [self._fresh_within(watch) for watch in self._named(detectors) if watch is not None]
+        return max(found, default=FRESH_SCRAPES * self.plan.sections.poll_interval)
+
+    def chart(self, detector: str, scope: Scope, since: float, until: float) -> Chart | None:
+        """The detector's value at a scope over a span, at most 720 points; None when there is no such detector."""
+        watch = self._watches.get(detector)
+        if watch is None:
+            return None
+        times, values = watch.trace.cut(scope, since, until)
+        return Chart(
+            detector=detector,
+            scope=scope,
+            times=tuple(times),
+            values=tuple(None if math.isnan(value) else value for value in values),
+            fire=watch.rule.fire.threshold,
+            clear=watch.rule.clear.threshold,
+            unknown=unknown_spans(times, values),
+            threshold=threshold_text(watch.rule),
+        )
+
+    def sources(self, now: float) -> tuple[SourceView, ...]:
+        """Every source as `status` shows it."""
+        return self._intake.views(now, self._questions.schedule)
+
+    def notices(self, now: float) -> tuple[Notice, ...]:
+        """Bounds that were reached and what else must not stay unsaid."""
+        return self._intake.notices.current(now)
+
+    def _named(self, detectors: Sequence[str]) -> list[Watch | None]:
+        return [self._watches.get(name) for name in detectors]
+
+    def _fresh_within(self, watch: Watch) -> float:
+        if watch.rule.fresh_within is not None:
+            return watch.rule.fresh_within
+        source = self.plan.sources.get(watch.reads)
+        interval = max(rings_interval(self._intake.rings[watch.reads]), watch.rule.step)
+        return FRESH_SCRAPES * interval + (source.delay if source else 0.0)
+
+    # ------------------------------------------------------------------ rows and reload
+
+    def checkpoint(self, now: float) -> Rows | None:
+        """All rows to be kept, or None when there is nothing to write.
+
+        Scopes that are plainly fine have no row. Written when a detector moved, else at most every 5 s.
+        """
+        if not (self._moved or self._members.news or now - self._saved_at >= CHECKPOINT_EVERY):
+            return None
+        rows: Rows = {}
+        for name, watch in self._watches.items():
+            saved = save(watch.state)
+            rows |= {(name, scope): row for scope, row in saved.items()}
+            if saved and watch.usual is not None:
+                rows[USUAL, scope_of({"detector": name})] = watch.usual.save()
+        remembered = self._members.save()
+        if remembered["seen"]:
+            rows[SEEN, WHOLE] = remembered
+        self._moved = False
+        if rows == self._saved:
+            return None
+        self._saved, self._saved_at = rows, now
+        return rows
+
+    def restore(self, rows: Mapping[tuple[str, Scope], Any]) -> None:
+        """Continue where the rows say we were; what happened since is read back where a source can tell."""
+        by_detector: dict[str, dict[Scope, Any]] = {}
+        for (name, scope), row in rows.items():
+            if name == SEEN:
+                self._members.restore(row)
+            elif name == USUAL:
+                watch = self._watches.get(dict(scope).get("detector", ""))
+                if watch is not None and watch.usual is not None:
+                    watch.usual.restore(row)
+            else:
+                by_detector.setdefault(name, {})[scope] = row
+        for name, saved in by_detector.items():
+            if name in self._watches:
+                self._watches[name].resume(saved)
+        self._saved = dict(rows)
+
+    def reload(self, sections: Sections, now: float) -> None:
+        """Take a new configuration. Detectors of the same name keep their state, sources their samples."""
+        del now
+        self.plan = plan_of(sections)
+        self._members.inventory = sections.inventory
+        self._testimony.every = sections.poll_interval
+        self._questions.plan = self.plan
+        self._adopt()
+        self._board = None if self._board is None else self._without_removed(self._board)
+        self._heard = True
+
+    def _without_removed(self, board: Board) -> Board:
+        kept = {key: finding for key, finding in board.findings.items() if key[0] in self._watches}
+        return replace(board, findings=kept)
+
+    def _adopt(self) -> None:
+        """Make rings and watches fit the plan, keeping what has the same name."""
+        self._intake.adopt(self.plan)
+        before, self._watches = self._watches, {}
+        for name, rule in self.plan.rules.items():
+            old = before.get(name)
+            self._watches[name] = old.under(rule, rule.source) if old else Watch.of(rule, rule.source)

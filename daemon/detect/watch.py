@@ -1,0 +1,131 @@
+"""One detector at work: its rule, where it stands, what it saw last, and how its value went over the last hours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from config.scope import Scope, covers
+from daemon.detect.trace import Trace
+from daemon.detect.usual import Usual
+from detectors.machine import advance
+from detectors.observe import Observations, observe
+from detectors.rings import Rings
+from detectors.rule import Rule
+from detectors.samples import Floats
+from detectors.signals import measure
+from detectors.state import State, Transition, fresh_state, restore, save
+from detectors.values import Values
+
+_CELLS = 1_000_000
+"""Ticks times scopes evaluated at once while history is read back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a rule has to know beside its samples. `gate`: rings its gate's signal is read from."""
+
+    rings: Rings
+    gate: Rings
+    listed: tuple[Scope, ...] = ()
+    suspended: frozenset[Scope] = frozenset()
+
+
+@dataclass(slots=True)
+class Watch:
+    """`home`: the source the rule names; `reads`: whose rings its signal is in (a probe's own, for a probe).
+
+    `first_round`: evaluated on an answer since start. `seen`: the newest observations, one row, of `last_tick`.
+    """
+
+    rule: Rule
+    home: str
+    reads: str
+    state: State
+    usual: Usual | None
+    trace: Trace
+    first_round: bool = False
+    replayed: bool = False
+    """Whether the ticks that were missed before the start have been made up for."""
+    last_tick: float = -math.inf
+    seen: tuple[Values, Observations] | None = None
+    ticks: list[float] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, rule: Rule, home: str) -> Watch:
+        reads = probe_rings(rule.signal.text) if rule.signal.kind == "probe" else home
+        usual = Usual(rule.expected.per) if rule.expected else None
+        return cls(rule, home, reads, fresh_state(rule), usual, Trace())
+
+    def under(self, rule: Rule, home: str) -> Watch:
+        """The same under a changed rule: where it stands stays, unless its state no longer fits the rule."""
+        new = Watch.of(rule, home)
+        fits = self.rule.fire.of_last == rule.fire.of_last and self.rule.clear.of_last == rule.clear.of_last
+        new.state = self.state if fits else replace(restore(rule, save(self.state)), resumed=False)
+        new.trace, new.ticks, new.last_tick = self.trace, self.ticks, self.last_tick
+        new.first_round, new.replayed = self.first_round, self.replayed
+        if new.usual is not None and self.usual is not None and self.usual.per == new.usual.per:
+            new.usual = self.usual
+        return new
+
+    def resume(self, saved: Mapping[Scope, Mapping[str, Any]]) -> None:
+        """Continue from rows of the store."""
+        self.state = restore(self.rule, saved)
+        if math.isfinite(self.state.last_tick):
+            self.last_tick = self.state.last_tick
+
+    def look(self, ticks: Floats, around: Around, since: float | None = None) -> tuple[Values, Observations]:
+        """Measure and observe at `ticks[T]`, from samples since `since` alone where it is given."""
+        values = measure(self.rule.signal, around.rings, ticks, since=since, expected=around.listed)
+        gate = measure(self.rule.gate.signal, around.gate, ticks) if self.rule.gate else None
+        usual = None
+        if self.usual is not None:
+            usual = np.broadcast_to(self.usual.of(values.scopes), values.value.shape)
+        return values, observe(self.rule, values, expected=usual, gate=gate, suspended=around.suspended)
+
+    def take(self, ticks: Floats, around: Around) -> tuple[Transition, ...]:
+        """Advance over `ticks[T]`, all newer than the last one."""
+        found: list[Transition] = []
+        block = max(1, _CELLS // max(len(self.state.scopes), 1))
+        for begin in range(0, len(ticks), block):
+            part = ticks[begin : begin + block]
+            values, seen = self.look(part, around)
+            if (
+                self.usual is not None
+                and self.usual.learn(self.rule.signal, around.rings, part, seen)
+                and len(part) > 1
+            ):
+                values, seen = self.look(part, around)  # history is judged by what it taught
+            self.state, transitions = advance(self.rule, self.state, seen, values, part)
+            found += transitions
+            self.trace.add(part, values)
+            self.seen = (values.rows(slice(-1, None)), seen.rows(slice(-1, None)))
+        self.last_tick = float(ticks[-1])
+        self.ticks += [float(tick) for tick in ticks]
+        return tuple(found)
+
+    def forget(self, before: float) -> None:
+        """Ticks older than this are not asked about any more."""
+        if self.ticks and self.ticks[0] < before - 60:
+            self.ticks = [tick for tick in self.ticks if tick >= before]
+
+    def matching(self, scope: Scope, scopes: Sequence[Scope]) -> list[int]:
+        """Columns that speak about `scope`: its own; else those within it; else those that contain it."""
+        for fits in (
+            lambda other: other == scope,
+            lambda other: covers(scope, other),
+            lambda other: covers(other, scope),
+        ):
+            found = [index for index, other in enumerate(scopes) if fits(other)]
+            if found:
+                return found
+        return []
+
+
+def probe_rings(probe: str) -> str:
+    """The name of the rings in which a probe's answers are kept."""
+    return f"probe {probe}"
