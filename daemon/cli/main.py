@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from config.problems import ConfigError
-from daemon.cli import orders, reads, service
+from daemon.cli import demo, orders, reads, service
 from daemon.cli.files import version
 from daemon.errors import GOOD, FleetmendError, exit_code
 
@@ -43,6 +43,7 @@ def _root(
 service.register(app)
 reads.register(app)
 orders.register(app)
+demo.register(app)
 
 
 def invoke(arguments: Sequence[str]) -> int:

@@ -67,7 +67,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "ack": _on_incident(_REASON),
         "extend": _on_incident({**_REASON, "for": length(60, DAY)}, "reason", "for"),
         "escalate": _on_incident(_REASON),
-        "resolve": _on_incident({**_REASON, "for": length(60, 7 * DAY)}, **{"for": RESOLVE_FOR}),
+        "resolve": _on_incident({**_REASON, "for": length(1, 7 * DAY)}, **{"for": RESOLVE_FOR}),
         "resume": _on_incident(_REASON),
         "approve": _on_incident({**_REASON, "rung": name}),
         "reject": _on_incident({**_REASON, "rung": name}),

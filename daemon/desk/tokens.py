@@ -87,6 +87,24 @@ class Tokens:
                 found = Caller(name, role, via)
         return found
 
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def seal(self, name: str) -> str:
+        """Tells nothing of the token behind a name and changes with it; empty when there is none."""
+        return next((_seal(digest) for digest, known, _ in self._known if known == name), "")
+
+    def recall(self, name: str, seal: str, *, via: str) -> Caller | None:
+        """The caller of a login made earlier, with the role it has by now; None once its token was replaced."""
+        for digest, known, role in self._known:
+            if known == name and hmac.compare_digest(_seal(digest).encode(), seal.encode()):
+                return Caller(name, role, via)
+        return None
+
+
+def _seal(digest: str) -> str:
+    return hashlib.sha256(f"login {digest}".encode()).hexdigest()[:32]
+
 
 def digest_of(token: str) -> str:
     """What the configuration keeps of a token."""

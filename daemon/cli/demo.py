@@ -1,0 +1,217 @@
+"""`fleetmend demo`: the pipeline with a plain `fleetmend run` watching it, to look at or to be put through scenarios."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from daemon.cli import output
+from daemon.errors import ANSWER_IS_NO, GOOD, UsageError
+
+if TYPE_CHECKING:  # imported by the command that needs them
+    from daemon.cli.pipeline import Watched
+    from daemon.cli.scenario import Judged
+
+SCENARIOS = ("all", "every", "unfixable", "quiet")
+SOURCES = ("scrape", "prometheus")
+
+StateFolder = Annotated[
+    Path | None, typer.Option("--state", metavar="DIR", help="Where the pipeline keeps everything.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command and its two sub-commands."""
+    group = typer.Typer(
+        help="A real pipeline to break, with the daemon watching it.",
+        rich_markup_mode=None,
+        invoke_without_command=True,
+    )
+    group.callback()(demo)
+    group.command("break")(break_)
+    group.command("heal")(heal)
+    app.add_typer(group, name="demo")
+
+
+def demo(
+    context: typer.Context,
+    *,
+    state: StateFolder = None,
+    scenario: Annotated[str | None, typer.Option(help=" | ".join(SCENARIOS))] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MODE[:VARIANT]", help="Only these of the scenario; may repeat."),
+    ] = None,
+    source: Annotated[str, typer.Option(help=" | ".join(SOURCES))] = "scrape",
+    config: Annotated[
+        list[Path] | None,
+        typer.Option("--config", "-c", help="Laid over the demo's own configuration; may repeat."),
+    ] = None,
+    lasts: Annotated[float, typer.Option("--lasts", help="Seconds the quiet scenario takes.")] = 180.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """The demo pipeline and a daemon that watches it; Ctrl-C ends both.
+
+    With --scenario: break it in every chosen way and check what is done; exit 0 only if each row is as it should be.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if source not in SOURCES:
+        raise UsageError(f"--source: expected one of {', '.join(SOURCES)}, got {source!r}")
+    if scenario is None:
+        if only or as_json:
+            raise UsageError("--only and --json go with --scenario")
+        raise typer.Exit(_show(state, source, tuple(config or ())))
+    if scenario not in SCENARIOS:
+        raise UsageError(f"--scenario: expected one of {', '.join(SCENARIOS)}, got {scenario!r}")
+    judged = _play(state, source, tuple(config or ()), scenario, tuple(only or ()), lasts)
+    raise typer.Exit(_report(judged, as_json=as_json))
+
+
+def break_(
+    variant: Annotated[str, typer.Argument(metavar="MODE[:VARIANT]")], *, state: StateFolder = None
+) -> None:
+    """Break the running demo pipeline."""
+    from daemon.cli.pipeline import Pipeline, default_state
+
+    output.line(Pipeline(state or default_state(), os.environ).break_(variant).strip())
+
+
+def heal(*, state: StateFolder = None) -> None:
+    """Undo every fault of the running demo pipeline."""
+    from daemon.cli.pipeline import Pipeline, default_state
+
+    output.line(Pipeline(state or default_state(), os.environ).heal().strip())
+
+
+def _show(state: Path | None, source: str, configs: tuple[Path, ...]) -> int:
+    """Bring it up, say where to look, and wait for Ctrl-C, TERM or the end of a process."""
+    from daemon.cli.pipeline import default_state, watched
+    from daemon.clock import SystemClock
+    from daemon.http.door import HttpDoor
+
+    stop = _stop_on_signals()
+    clock = SystemClock()
+    folder = state or default_state()
+    output.line("bringing the pipeline up …")
+    with watched(folder, os.environ, HttpDoor(clock), clock, source=source, configs=configs) as found:
+        _introduce(found, given=state is not None)
+        while not stop.wait(0.5):
+            found.must_run()
+        output.line("ending …")
+    return GOOD
+
+
+def _introduce(found: Watched, *, given: bool) -> None:
+    where = f" --state {found.pipeline.state}" if given else ""
+    read = {
+        "scrape": "the pipeline's own /metrics, scraped by the daemon every second",
+        "prometheus": "a Prometheus that scrapes the pipeline every second",
+    }[found.source]
+    output.line()
+    output.line(f"console   {found.url}/")
+    output.line(f"source    {read}")
+    output.line(f"break it  fleetmend demo break storage_failure{where}")
+    output.line(f"          or by hand: kill, chmod, edit below {found.pipeline.state}")
+    output.line(f"heal it   fleetmend demo heal{where}")
+    output.line(f"ask it    fleetmend incidents --url {found.url}")
+    output.line("end it    Ctrl-C")
+
+
+def _play(
+    state: Path | None,
+    source: str,
+    configs: tuple[Path, ...],
+    scenario: str,
+    only: tuple[str, ...],
+    lasts: float,
+) -> list[Judged]:
+    from daemon.cli.local import LocalFace, local_user
+    from daemon.cli.pipeline import default_state, watched
+    from daemon.cli.scenario import DISTURBANCES, Scenario
+    from daemon.cli.setup import setup_of
+    from daemon.clock import SystemClock
+    from daemon.http.door import HttpDoor
+
+    clock = SystemClock()
+    http = HttpDoor(clock)
+    variants = () if scenario == "quiet" else _wanted(scenario, only)
+    stop = _stop_on_signals()
+    judged: list[Judged] = []
+    folder = state or default_state()
+    with watched(folder, os.environ, http, clock, source=source, configs=configs) as found:
+
+        def must_run() -> None:
+            found.must_run()
+            if stop.is_set():
+                raise KeyboardInterrupt
+
+        setup = setup_of(found.configs, os.environ)
+        face = LocalFace(setup, http, clock, token=None, who=local_user(os.environ))
+        told = Scenario(found.pipeline, setup.state, face, clock, output.say)
+        left_out = found.pipeline.left_out()
+        for mode, variant in variants:
+            if (mode, variant) in left_out:
+                output.say(f"{mode}:{variant} is left out: {left_out[mode, variant]}")
+                continue
+            judged.append(_told(told.play(mode, variant, must_run)))
+        if scenario == "quiet":
+            each = lasts / len(DISTURBANCES)
+            judged += [_told(told.disturb(what, each, must_run)) for what in DISTURBANCES]
+    return judged
+
+
+def _wanted(scenario: str, only: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """The scenario's variants, narrowed to those named. Raises `UsageError` for a name that is none."""
+    from daemon.cli.expectations import EXPECTED, chosen
+
+    if not only:
+        return chosen(scenario)
+    found = [
+        key
+        for key in EXPECTED
+        if f"{key[0]}:{key[1]}" in only or (key[0] in only and key in chosen(scenario))
+    ]
+    known = {name for mode, variant in EXPECTED for name in (mode, f"{mode}:{variant}")}
+    for name in only:
+        if name not in known:
+            raise UsageError(f"--only: there is no variant {name!r}")
+    return tuple(found)
+
+
+def _told(judged: Judged) -> Judged:
+    row = judged.row
+    seen = "not detected" if row.detected_after_s is None else f"detected after {row.detected_after_s:.1f} s"
+    rungs = (
+        ", ".join(f"{action.rung} ({action.verdict or action.outcome})" for action in row.actions)
+        or "no action"
+    )
+    paged = f"; paged L{', L'.join(map(str, row.paged))}" if row.paged else ""
+    output.say(f"  {seen}; {rungs}; {row.verdict}{paged}")
+    for complaint in judged.wrong:
+        output.say(f"  WRONG: {complaint}")
+    return judged
+
+
+def _report(judged: list[Judged], *, as_json: bool) -> int:
+    from daemon.cli.rows import Rows
+
+    wrong = sum(bool(one.wrong) for one in judged)
+    if as_json:
+        output.json_of(Rows(rows=[one.row for one in judged]))
+    else:
+        output.line(f"{len(judged) - wrong} of {len(judged)} rows are as they should be")
+    return ANSWER_IS_NO if wrong or not judged else GOOD
+
+
+def _stop_on_signals() -> threading.Event:
+    """Set by Ctrl-C and TERM, so that the children are ended in order and not by a group's signal."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
