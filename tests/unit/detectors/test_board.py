@@ -20,7 +20,7 @@ from detectors.rule import Gate, Matcher, Rule, Signal, Test
 from detectors.spec import Corroborate, Expected, SeenWithin
 from detectors.state import fresh_state
 from detectors.values import Quality
-from tests.fakes.telemetry import block, rings_of, running, seen, ticks
+from tests.fakes.samples import block, rings_of, running, seen, ticks
 
 HOT, WARM = scope_of({"tier": "hot"}), scope_of({"tier": "warm"})
 

@@ -20,7 +20,7 @@ from detectors.rule import Rule, rule_of
 from detectors.samples import Batch, Block, Failed, Series
 from detectors.spec import DetectorSpec
 from detectors.state import Transition, fresh_state
-from tests.fakes.telemetry import GAP, STALE, Sample, block, labels, rings_of, running, ticks
+from tests.fakes.samples import GAP, STALE, Sample, block, labels, rings_of, running, ticks
 
 WHOLE = scope_of({})
 ANCHOR = Series("always_there", ())

@@ -15,7 +15,7 @@ from config.units import OfLast
 from detectors.machine import advance
 from detectors.rule import Rule, Signal, Test
 from detectors.state import State, Transition, forget, fresh_state, restore, save
-from tests.fakes.telemetry import seen, ticks
+from tests.fakes.samples import seen, ticks
 
 MINUTE = 60.0
 

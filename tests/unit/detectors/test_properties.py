@@ -13,7 +13,7 @@ from config.units import OfLast
 from detectors.machine import advance
 from detectors.rule import Rule, Signal, Test
 from detectors.state import Transition, fresh_state, restore, save
-from tests.fakes.telemetry import seen, ticks
+from tests.fakes.samples import seen, ticks
 
 ROWS = st.integers(1, 4).flatmap(
     lambda scopes: st.integers(1, 60).flatmap(

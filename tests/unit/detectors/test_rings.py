@@ -11,7 +11,7 @@ from detectors.buffer import Buffer
 from detectors.ring import Added, Ring
 from detectors.rings import Rings
 from detectors.samples import Batch, Failed, Series
-from tests.fakes.telemetry import GAP, STALE, Sample, block, labels, rings_of, running, ticks
+from tests.fakes.samples import GAP, STALE, Sample, block, labels, rings_of, running, ticks
 
 C = Series("c_total", labels(provider="navixy"))
 D = Series("d_total", labels(provider="navixy"))

@@ -15,7 +15,7 @@ from detectors.samples import Batch, Failed, Series
 from detectors.signals import measure
 from detectors.spec import Minimum, SignalSpec
 from detectors.values import Quality, Values
-from tests.fakes.telemetry import GAP, STALE, Sample, block, labels, rings_of, running, ticks
+from tests.fakes.samples import GAP, STALE, Sample, block, labels, rings_of, running, ticks
 
 NAVIXY, OEM = scope_of({"provider": "navixy"}), scope_of({"provider": "oem"})
 
