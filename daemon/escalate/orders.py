@@ -21,6 +21,9 @@ def acked(turn: Turn, ack: Acked) -> None:
         )
         turn.answer("it is over already; noted")
         return
+    if escalation.state is EscalationState.ACKED and escalation.acked_by == ack.by:
+        turn.answer("acknowledged already")
+        return
     turn.move(EscalationEvent.ACK)
     turn.record(Kind.ACKED, f"Acknowledged by {ack.by}", actor=ack.by, by=ack.by, via=ack.via)
     if turn.escalation.state is not EscalationState.ACKED:
