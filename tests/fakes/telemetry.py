@@ -1,104 +1,94 @@
-"""Telemetry made by hand: scraped series in a short notation, and observations as letters."""
+"""A pipeline's telemetry by hand: what each target would say at each instant, served as sources deliver it."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from config.scope import Scope, scope_of
-from detectors.observe import BREACH, OK, UNKNOWN, Observations
-from detectors.rings import Rings
-from detectors.samples import UP, Batch, Block, Floats, Labels, Series
-from detectors.values import Quality, Values
+from daemon.detect.fetching import Asked, Fetch
+from daemon.detect.stage import Detection
+from daemon.incidents.change import Job
+from detectors.board import Board
+from detectors.samples import UP, Batch, Block, Failed, Series
+from detectors.state import Transition
+from remediations.run import Evidence
 
-STEP = 30.0
-GAP = None
-"""No sample: the series is missing from a scrape that worked."""
-STALE = "stale"
-"""The scrape failed."""
-
-Sample = float | int | str | None
+Value = Callable[[float], float | None]
+"""Value of a series at an instant; None where the series is not in that scrape."""
 
 
-def labels(**pairs: str) -> Labels:
-    return tuple(sorted(pairs.items()))
+@dataclass
+class FakeTelemetry:
+    """One Prometheus-like source that scrapes one target every `interval` seconds and remembers everything.
+
+    `up`: whether the target answers a scrape at an instant. `reachable`: whether the source answers a fetch.
+    """
+
+    series: dict[Series, Value]
+    interval: float = 15.0
+    begun: float = 0.0
+    up: Callable[[float], bool] = lambda _: True
+    reachable: Callable[[float], bool] = lambda _: True
+    warnings: Callable[[float], tuple[str, ...]] = lambda _: ()
+    probes: Mapping[str, Callable[[float], Evidence | None]] = field(default_factory=dict)
+    history: bool = True
+
+    def answer(self, fetch: Fetch) -> Batch | Failed:
+        if not self.reachable(fetch.at):
+            return Failed(fetch.name, fetch.at, "connection refused")
+        assert fetch.wanted is not None
+        begin = fetch.at - fetch.wanted.look_back if fetch.since is None else fetch.since - 30
+        if not self.history:
+            begin = fetch.at - 1e-3
+        first = max(np.ceil((begin - self.begun) / self.interval), 0)
+        times = np.arange(self.begun + first * self.interval, fetch.at + 1e-9, self.interval)
+        target = (("instance", "a:1"), ("job", "x"))
+        wanted = [item for item in self.series if item.name in fetch.wanted.names]
+        values = np.full((len(times), 1 + len(wanted)), np.nan)
+        for row, at in enumerate(times):
+            values[row, 0] = float(self.up(at))
+            if self.up(at):
+                values[row, 1:] = [np.nan if (v := self.series[item](at)) is None else v for item in wanted]
+        labelled = tuple(Series(i.name, tuple(sorted((*i.labels, *target)))) for i in wanted)
+        block = Block(target, times, (Series(UP, target), *labelled), values)
+        blocks = (block,) if len(times) else ()
+        said = self.warnings(fetch.at)
+        return Batch(fetch.name, fetch.at, blocks, complete=not said, warnings=said)
 
 
-def ticks(count: int, *, step: float = STEP, start: float = 0.0) -> Floats:
-    return start + step * np.arange(count, dtype=np.float64)
+@dataclass
+class Story:
+    """Drives a `Detection` over virtual time: polls, answers at once, evaluates; keeps every transition."""
 
+    detection: Detection
+    telemetry: Mapping[str, FakeTelemetry]
+    ask: Callable[[Fetch, float], Evidence] = lambda _fetch, now: Evidence(now, ok=True, status=200)
+    transitions: list[Transition] = field(default_factory=list)
+    board: Board | None = None
+    asked: list[Fetch] = field(default_factory=list)
 
-def block(
-    samples: Mapping[Series, Sequence[Sample]],
-    *,
-    step: float = STEP,
-    start: float = 0.0,
-    target: Labels = (("instance", "a"),),
-) -> Block:
-    """One target's scrapes, `step` seconds apart; a STALE sample in any series fails the whole scrape."""
-    length = max(len(column) for column in samples.values())
-    failed = np.array(
-        [any(c[i : i + 1] == [STALE] for c in map(list, samples.values())) for i in range(length)]
-    )
-    columns = [
-        [math.nan if s is GAP or s == STALE or failed[i] else float(s) for i, s in enumerate(column)]
-        + [math.nan] * (length - len(column))
-        for column in samples.values()
-    ]
-    values = np.column_stack([(~failed).astype(np.float64), *(np.array(column) for column in columns)])
-    return Block(target, ticks(length, step=step, start=start), (Series(UP, target), *samples), values)
+    def run(self, begin: float, end: float, step: float = 15.0) -> Story:
+        """From `begin` to `end`, both included."""
+        for at in np.arange(begin, end + 1e-9, step).tolist():
+            self.tick(at)
+        return self
 
+    def tick(self, now: float) -> None:
+        for job in self.detection.due(now):
+            self.hand_back(job, now)
+        self.board = self.detection.evaluate(now) or self.board
+        self.transitions += self.detection.transitions()
 
-def rings_of(*blocks: Block, source: str = "main", interval: float | None = None) -> Rings:
-    """Rings that have taken in these blocks in one fetch, after the last of them."""
-    rings = Rings(source, retention=math.inf, max_series=100_000, interval=interval)
-    at = max(float(one.times[-1]) for one in blocks)
-    rings.add(Batch(source, at, blocks))
-    return rings
+    def hand_back(self, job: Job, now: float) -> None:
+        fetch = job.args["fetch"]
+        self.asked.append(fetch)
+        if fetch.asked is Asked.SOURCE:
+            self.detection.take(self.telemetry[fetch.name].answer(fetch), now)
+        else:
+            self.detection.answered(job.key, self.ask(fetch, now), now)
 
-
-def running(*growth: tuple[float, int], start: float = 0.0) -> list[Sample]:
-    """A counter: `(growth per sample, how many samples)` pairs, after a first sample at `start`."""
-    total = start
-    samples: list[Sample] = [total]
-    for step, count in growth:
-        for _ in range(count):
-            total += step
-            samples.append(total)
-    return samples
-
-
-LETTERS = {"B": BREACH, "O": OK, "U": UNKNOWN, "N": UNKNOWN, "-": OK}
-"""B breach; O fine and clear; - fine but not clear; U telemetry missing; N nothing to judge (no traffic)."""
-
-
-def seen(
-    *rows: str, at: Floats, scopes: Sequence[Scope] | None = None, interval: float = STEP
-) -> tuple[Observations, Values]:
-    """One string of letters per scope, one letter per tick."""
-    names = tuple(scopes or (scope_of({"scope": str(index)}) for index in range(len(rows))))
-    letters = np.array([list(row) for row in rows]).T
-    fire = np.vectorize(LETTERS.__getitem__)(letters).astype(np.int8)
-    clear = np.where(letters == "-", BREACH, fire).astype(np.int8)
-    dark = letters == "U"
-    known = np.where(fire == UNKNOWN, np.nan, at[:, None])
-    index = np.maximum.accumulate(np.where(np.isnan(known), 0, np.arange(len(at))[:, None]), axis=0)
-    observed = np.take_along_axis(known, index, axis=0)
-    none = np.zeros(fire.shape, dtype=bool)
-    quality = np.where(dark, Quality.DOWN, np.where(letters == "N", Quality.NO_TRAFFIC, Quality.OK)).astype(
-        np.int8
-    )
-    values = Values(
-        names,
-        fire.astype(np.float64),
-        none * 0.0,
-        quality,
-        observed,
-        observed * np.nan,
-        none,
-        ~none,
-        interval,
-    )
-    return Observations(names, fire, clear, dark, none, observed * np.nan), values
+    def events(self, *states: str) -> list[tuple[str, float]]:
+        """(state, at) of the transitions, or of those named."""
+        return [(str(t.state), t.at) for t in self.transitions if not states or t.state in states]

@@ -7,7 +7,7 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 from daemon.detect.sources.exposition import Decoder, Malformed, Sample, Tally
@@ -49,7 +49,7 @@ def test_reads_histograms_and_exemplars_of_openmetrics(events: list[tuple[str, f
     for label, value in events:
         histogram.labels(label).observe(value, exemplar={"trace_id": "a}b{c # d"})
     tally = Tally()
-    text = generate_openmetrics(registry).decode()
+    text = generate_openmetrics(registry).decode()  # type: ignore[no-untyped-call]  # the library leaves it untyped
     got = list(Decoder(frozenset({"took_seconds_bucket"})).read(text, tally))
     edges = {dict(sample.series.labels)["le"] for sample in got}
     assert edges == {"0.5", "2.0", "+Inf"}
@@ -112,9 +112,11 @@ def test_undoes_escapes_inside_label_values(block: str, expected: str, why: str)
     ],
 )
 def test_a_wanted_line_that_makes_no_sense_is_an_error(line: str, why: str) -> None:
-    with pytest.raises(Malformed):
+    try:
         read(line, "m")
-        pytest.fail(why)
+    except Malformed:
+        return
+    pytest.fail(why)
 
 
 def test_lines_nobody_wants_are_counted_and_not_read() -> None:
