@@ -79,6 +79,14 @@ class Host(Protocol):
         """Read the configuration anew and hand the loop new stages, if it is good."""
         ...
 
+    def heartbeat(self, loop: Loop, now: float) -> None:
+        """Tell the outside that all is well, if it is."""
+        ...
+
+    def housekeeping(self, loop: Loop, now: float) -> None:
+        """Delete what is past its age."""
+        ...
+
     def store_sick(self, reason: str, board: Board | None, now: float) -> Sequence[Job]:
         """Jobs that tell people directly, with a fixed dedup key, since nothing can be written."""
         ...

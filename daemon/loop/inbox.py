@@ -34,6 +34,10 @@ class Alerts:
                 self._firing[reported.fingerprint] = reported
                 self.changed = True
 
+    def remap(self, rows: Sequence[AlertMap]) -> None:
+        """A reload: new alerts are read by the new map, those that fire stay as they were read."""
+        self._rows = rows
+
     def firing(self) -> tuple[Reported, ...]:
         return tuple(self._firing.values())
 

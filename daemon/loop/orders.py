@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from config.scope import scope_of
-from daemon.escalate.triggers import Acked, Ended, Escalated, Extended
+from daemon.escalate.triggers import Acked, Ended, Escalated, Extended, Tick
 from daemon.incidents.change import Change
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.model import Incident
@@ -198,6 +198,10 @@ def _unpause(loop: Loop, uow: UnitOfWork, order: Order, now: float) -> Answer:
     )
     loop.apply(uow, Change(mutes=lifted, events=(event,)))
     left = [m for m in uow.mutes.active(now) if m.kind is kind]
+    for held in loop.stages.escalate.held(uow):
+        incident = uow.incidents.get(held)
+        if incident is not None:
+            loop.tell(uow, incident, (Tick(),), now)
     return Answer(f"lifted {names}" + (f"; {len(left)} other reason(s) still hold" if left else ""))
 
 
@@ -220,9 +224,9 @@ def _reload(loop: Loop, _: UnitOfWork, order: Order, __: float) -> Answer:
 
 
 def _page_test(loop: Loop, uow: UnitOfWork, order: Order, now: float) -> Answer:
-    change = loop.stages.escalate.test(uow, str(order.args.get("person")), order.who, order.id, now)
-    if isinstance(change, str):
-        return Answer(change, False)
+    change = loop.stages.escalate.test_page(str(order.args.get("person")), now)
+    if change is None:
+        return Answer("no such person, or no channel to try", False)
     loop.apply(uow, change)
     return Answer(", ".join(delivery.key for delivery in change.deliveries))
 

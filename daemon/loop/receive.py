@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from daemon.incidents.records import MuteKind, Order, Phase
 from daemon.loop import say
-from daemon.loop.messages import Answered, Asked, Fetched, Message, Performed, Posted
+from daemon.loop.messages import Answered, Asked, Fetched, Message, Performed, Posted, Tick
 from daemon.loop.orders import carry_out
 from daemon.mitigate import journal, paying
 from daemon.store.unit import UnitOfWork
@@ -35,6 +35,10 @@ def take(loop: Loop, message: Message, now: float) -> None:
             )
         case Asked(what):
             _asked(loop, what, now)
+        case Tick("heartbeat"):
+            loop.host.heartbeat(loop, now)
+        case Tick("housekeeping"):
+            loop.host.housekeeping(loop, now)
         case _:
             pass
     orders_and_alerts(loop, now)
@@ -53,7 +57,6 @@ def performed(loop: Loop, key: str, outcome: Outcome, now: float) -> None:
             loop.apply(uow, paying.ended(uow, attempt, outcome, now))
 
     loop.item(key.split("/", 1)[0], record, now)
-    loop.metrics.actions.labels(str(outcome.state)).inc()
 
 
 def _answered(loop: Loop, key: str, evidence: Evidence, now: float) -> None:

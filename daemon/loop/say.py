@@ -33,7 +33,7 @@ def changed(change: Change, metrics: Metrics) -> None:
         logger.info(
             line, correlation_id=event.incident, kind=str(event.kind), text=event.text, **_labels(change)
         )
-        _count(event, metrics)
+        _count(event, change, metrics)
 
 
 def ordered(order: Order, answer: str) -> None:
@@ -55,10 +55,16 @@ def _labels(change: Change) -> dict[str, str]:
     return {} if change.incident is None else dict(change.incident.scope)
 
 
-def _count(event: Event, metrics: Metrics) -> None:
+def _count(event: Event, change: Change, metrics: Metrics) -> None:
+    playbook = "" if change.run is None else change.run.playbook or ""
     if event.kind is Kind.GATES:
         for gate in event.data.get("gates", ()):
             if not gate["allowed"]:
-                metrics.refusals.labels(gate["name"]).inc()
+                metrics.refusals.labels(gate["name"], playbook).inc()
     elif event.kind is Kind.VERDICT and event.data.get("verdict"):
-        metrics.verdicts.labels(str(event.data["verdict"])).inc()
+        metrics.verdicts.labels(playbook, str(event.data.get("rung", "")), str(event.data["verdict"])).inc()
+    elif event.kind is Kind.ENDED:
+        for attempt in change.attempts:
+            metrics.actions.labels(attempt.playbook, attempt.rung, str(attempt.outcome)).inc()
+            if attempt.started_at is not None and attempt.ended_at is not None:
+                metrics.action_seconds.labels(attempt.action).observe(attempt.ended_at - attempt.started_at)

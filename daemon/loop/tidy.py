@@ -48,7 +48,7 @@ def interrupted(loop: Loop, now: float) -> None:
         lost = [attempt for attempt in uow.attempts.in_flight() if attempt.outcome is None]
     for attempt in lost:
         receive.performed(loop, attempt.key, journal.interrupted(attempt, now), now)
-    loop.item("post", lambda uow: loop.apply(uow, loop.stages.escalate.restarted(uow, now)), now)
+    loop.item("post", lambda uow: loop.apply(uow, loop.stages.escalate.restart(uow, now)), now)
 
 
 def _late(loop: Loop, now: float) -> None:

@@ -1,0 +1,157 @@
+"""Build: from loaded settings to a loop and its workers. The same for the live and the virtual driver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from config.escalation import EXTERNAL
+from config.loader import Loaded
+from daemon.app.workers import Tools, Workers
+from daemon.detect.fetching import Fetcher
+from daemon.detect.plan import Sections
+from daemon.detect.probes import Prober
+from daemon.detect.sources.registry import build_sources
+from daemon.detect.stage import Detection
+from daemon.escalate.channels.registry import KINDS, address_book
+from daemon.escalate.rules import Policy, external, policy_of
+from daemon.escalate.schedules import directory_of
+from daemon.escalate.stage import Escalate, Setup
+from daemon.incidents.change import Job
+from daemon.loop.control import Lead, SwitchBoard
+from daemon.loop.core import Host, Loop, Pools, Stages
+from daemon.loop.inbox import Alerts
+from daemon.loop.messages import Message
+from daemon.loop.pools import Pool
+from daemon.metrics import Metrics
+from daemon.mitigate.facts import Rules
+from daemon.mitigate.stage import Mitigate
+from daemon.settings.model import Settings
+from daemon.store.store import Store
+from remediations.actions.registry import Actions
+from remediations.ports import Ports
+
+SLOTS = 8
+"""Threads of each pool; the pools never share one."""
+
+MakePool = Callable[[str, int, Callable[[Job], Message]], Pool]
+"""(name, slots, work) -> pool: threads for the live driver, instant answers for the virtual one."""
+
+
+Pause = Callable[[float], object] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What `build` puts together."""
+
+    loop: Loop
+    workers: Workers
+
+
+def build(
+    loaded: Loaded[Settings],
+    *,
+    store: Store,
+    ports: Ports,
+    host: Host,
+    metrics: Metrics,
+    make_pool: MakePool,
+    lead: Lead,
+    now: float,
+    pause: Pause = None,
+) -> Parts:
+    """Everything that decides, wired. `lead` holds the epoch that was claimed in `store`."""
+    control = SwitchBoard(loaded.model.kill_switch, lead)
+    tools = tools_of(loaded, ports, pause)
+    workers = Workers(tools, ports, control)
+    detection = Detection(sections_of(loaded.model), now)
+    stages = stages_of(loaded, detection, tools, control)
+    with store.read() as uow:
+        rows = uow.checkpoints.load()
+    detection.restore(rows)
+    stages.alerts.restore(rows)
+    pools = Pools(
+        sources=make_pool("sources", SLOTS, workers.work),
+        hands=make_pool("hands", SLOTS, workers.work),
+        posts=make_pool("posts", SLOTS, workers.work),
+    )
+    return Parts(Loop(store, stages, pools, control, host, metrics), workers)
+
+
+def rebuild(parts: Parts, loaded: Loaded[Settings], ports: Ports, now: float, pause: Pause = None) -> None:
+    """Take a reloaded configuration: new rules, the same states, incidents, cooldowns, pages and clocks."""
+    loop = parts.loop
+    tools = tools_of(loaded, ports, pause)
+    detection = loop.stages.detection
+    detection.reload(sections_of(loaded.model), now)
+    stages = stages_of(loaded, detection, tools, loop.control)
+    stages.alerts = loop.stages.alerts
+    stages.alerts.remap(loaded.model.inbox.alertmanager.map)
+    loop.stages = stages
+    loop.control.reconfigure(loaded.model.kill_switch)
+    parts.workers.tools = tools
+
+
+def tools_of(loaded: Loaded[Settings], ports: Ports, pause: Pause = None) -> Tools:
+    """What workers use, for one configuration. `pause`: how an action waits between two polls; None: really."""
+    settings = loaded.model
+    prober = Prober(settings.probes, ports.http, ports.clock, settings.vars)
+    sources = build_sources(settings.telemetry, ports.http, ports.clock, max_bytes=settings.limits.response)
+    book, _ = address_book(settings.people, settings.channels, loaded.environment.context)
+    redactor = loaded.redactor
+    environment = loaded.environment
+    actions = Actions(settings.managers, environment.take, environment.context, redactor.text, pause)
+    fetcher = Fetcher(sources, prober, settings.managers, ports.http, ports.clock)
+    return Tools(fetcher, prober, actions, book, redactor)
+
+
+def stages_of(loaded: Loaded[Settings], detection: Detection, tools: Tools, control: SwitchBoard) -> Stages:
+    """The stages, each handed its own sections."""
+    settings = loaded.model
+    enabled = {name: book for name, book in settings.playbooks.items() if book.enabled}
+    rules = Rules(settings.autonomy, enabled, settings.limits, settings.vars, tools.actions)
+    return Stages(
+        detection=detection,
+        mitigate=Mitigate(rules, detection, control),
+        escalate=Escalate(setup_of(settings)),
+        topology=settings.topology,
+        holds={name: spec.fire.for_ for name, spec in settings.detectors.items() if spec.enabled},
+        alerts=Alerts(settings.inbox.alertmanager.map),
+    )
+
+
+def sections_of(settings: Settings) -> Sections:
+    """Detection's part of the settings."""
+    return Sections(
+        telemetry=settings.telemetry,
+        detectors=settings.detectors,
+        inventory=settings.inventory,
+        probes=settings.probes,
+        limits=settings.limits,
+        poll_interval=settings.poll_interval,
+        variables=settings.vars,
+    )
+
+
+def setup_of(settings: Settings) -> Setup:
+    """Escalation's part of the settings."""
+    policies = {
+        name: policy_of(
+            levels,
+            remind={str(severity): after for severity, after in settings.remind.items()},
+            heads_up=settings.heads_up,
+            digest=settings.digest,
+            hours=settings.working_hours,
+        )
+        for name, levels in settings.escalation.items()
+    }
+    default = policies.setdefault("default", Policy(()))
+    policies[EXTERNAL] = external(default) if default.levels else default
+    return Setup(
+        policies=policies,
+        directory=directory_of(settings.people, settings.teams, settings.schedules, KINDS),
+        by_playbook={name: book.escalation for name, book in settings.playbooks.items()},
+        public_url=settings.public_url or f"http://{settings.listen}",
+        environment=settings.environment,
+    )

@@ -1,0 +1,113 @@
+"""Workers: the only code that touches the world. A worker takes a job and returns a message; it writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from config.scope import scope_of
+from config.secrets import Redactor
+from daemon.detect.fetching import Fetch, Fetcher
+from daemon.detect.probes import Prober
+from daemon.escalate.channels.port import Doors
+from daemon.escalate.channels.registry import AddressBook
+from daemon.escalate.message import Receipt, ReceiptKind
+from daemon.escalate.post import post
+from daemon.incidents.change import Job
+from daemon.loop.messages import Answered, Fetched, Message, Performed, Posted
+from detectors.samples import Failed
+from remediations.actions.action import Permit
+from remediations.actions.registry import Actions
+from remediations.outcome import Outcome, OutcomeState
+from remediations.ports import Ports
+from remediations.run import Evidence
+
+HEARTBEAT = "heartbeat"
+"""Kind of the job that tells the outside dead-man's switch that all is well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What workers use; replaced as a whole by a reload, so a job under way keeps the tools it began with."""
+
+    fetcher: Fetcher
+    prober: Prober
+    actions: Actions
+    book: AddressBook
+    redactor: Redactor
+
+
+class Workers:
+    """Carries out jobs. Every failure becomes a message: what a worker cannot foresee is *unknown*."""
+
+    def __init__(self, tools: Tools, ports: Ports, permit: Permit) -> None:
+        self.tools = tools
+        self._ports, self._permit = ports, permit
+
+    def work(self, job: Job) -> Message:
+        """Do one job of any kind. Never raises."""
+        tools = self.tools
+        handler: Callable[[Tools, Job], Message] = {
+            "fetch": self._fetch,
+            "probe": self._probe,
+            "action": self._action,
+            "post": self._post,
+        }[job.kind]
+        try:
+            return handler(tools, job)
+        except Exception as error:  # noqa: BLE001 - the loop must hear of every job it gave away
+            return self._broken(job, f"{type(error).__name__}: {tools.redactor.text(str(error))}")
+
+    def _fetch(self, tools: Tools, job: Job) -> Message:
+        fetch: Fetch = job.args["fetch"]
+        result = tools.fetcher.carry_out(fetch)
+        if isinstance(result, Evidence):
+            return Answered(job.key, _clean(tools, result))
+        if isinstance(result, Failed):
+            result = replace(result, reason=tools.redactor.text(result.reason))
+        return Fetched(job.key, result)
+
+    def _probe(self, tools: Tools, job: Job) -> Message:
+        if "fetch" in job.args:
+            return self._fetch(tools, job)
+        scope = scope_of(job.args["scope"])
+        evidence = tools.prober.ask(job.args["probe"], scope, self._deadline(job), job.args["ok"])
+        return Answered(job.key, _clean(tools, evidence))
+
+    def _action(self, tools: Tools, job: Job) -> Message:
+        outcome = tools.actions.perform(
+            job.args["action"],
+            job.args["rendered"],
+            self._ports,
+            deadline=self._deadline(job),
+            permit=self._permit,
+            key=job.key,
+        )
+        return Performed(job.key, outcome)
+
+    def _post(self, tools: Tools, job: Job) -> Message:
+        doors = Doors(self._ports.http, self._ports.clock, tools.redactor.text)
+        return Posted(job.key, post(job.args, tools.book, doors, self._deadline(job)))
+
+    def _deadline(self, job: Job) -> float:
+        clock = self._ports.clock
+        return clock.monotonic() + max(0.0, job.deadline_at - clock.now())
+
+    def _broken(self, job: Job, error: str) -> Message:
+        now = self._ports.clock.now()
+        if job.kind == "action":
+            return Performed(job.key, Outcome(OutcomeState.UNKNOWN, error, "", now))
+        if job.kind == "post":
+            return Posted(job.key, Receipt(ReceiptKind.TEMPORARY, error))
+        fetch: Any = job.args.get("fetch")
+        if job.kind == "fetch":
+            return Fetched(job.key, Failed(fetch.name, fetch.at, error))
+        return Answered(job.key, Evidence(now, ok=False, error=error))
+
+
+def _clean(tools: Tools, evidence: Evidence) -> Evidence:
+    """What a probe answered ends up in rows, pages and pages' history: no secret may come along."""
+    return replace(
+        evidence, body=tools.redactor.data(evidence.body), error=tools.redactor.text(evidence.error)
+    )
