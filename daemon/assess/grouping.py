@@ -142,7 +142,8 @@ def _lost_telemetry(board: Board) -> dict[Key, Wanted]:
         )
     by_detector: dict[str, list[Finding]] = defaultdict(list)
     for finding in board.findings.values():
-        if finding.state is FindingState.NO_DATA and not finding.reason.startswith("source "):
+        of_a_source_down = any(finding.reason.startswith(f"source {name}:") for name in board.sources_down)
+        if finding.state is FindingState.NO_DATA and not of_a_source_down:
             by_detector[finding.detector].append(finding)
     for detector, findings in by_detector.items():
         key = (BLIND, scope_of({"detector": detector}))

@@ -272,6 +272,11 @@ class Detection:
         found = [self._fresh_within(watch) for watch in self._named(detectors) if watch is not None]
         return max(found, default=FRESH_SCRAPES * self.plan.sections.poll_interval)
 
+    @property
+    def watches(self) -> Mapping[str, Watch]:
+        """Every detector at work, to be read only: what the faces show of it."""
+        return self._watches
+
     def chart(self, detector: str, scope: Scope, since: float, until: float) -> Chart | None:
         """The detector's value at a scope over a span, at most 720 points; None when there is no such detector."""
         watch = self._watches.get(detector)

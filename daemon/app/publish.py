@@ -1,0 +1,152 @@
+"""From the loop's memory to the snapshot the faces read: one immutable value, published by one assignment."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+
+import numpy as np
+
+from config.loader import Loaded
+from daemon.desk.snapshot import Cell, Due, Snapshot, SourceView
+from daemon.detect.watch import Watch
+from daemon.loop.core import Loop
+from daemon.settings.model import Settings
+from daemon.store.unit import UnitOfWork
+from detectors.board import Finding
+from detectors.spec import PrometheusSource, ScrapeSource
+from detectors.texts import threshold_text
+
+SPARK = 60
+"""Values of a sparkline."""
+SPARK_SPAN = 1800.0
+STATES = {"up": "ok", "failing": "late", "down": "down", "waiting": "unknown"}
+MOST_DUE = 20
+
+
+def snapshot_of(
+    loop: Loop,
+    loaded: Loaded[Settings],
+    *,
+    version: str,
+    leader: str,
+    started_at: float,
+    loaded_at: float,
+    cycle: tuple[float, float] | None,
+    refused: tuple[str, ...],
+    now: float,
+) -> Snapshot:
+    """Everything true right now. `cycle`: (when, milliseconds) of the last one."""
+    settings = loaded.model
+    with loop.store.read() as uow:
+        due = _due(uow)
+        mutes = uow.mutes.active(now)
+    paused = [f"{mute.kind} by {mute.owner}" + (f": {mute.reason}" if mute.reason else "") for mute in mutes]
+    switch = loop.control.kill_switch()
+    board = loop.board
+    return Snapshot(
+        at=now,
+        version=version,
+        environment=settings.environment,
+        autonomy=str(settings.autonomy),
+        leader=leader,
+        started_at=started_at,
+        poll_interval=settings.poll_interval,
+        paused=(*((switch,) if switch else ()), *paused),
+        rounds_done=board is not None and board.all_rounds_done,
+        sources=_sources(loop, settings, now),
+        detectors_total=len(loop.stages.detection.watches),
+        cells=_cells(loop, now),
+        population={} if board is None else {mode: len(scopes) for mode, scopes in board.populations.items()},
+        due=due,
+        last_cycle_at=None if cycle is None else cycle[0],
+        last_cycle_ms=None if cycle is None else cycle[1],
+        config_loaded_at=loaded_at,
+        refused=refused,
+    )
+
+
+def _sources(loop: Loop, settings: Settings, now: float) -> tuple[SourceView, ...]:
+    views = []
+    for view in loop.stages.detection.sources(now):
+        spec = settings.telemetry[view.name]
+        if isinstance(spec, PrometheusSource):
+            address = spec.url
+        elif isinstance(spec, ScrapeSource):
+            address = f"{len(spec.targets)} target(s), first {spec.targets[0].url}"
+        else:
+            address = spec.path
+        newest = None if view.age is None else now - view.age
+        views.append(SourceView(view.name, spec.type, address, STATES[view.state], newest, view.reason))
+    return tuple(views)
+
+
+def _cells(loop: Loop, now: float) -> dict[str, tuple[Cell, ...]]:
+    findings = {} if loop.board is None else loop.board.findings
+    cells: dict[str, list[Cell]] = defaultdict(list)
+    for name, watch in loop.stages.detection.watches.items():
+        if watch.seen is None:
+            continue
+        values, seen = watch.seen
+        for column, scope in enumerate(values.scopes):
+            known = bool(seen.fire[0, column] >= 0)
+            cells[str(watch.rule.mode)].append(
+                _cell(name, watch, column, findings.get((name, scope)), known, now)
+            )
+    return {
+        mode: tuple(sorted(row, key=lambda cell: (cell.detector, cell.scope))) for mode, row in cells.items()
+    }
+
+
+def _cell(name: str, watch: Watch, column: int, finding: Finding | None, known: bool, now: float) -> Cell:
+    assert watch.seen is not None
+    values, _ = watch.seen
+    scope = values.scopes[column]
+    observed = float(values.observed_at[0, column])
+    value = float(values.value[0, column])
+    state = "ok" if known else "unknown"
+    if finding is not None:
+        state = str(finding.state)
+    _, line = watch.trace.cut(scope, now - SPARK_SPAN, now)
+    return Cell(
+        detector=name,
+        scope=scope,
+        state=state,
+        value=value if known and math.isfinite(value) else None,
+        threshold=threshold_text(watch.rule),
+        line=watch.rule.fire.threshold,
+        since=finding.since if finding is not None else None,
+        observed_at=observed if math.isfinite(observed) else None,
+        blind=finding is not None and finding.blind,
+        spark=_thinned(line),
+    )
+
+
+def _thinned(line: list[float]) -> tuple[float, ...]:
+    """At most `SPARK` values; of each bucket an unknown one first, then the largest."""
+    if len(line) <= SPARK:
+        return tuple(line)
+    buckets = np.array_split(np.array(line), SPARK)
+    return tuple(math.nan if np.isnan(bucket).any() else float(bucket.max()) for bucket in buckets)
+
+
+def _due(uow: UnitOfWork) -> tuple[Due, ...]:
+    found = []
+    for incident in uow.incidents.open():
+        run = uow.runs.get(incident.id)
+        if run is not None and run.due_at is not None and run.ended_at is None:
+            found.append(Due(run.due_at, f"{run.state}", incident.id))
+        escalation = uow.escalations.get(incident.id)
+        if escalation is not None and escalation.next_at is not None:
+            what = (
+                f"L{escalation.level + 1} is paged"
+                if escalation.next_at == escalation.next_level_at
+                else "reminder"
+            )
+            found.append(Due(escalation.next_at, what, incident.id))
+    found += [
+        Due(debt.due_at, f"debt {debt.rung} falls due", debt.incident)
+        for debt in uow.debts.unpaid()
+        if debt.due_at is not None
+    ]
+    return tuple(sorted(found, key=lambda due: due.at)[:MOST_DUE])
