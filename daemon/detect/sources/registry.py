@@ -9,7 +9,7 @@ from daemon.detect.sources.base import Source
 from daemon.detect.sources.file import Recording
 from daemon.detect.sources.prometheus import Prometheus
 from daemon.detect.sources.scrape import Scrape
-from detectors.spec import Telemetry
+from detectors.spec import Source as SourceSpec
 from remediations.ports import Clock, Http
 
 Maker = Callable[[str, Any, Http, Clock, int], Source]
@@ -23,7 +23,7 @@ KINDS: Mapping[str, Maker] = {
 
 
 def build_sources(
-    telemetry: Telemetry, http: Http, clock: Clock, *, max_bytes: int = 64_000_000
+    telemetry: Mapping[str, SourceSpec], http: Http, clock: Clock, *, max_bytes: int = 64_000_000
 ) -> dict[str, Source]:
     """The sources of the section `telemetry`, by name. `max_bytes`: cap of one answer (`limits.response`)."""
     return {name: KINDS[spec.type](name, spec, http, clock, max_bytes) for name, spec in telemetry.items()}
