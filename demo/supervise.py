@@ -128,8 +128,11 @@ class _UnixTransport(xmlrpc.client.Transport):
         super().__init__()
         self.path = path
 
-    def make_connection(self, host: object) -> http.client.HTTPConnection:  # noqa: ARG002 - the signature is the standard library's
-        return _UnixConnection(self.path)
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        """One connection a proxy; remembered, so that the proxy's end closes it."""
+        connection = _UnixConnection(self.path)
+        self._connection = host, connection
+        return connection
 
 
 class Manager:

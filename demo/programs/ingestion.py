@@ -16,7 +16,7 @@ from demo.service import Refused, Service, main
 from demo.wire import Answer, Call, NoAnswer, NoConnection, Peer, WireError
 
 REASONS = {401: "auth", 403: "auth", 429: "rate_limited"}
-RECENT = 20  # attempts from which the dominant error is named
+RECENT_S = 2.0  # before the newest attempt: the attempts from which the dominant error is named
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Consumer:
             self.token_file.read_text(encoding="utf-8") if self.token_file.exists() else f"{provider}-1"
         )
         self.expired = False
-        self.recent: deque[str] = deque(maxlen=RECENT)
+        self.recent: deque[tuple[float, str]] = deque(maxlen=100)
         self.out: deque[dict[str, Any]] = deque()
         self.seen: deque[int] = deque(maxlen=self.stack.settings.provider.replay)
         self.last_packet_at = clock.monotonic()
@@ -112,7 +112,7 @@ class Consumer:
         reason, content = self._attempt(peer, f"{config.path}?max={config.batch}", token)
         self.metrics.requests.add(1, self.provider)
         with self.lock:
-            self.recent.append(reason)
+            self.recent.append((now, reason))
             self.expired = reason == "auth" if reason in {"", "auth"} else self.expired
             self._breaker(name, self.breakers[name].ended(ok=not reason))
         if reason:
@@ -237,8 +237,9 @@ class Consumer:
 
     def health(self, _: Call) -> Answer:
         with self.lock:
-            bad = [reason for reason in self.recent if reason]
-            dominant = Tally(bad).most_common(1)[0][0] if len(bad) * 2 > len(self.recent) else "none"
+            recent = [reason for at, reason in self.recent if at >= self.recent[-1][0] - RECENT_S]
+            bad = [reason for reason in recent if reason]
+            dominant = Tally(bad).most_common(1)[0][0] if len(bad) * 2 > len(recent) else "none"
             status = "bad_config" if self.config is None else "ok" if dominant == "none" else "failing"
             return Answer(200, {
                 "status": status, "problem": self.problem, "provider": self.provider, "breaker": self.breakers[self.endpoint].state,

@@ -217,7 +217,7 @@ def test_a_provider_that_does_not_answer_is_contained_by_the_breaker_and_mended_
     pipeline.command("break", "provider_outage:no-answer")
     of, to = "telemetry_ingestion_provider_errors_total", "telemetry_ingestion_provider_requests_total"
     assert pipeline.becomes(lambda growth: error_share(growth, of, to, provider="navixy") > 0.9)
-    assert pipeline.health("ingestion-navixy")["dominant_error"] == "timeout"
+    assert wait_for(lambda: pipeline.health("ingestion-navixy")["dominant_error"] == "timeout", 5.0)
     assert (
         requests.get(pipeline.stack.url("provider-navixy") + "/status", timeout=2).json()["state"] == "down"
     )
@@ -370,10 +370,10 @@ def test_a_fault_that_heals_by_itself_is_gone_without_anybodys_action(pipeline: 
 
 
 def test_disturbances_reach_no_threshold(pipeline: Pipeline) -> None:
-    pipeline.command("disturb", "bad-minute")
     pipeline.command("disturb", "suspend-customer")
     pipeline.command("disturb", "night-rate", "oem-a")
     pipeline.command("disturb", "new-provider")
+    pipeline.command("disturb", "bad-minute")
     growth = pipeline.grown(4.0)
     of, to = "telemetry_ingestion_provider_errors_total", "telemetry_ingestion_provider_requests_total"
     assert 0 < error_share(growth, of, to, provider="navixy") < 0.5
