@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -63,11 +62,4 @@ def invoke(arguments: Sequence[str]) -> int:
 
 def main() -> int:
     """The console script's entry point."""
-    try:
-        code = invoke(sys.argv[1:])
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader went away (`| head`): nobody is left to tell, and the interpreter must not try at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return GOOD
-    return code
+    return invoke(sys.argv[1:])

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from daemon.errors import GOOD
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -21,13 +26,17 @@ def console() -> Console:
 def show(*parts: RenderableType) -> None:
     """Print for people."""
     out = console()
-    for part in parts:
-        out.print(part, markup=False)
+    with _reader():
+        for part in parts:
+            out.print(part, markup=False)
+        sys.stdout.flush()
 
 
 def line(text: str = "") -> None:
     """One line on stdout, as it is."""
-    sys.stdout.write(f"{text}\n")
+    with _reader():
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
 
 
 def say(text: str) -> None:
@@ -37,4 +46,15 @@ def say(text: str) -> None:
 
 def json_of(model: Model) -> None:
     """The model, and nothing else, on stdout."""
-    sys.stdout.write(f"{model.json_text(indent=2)}\n")
+    line(model.json_text(indent=2))
+
+
+@contextmanager
+def _reader() -> Iterator[None]:
+    """Where the reader went away (`| head`) nobody is left to tell: that is an end, and no error."""
+    try:
+        yield
+    except BrokenPipeError:
+        # The interpreter flushes at its exit too, and must not find the pipe again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(GOOD) from None

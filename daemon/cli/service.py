@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from config.problems import ConfigError, Problem
 from daemon.cli import output
 from daemon.cli.files import need_files
-from daemon.errors import GOOD, USAGE, UsageError
+from daemon.errors import ANSWER_IS_NO, GOOD, USAGE, UsageError
+
+if TYPE_CHECKING:  # heavy: imported by the command that needs them
+    from config.loader import Loaded
+    from daemon.settings.model import Settings
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE…", help="Later files override earlier ones.")]
 Configs = Annotated[
@@ -52,17 +57,22 @@ def check(
     except ConfigError as error:
         _report(error.problems, as_json=as_json)
         raise typer.Exit(USAGE) from None
-    problems = [*loaded.problems]
-    if live:
-        from daemon.app import check_live
-
-        problems += check_live(loaded)
-    _report(problems, as_json=as_json)
-    bad = sum(problem.severity == "error" for problem in problems)
+    warnings = len(loaded.problems)
+    missing = _ask_sources(loaded) if live else []
+    _report(loaded.problems, as_json=as_json)
     if not as_json:
-        count = len(problems) - bad
-        output.line(f"{'not ' if bad else ''}ok: {bad} errors, {count} warnings in {_names(files)}")
-    raise typer.Exit(USAGE if bad else GOOD)
+        found = f", {len(missing)} signals without an answer" if live else ""
+        output.line(f"{'not ' if missing else ''}ok: 0 errors, {warnings} warnings{found} in {_names(files)}")
+    raise typer.Exit(ANSWER_IS_NO if missing else GOOD)
+
+
+def _ask_sources(loaded: Loaded[Settings]) -> list[Problem]:
+    from daemon.cli.live import check_live
+    from daemon.clock import SystemClock
+    from daemon.http.door import HttpDoor
+
+    clock = SystemClock()
+    return check_live(loaded, HttpDoor(clock), clock)
 
 
 def schema() -> None:
@@ -79,10 +89,12 @@ def token(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Make a named API token: printed once, only its SHA-256 is configured."""
-    from daemon.desk.tokens import Role, digest_of, new_token
+    from daemon.desk.tokens import NAMED, Role, digest_of, new_token
 
     if role not in set(Role):
         raise UsageError(f"--role: expected one of {', '.join(Role)}, got {role!r}")
+    if not re.fullmatch(NAMED, name):
+        raise UsageError(f"a token's name has letters, digits, dots and dashes, got {name!r}")
     fresh = new_token()
     digest = digest_of(fresh)
     if as_json:

@@ -20,6 +20,7 @@ from config.problems import Wrong
 from config.secrets import Secret
 from config.section import Section
 
+NAMED = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 PREFIX = "fm_"
 MAX_LENGTH = 200
 """Longer texts are no tokens of ours and are not even hashed."""
@@ -47,7 +48,7 @@ class Role(StrEnum):
 class TokenSpec(Section):
     """One entry of `tokens:`. `sha256`: 64 hexadecimal digits, as `fleetmend token` prints them."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+    name: Annotated[str, Field(pattern=NAMED)]
     role: Role = Role.VIEWER
     sha256: Secret
 
