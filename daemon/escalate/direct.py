@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from daemon.escalate.channels.port import Doors
 from daemon.escalate.channels.registry import AddressBook, Entry
-from daemon.escalate.graphemes import cut, one_line
+from daemon.escalate.graphemes import line
 from daemon.escalate.message import Message, Receipt, ReceiptKind
 from daemon.escalate.post import deliver
 from daemon.escalate.rules import Policy
@@ -95,7 +95,7 @@ def _message(part: str, reason: str, level: int, event: PageEvent, now: float) -
         event=event,
         severity="critical",
         level=level,
-        headline=cut(one_line(f"[{state}] Fleetmend itself: {part}: {reason}"), HEADLINE),
+        headline=line(f"[{state}] Fleetmend itself: {part}: {reason}", HEADLINE),
         at=now,
         parts=(reason, "Nothing is done to the pipeline meanwhile. See: fleetmend status"),
         source="fleetmend",

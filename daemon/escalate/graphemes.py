@@ -41,9 +41,14 @@ def one_line(text: str) -> str:
     return " ".join(spaced.split())
 
 
+def line(text: str, limit: int, marker: str = MARKER) -> str:
+    """One line of at most `limit` characters."""
+    return cut(one_line(text[: 8 * limit]), limit, marker=marker)
+
+
 def cut(text: str, limit: int, count: Callable[[str], int] = characters, marker: str = MARKER) -> str:
     """At most `limit` by `count`, ending in `marker` when something was cut; empty when not even that fits."""
-    text = clean(text)
+    text = clean(text[: limit + 1])  # each code point counts one at least, so what follows cannot matter
     if count(text) <= limit:
         return text
     room = limit - count(marker)

@@ -14,7 +14,7 @@ from daemon.document.dossier import Dossier
 from daemon.document.explain import explain
 from daemon.document.sentence import next_level, sentence, standing
 from daemon.document.words import Clockface, complaint, length, number, scope_text
-from daemon.escalate.graphemes import clean, cut, one_line
+from daemon.escalate.graphemes import clean, cut, line, one_line
 from daemon.escalate.message import Message
 from daemon.escalate.owed import PAGES
 from daemon.incidents.escalation import EscalationState
@@ -69,7 +69,7 @@ def compose(dossier: Dossier, delivery: Delivery, reader: Reader, around: Around
         event=delivery.event,
         severity=dossier.escalation.severity if dossier.escalation else incident.severity,
         level=delivery.level,
-        headline=cut(one_line(_headline(dossier, delivery, clock)), HEADLINE),
+        headline=line(_headline(dossier, delivery, clock), HEADLINE),
         at=now,
         parts=tuple(clean(part) for part in parts if part),
         source=scope_text(incident.scope),
@@ -95,7 +95,7 @@ def bare(delivery: Delivery, now: float, *, reason: str = "") -> Message:
         event=delivery.event,
         severity="critical" if delivery.event in PAGES else "low",
         level=delivery.level,
-        headline=cut(one_line(headline), HEADLINE),
+        headline=line(headline, HEADLINE),
         at=now,
         parts=(clean(why), f"fleetmend incident {delivery.incident}")
         if delivery.event is not PageEvent.TEST

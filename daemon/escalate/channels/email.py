@@ -21,7 +21,7 @@ from config.section import Section
 from daemon.escalate.channels.port import Channel, Doors
 from daemon.escalate.channels.shared import Address, Shared, Smtp
 from daemon.escalate.channels.wire import detail
-from daemon.escalate.graphemes import clean, cut, octets, one_line
+from daemon.escalate.graphemes import clean, cut, line, octets, one_line
 from daemon.escalate.message import Message, Receipt, ReceiptKind
 from daemon.incidents.records import PageEvent
 
@@ -62,14 +62,14 @@ class Email:
         mail = EmailMessage(policy=MAIL)
         mail["From"] = smtp.from_
         mail["To"] = spec.to
-        mail["Subject"] = cut(one_line(_subject(message)), SUBJECT)
+        mail["Subject"] = line(_subject(message), SUBJECT)
         mail["Date"] = format_datetime(datetime.fromtimestamp(message.at, UTC))
         mail["Message-ID"] = _identity(message.key, smtp)
         mail["In-Reply-To"] = mail["References"] = _identity(f"{message.dedup_key}/{spec.to}", smtp)
         mail["Auto-Submitted"] = "auto-generated"
         mail["X-Auto-Response-Suppress"] = "All"
         mail["X-Fleetmend-Incident"] = one_line(message.incident)
-        text = message.headline if short else f"{message.headline}\n\n{message.body}"
+        text = message.headline if short else f"{message.headline}\n\n{cut(message.body, MAX_TEXT, octets)}"
         links = "\n".join(f"{text}: {href}" for text, href in message.links)
         mail.set_content(cut(f"{clean(text)}\n\n{clean(links)}".rstrip() + "\n", MAX_TEXT, octets))
         return mail

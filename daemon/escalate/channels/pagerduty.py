@@ -16,7 +16,7 @@ from daemon.clock import rfc3339
 from daemon.escalate.channels.port import Channel, Doors
 from daemon.escalate.channels.shared import Shared
 from daemon.escalate.channels.wire import exchange
-from daemon.escalate.graphemes import clean, cut, one_line
+from daemon.escalate.graphemes import clean, line
 from daemon.escalate.message import Message, Receipt, ReceiptKind
 from daemon.incidents.records import PageEvent
 from remediations.ports import Request
@@ -61,7 +61,7 @@ class PagerDuty:
         event: dict[str, Any] = {
             "routing_key": spec.routing_key.reveal(),
             "event_action": action,
-            "dedup_key": cut(one_line(message.dedup_key), DEDUP_KEY, marker=""),
+            "dedup_key": line(message.dedup_key, DEDUP_KEY, marker=""),
         }
         if action == "trigger":
             event |= _trigger(message, short=short)
@@ -102,14 +102,14 @@ def _action(message: Message) -> str | None:
 def _trigger(message: Message, *, short: bool) -> dict[str, Any]:
     severity = "info" if message.event is PageEvent.DIGEST else _SEVERITY.get(message.severity, "error")
     payload: dict[str, Any] = {
-        "summary": cut(one_line(message.headline), SUMMARY) or "Fleetmend page",
-        "source": cut(one_line(message.source), _FIELD) or "fleetmend",
+        "summary": line(message.headline, SUMMARY) or "Fleetmend page",
+        "source": line(message.source, _FIELD) or "fleetmend",
         "severity": severity,
         "timestamp": rfc3339(message.at),
     }
     for name, value in (("component", message.component), ("group", message.group), ("class", message.facet)):
         if value:
-            payload[name] = cut(one_line(value), _FIELD)
+            payload[name] = line(value, _FIELD)
     event: dict[str, Any] = {"payload": payload, "client": "Fleetmend"}
     web = [(clean(text), href) for text, href in message.links if href.startswith(("https://", "http://"))]
     if web:

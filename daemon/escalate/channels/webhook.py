@@ -21,7 +21,7 @@ from daemon.clock import rfc3339
 from daemon.escalate.channels.port import Channel, Doors
 from daemon.escalate.channels.shared import Shared
 from daemon.escalate.channels.wire import exchange
-from daemon.escalate.graphemes import clean, cut, octets
+from daemon.escalate.graphemes import clean, cut, line, octets
 from daemon.escalate.message import Message, Receipt
 from remediations.ports import Request
 
@@ -29,6 +29,7 @@ PREFIX = "whsec_"
 MIN_KEY, MAX_KEY = 24, 64
 MAX_TEXT = 12_000
 """Bytes of running text, so that the whole stays under the 20 kB the specification advises."""
+MAX_LINE, MAX_LINKS = 500, 10
 HOP = "Fleetmend-Hop"
 """Header that marks our own output: whoever feeds it back into our intake closes a loop, and can see it."""
 
@@ -86,14 +87,16 @@ class Webhook:
             "incident": message.incident,
             "severity": message.severity,
             "level": message.level,
-            "headline": clean(message.headline),
+            "headline": line(message.headline, MAX_LINE),
             "text": "" if short else cut(message.body, MAX_TEXT, octets),
-            "links": [] if short else [{"text": clean(text), "href": href} for text, href in message.links],
+            "links": []
+            if short
+            else [{"text": clean(text), "href": href} for text, href in message.links[:MAX_LINKS]],
             "dedup_key": message.dedup_key,
             "note": message.note,
         }
         if not short:
-            data["scope"] = clean(message.source)
+            data["scope"] = line(message.source, MAX_LINE)
         return orjson.dumps(
             {"type": f"incident.{message.event}", "timestamp": rfc3339(message.at), "data": data}
         )
