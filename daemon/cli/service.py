@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 def run(config: Configs) -> None:
     """The daemon in the foreground; SIGTERM drains, SIGHUP reloads."""
-    from daemon.app import run as run_daemon
+    from daemon.app.live import run as run_daemon
 
     need_files(config)
     raise typer.Exit(run_daemon(config, environment=os.environ))

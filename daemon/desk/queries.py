@@ -92,7 +92,7 @@ def status(
     rows = uow.incidents.open()
     worst = min((row.severity for row in rows), key=SEVERITIES.index, default=None)
     counts = models.IncidentCounts(open=len(rows), worst=worst)
-    reasons = [*paused, *(live.paused if live else ()), *_pauses(uow, now)]
+    reasons = [*paused, *(live.paused if live else _mutings(uow, now))]
     if live is None:
         return models.Status(
             version=known.version,
@@ -212,11 +212,10 @@ def _worst_first(row: Incident) -> tuple[int, float, str]:
     return SEVERITIES.index(row.severity), row.detected_at, row.id
 
 
-def _pauses(uow: UnitOfWork, now: float) -> list[str]:
+def _mutings(uow: UnitOfWork, now: float) -> list[str]:
+    """Pauses, maintenance and silences that hold: each stops actions, all or those of a scope."""
     found = []
     for row in uow.mutes.active(now):
-        if row.kind is MuteKind.SILENCE:
-            continue
         what = ", ".join(f"{label}={value}" for label, value in sorted(row.matchers.items())) or "everything"
         found.append(f"{row.kind} of {what} by {row.owner}: {row.reason or 'no reason given'}")
     return found

@@ -57,7 +57,7 @@ class Due:
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """`at`: unix seconds of publication. `cells`: failure mode -> its detectors' scopes. `population`: failure mode ->
-    number of known scopes. `paused`: a sentence per reason that is no row of the store (kill switch, signal).
+    number of known scopes. `paused`: a sentence per reason why actions stop (kill switch, signal, mutes).
     `poll_interval`: seconds; a snapshot older than two is stale. `refused`: what was wrong with the last reload,
     empty when it was taken.
     """
