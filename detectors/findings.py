@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,52 +26,76 @@ def findings_of(
 
     `corroborated`: by (detector, scope), for rules that ask for it. `source_reason`: why the source is down, if so.
     """
-    busy = (state.phase != Phase.IDLE) | state.no_data
-    if not busy.any():
+    index = np.flatnonzero((state.phase != Phase.IDLE) | state.no_data)
+    if not len(index):
         return []
     text = threshold_text(rule)
-    return [
-        _finding(rule, state, int(index), text, corroborated or {}, source_reason)
-        for index in np.flatnonzero(busy)
-    ]
-
-
-def _finding(
-    rule: Rule, state: State, index: int, threshold: str, corroborated: Corroborated, source_reason: str
-) -> Finding:
-    scope = state.scopes[index]
-    phase = Phase(int(state.phase[index]))
-    where = FindingState.PENDING
-    since = float(state.since[index])
-    if phase == Phase.FIRING:
-        where = FindingState.FIRING if np.isnan(state.clear_since[index]) else FindingState.CLEARING
-    elif state.no_data[index]:
-        where, since = FindingState.NO_DATA, float(state.dark_since[index])
-    unseen = _number(state.blind_from[index])
-    lasted = unseen is not None and state.last_tick - unseen >= rule.no_data_for
-    quality = Quality(int(state.quality[index]))
-    reason = ""
-    if unseen is not None:
-        reason = f"source {rule.source}: {source_reason or REASONS[quality]}"
-    return Finding(
-        detector=rule.name,
-        failure_mode=rule.mode.value,
-        scope=scope,
-        state=where,
-        since=since,
-        value=_number(state.value[index]),
-        threshold=threshold,
-        severity=rule.severity.value,
-        observed_at=_number(state.observed_at[index]),
-        blind_since=unseen,
-        blind=bool(state.no_data[index]) or lasted,
-        corroborated=corroborated.get((rule.name, scope)) if rule.corroborate else None,
-        reason=reason,
+    columns = (
+        getattr(state, name)[index].tolist()
+        for name in (
+            "phase",
+            "no_data",
+            "quality",
+            "since",
+            "dark_since",
+            "clear_since",
+            "blind_from",
+            "value",
+            "observed_at",
+        )
     )
+    found = []
+    for place, *row in zip(index.tolist(), *columns, strict=True):
+        one = _Row(*row)
+        scope = state.scopes[place]
+        blind_since = _number(one.blind_from)
+        where, since = one.stands()
+        reason = source_reason or REASONS[Quality(one.quality)]
+        found.append(
+            Finding(
+                detector=rule.name,
+                failure_mode=rule.mode.value,
+                scope=scope,
+                state=where,
+                since=since,
+                value=_number(one.value),
+                threshold=text,
+                severity=rule.severity.value,
+                observed_at=_number(one.observed_at),
+                blind_since=blind_since,
+                blind=one.no_data or state.last_tick - one.blind_from >= rule.no_data_for,
+                corroborated=(corroborated or {}).get((rule.name, scope)) if rule.corroborate else None,
+                reason="" if blind_since is None else f"source {rule.source}: {reason}",
+            )
+        )
+    return found
+
+
+class _Row(NamedTuple):
+    """One scope of a state, as plain numbers."""
+
+    phase: int
+    no_data: bool
+    quality: int
+    since: float
+    dark_since: float
+    clear_since: float
+    blind_from: float
+    value: float
+    observed_at: float
+
+    def stands(self) -> tuple[FindingState, float]:
+        """(state, since)."""
+        if self.phase == Phase.FIRING:
+            clearing = not math.isnan(self.clear_since)
+            return (FindingState.CLEARING if clearing else FindingState.FIRING), self.since
+        if self.no_data:
+            return FindingState.NO_DATA, self.dark_since
+        return FindingState.PENDING, self.since
 
 
 def _number(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+    return None if math.isnan(value) else value
 
 
 @dataclass(slots=True)

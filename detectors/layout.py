@@ -78,8 +78,9 @@ def _planned(signal: Signal, rings: Rings, expected: Sequence[Scope]) -> Plan:
     width = edges.shape[1]
     has_edge = np.ones(len(scopes), dtype=bool)
     if signal.kind == "share_over":
-        with_edge = {scope for scope, _ in of}
-        has_edge = np.array([scope in with_edge for scope in scopes], dtype=bool)
+        for _, found, totals in members:
+            with_edge = {scope for _, scope, _ in found}
+            has_edge[[place[scope] for _, scope, _ in totals if scope not in with_edge]] = False
     parts = []
     for ring, found, totals in members:
         if signal.kind == "quantile":

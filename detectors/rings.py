@@ -80,13 +80,15 @@ class Rings:
         self._note(failed.at, Health.DOWN)
 
     def fetch_health(self, ticks: Floats) -> tuple[Floats, Floats]:
-        """`health[T]` of the last fetch at or before each tick and `reach[T]`: the newest sample known by then."""
-        at = np.searchsorted(self._fetched.view, ticks, side="right") - 1
+        """`health[T]` of the last fetch at or before each tick, NaN before the first; `reach[T]`: the newest sample
+        known by then.
+        """
         if not len(self._fetched):
-            return np.zeros(len(ticks)), np.full(len(ticks), -math.inf)
+            return np.full(len(ticks), np.nan), np.full(len(ticks), -math.inf)
+        at = np.searchsorted(self._fetched.view, ticks, side="right") - 1
         tried = at >= 0
         return (
-            np.where(tried, self._outcome.view[at], float(Health.GOOD)),
+            np.where(tried, self._outcome.view[at], np.nan),
             np.where(tried, self._reach.view[at], -math.inf),
         )
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.layout import Columns
-from detectors.ring import DEFAULT_INTERVAL, Health, Ring
+from detectors.ring import DEFAULT_INTERVAL, Ring
 from detectors.rings import Rings
 from detectors.samples import Floats
 from detectors.values import Bools, Codes, Quality
@@ -66,7 +66,8 @@ class Moment:
         for now in self.now.values():
             np.maximum(self.worst, np.where(now.gone, np.int8(0), now.quality), out=self.worst)
         if not self.now:
-            self.worst[:] = np.where(fetch >= float(Health.DOWN), int(Quality.DOWN), int(Quality.WARMING))
+            answered = np.where(fetch > 0, int(Quality.DOWN), int(Quality.OK))
+            self.worst[:] = np.where(np.isnan(fetch), int(Quality.WARMING), answered)
         self._bases: dict[tuple[int, float], Base] = {}
 
     def base(self, ring: Ring, window: float) -> Base:

@@ -290,3 +290,22 @@ def test_a_block_of_ticks_says_what_single_ticks_say() -> None:
         np.testing.assert_array_equal(one.value[0], whole.value[index])
         np.testing.assert_array_equal(one.quality[0], whole.quality[index])
         np.testing.assert_array_equal(one.fresh[0], whole.fresh[index])
+
+
+def test_a_source_that_answers_without_any_series_lacks_what_is_expected() -> None:
+    rings = Rings("main", retention=math.inf, max_series=10)
+    spec = signal(increase={"of": "p", "window": "1m"})
+    assert (
+        at(measure(spec, rings, np.array([1.0]), expected=[scope_of({})]), scope_of({}))[1] == Quality.WARMING
+    )
+    rings.add(Batch("main", 1.0, ()))
+    assert (
+        at(measure(spec, rings, np.array([2.0]), expected=[scope_of({})]), scope_of({}))[1] == Quality.ABSENT
+    )
+
+
+def test_a_target_without_the_bucket_edge_makes_the_share_unknown() -> None:
+    share = signal(share_over={"of": "h", "bound": 0.5, "window": "1m"})
+    coarse = {counter("h_bucket", le=le): running((100, 6)) for le in ("1", "+Inf")}
+    rings = rings_of(block(histogram()), block(coarse, target=labels(instance="b")))
+    assert at(measure(share, rings, ticks(7)), scope_of({}))[1] == Quality.NO_EDGE
