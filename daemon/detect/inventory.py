@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -17,7 +17,7 @@ from detectors.rings import Rings
 from detectors.rule import Signal
 from detectors.signals import measure
 from detectors.spec import Inventory, SeenWithin
-from detectors.values import Quality
+from detectors.values import Bools, Quality
 
 _SCOPE_LABEL = re.compile(r"\bscope\.([A-Za-z_][A-Za-z0-9_]*)|\bscope\[['\"]([A-Za-z_][A-Za-z0-9_]*)['\"]\]")
 _MAX_SEEN = 20_000
@@ -33,27 +33,28 @@ class Members:
     """
 
     inventory: Inventory
-    seen: dict[tuple[str, str], float] = field(default_factory=dict)
+    seen: dict[str, dict[str, float]] = field(default_factory=dict)
     suspended: frozenset[Scope] = frozenset()
     news: bool = False
+    _noted: dict[str, tuple[tuple[Scope, ...], bytes, float]] = field(default_factory=dict)
 
-    def note(self, scopes: Iterable[Scope], now: float) -> None:
-        """Remember the labels of scopes that are there now."""
-        for scope in scopes:
-            for pair in scope:
-                before = self.seen.get(pair)
-                if before is None and len(self.seen) >= _MAX_SEEN:
-                    continue
-                if before is None or now - before > _REFRESH:
-                    self.news = self.news or self._remembered(pair[0])
-                    self.seen[pair] = now
+    def note(self, who: str, scopes: tuple[Scope, ...], there: Bools, now: float) -> None:
+        """Remember the labels of the scopes that are there now, as `who` (a detector) sees them."""
+        before = self._noted.get(who)
+        shape = there.tobytes()
+        if before is not None and before[:2] == (scopes, shape) and now - before[2] < _REFRESH:
+            return
+        self._noted[who] = (scopes, shape, now)
+        for index in np.flatnonzero(there):
+            for label, value in scopes[index]:
+                self._note(label, value, now)
 
     def values(self, label: str, now: float) -> tuple[str, ...]:
         """Known values of a label: listed, and seen within its time (without one: seen since start)."""
         rule = self.inventory.labels.get(label)
         listed = rule if isinstance(rule, tuple) else ()
         within = rule.seen_within + _REFRESH if isinstance(rule, SeenWithin) else np.inf
-        seen = (value for (name, value), at in self.seen.items() if name == label and now - at <= within)
+        seen = (value for value, at in self.seen.get(label, {}).items() if now - at <= within)
         return tuple(sorted({*listed, *seen}))
 
     def expected(self, signal: Signal, now: float) -> tuple[Scope, ...]:
@@ -92,13 +93,23 @@ class Members:
 
     def save(self) -> dict[str, Any]:
         """JSON-ready: what was seen of labels whose members are remembered."""
-        rows = [[name, value, at] for (name, value), at in self.seen.items() if self._remembered(name)]
         self.news = False
-        return {"seen": rows}
+        return {label: dict(values) for label, values in self.seen.items() if self._remembered(label)}
 
-    def restore(self, saved: Mapping[str, Any]) -> None:
-        for name, value, at in saved.get("seen", ()):
-            self.seen[name, value] = max(float(at), self.seen.get((name, value), 0.0))
+    def restore(self, saved: Mapping[str, Mapping[str, float]]) -> None:
+        for label, values in saved.items():
+            known = self.seen.setdefault(label, {})
+            for value, at in values.items():
+                known[value] = max(float(at), known.get(value, 0.0))
+
+    def _note(self, label: str, value: str, now: float) -> None:
+        known = self.seen.setdefault(label, {})
+        before = known.get(value)
+        if before is None and len(known) >= _MAX_SEEN:
+            return
+        if before is None or now - before >= _REFRESH:
+            self.news = self.news or self._remembered(label)
+            known[value] = now
 
     def _remembered(self, label: str) -> bool:
         return isinstance(self.inventory.labels.get(label), SeenWithin)

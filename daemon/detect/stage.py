@@ -204,11 +204,11 @@ class Detection:
         source = (suspended.source or self.plan.default) if suspended else ""
         if source in news:
             self._members.suspend(self._intake.rings, self.plan.default, self._intake.ticks[source])
-        for watch in self._watches.values():
+        for name, watch in self._watches.items():
             if watch.reads in news and watch.seen is not None:
                 values = watch.seen[0]
                 there = ~np.isin(values.quality[0], (Quality.ABSENT, Quality.UNBORN))
-                self._members.note((values.scopes[index] for index in np.flatnonzero(there)), now)
+                self._members.note(name, values.scopes, there, now)
 
     def _settle(self, down: Mapping[str, object], now: float) -> None:
         """The start-up barrier: every detector was evaluated on an answer, or its source has been down for its hold."""
@@ -328,7 +328,7 @@ class Detection:
             if saved and watch.usual is not None:
                 rows[USUAL, scope_of({"detector": name})] = watch.usual.save()
         remembered = self._members.save()
-        if remembered["seen"]:
+        if remembered:
             rows[SEEN, WHOLE] = remembered
         self._moved = False
         if rows == self._saved:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from config.scope import Scope
+from detectors.buffer import Buffer
 from detectors.samples import Floats
 from detectors.values import Quality, Values
 
@@ -17,7 +19,9 @@ SPACING = 5.0
 """Seconds between kept values at least; detectors may tick faster."""
 MAX_POINTS = 720
 """Points of one chart."""
-_QUIET_QUALITIES = (Quality.NO_TRAFFIC, Quality.TOO_FEW)
+_MAX_CELLS = 400_000
+"""Values kept in all: 3 MB a detector."""
+_SPARE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,42 +41,42 @@ class Chart:
     threshold: str
 
 
-@dataclass(slots=True)
-class _Line:
-    times: list[float] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
-
-
-@dataclass(slots=True)
 class Trace:
-    """Value per tick and scope; NaN where the value cannot be trusted."""
+    """Value per tick and scope; NaN where the value cannot be trusted. With very many scopes it reaches less far."""
 
-    lines: dict[Scope, _Line] = field(default_factory=dict)
-    last: float = -math.inf
+    def __init__(self) -> None:
+        self._times, self._values = Buffer(), Buffer(0)
+        self._columns: dict[Scope, int] = {}
+        self._placed: tuple[tuple[Scope, ...], NDArray[np.intp]] = ((), np.empty(0, dtype=np.intp))
 
     def add(self, ticks: Floats, values: Values) -> None:
         """Keep a block's values, thinned to one in `SPACING` seconds."""
+        last = self._times.view[-1] if len(self._times) else -math.inf
         kept = []
         for index, tick in enumerate(ticks):
-            if tick - self.last >= SPACING:
+            if tick - last >= SPACING:
                 kept.append(index)
-                self.last = float(tick)
+                last = tick
         if not kept:
             return
-        shown = np.where(values.quality == Quality.OK, values.value, np.nan)[kept]
-        times = [float(ticks[index]) for index in kept]
-        for column, scope in enumerate(values.scopes):
-            line = self.lines.setdefault(scope, _Line())
-            line.times += times
-            line.values += shown[:, column].tolist()
-        self._forget(self.last - SPAN)
+        columns = self._place(values.scopes)
+        rows = np.full((len(kept), len(self._columns)), np.nan)
+        rows[:, columns] = np.where(values.quality[kept] == Quality.OK, values.value[kept], np.nan)
+        self._times.extend(ticks[kept])
+        self._values.extend(rows)
+        most = max(_MAX_CELLS // max(len(self._columns), 1), 2)
+        gone = int(np.searchsorted(self._times.view, last - SPAN))
+        gone = max(gone, len(self._times) - most)
+        self._times.trim(gone)
+        self._values.trim(gone)
 
     def cut(self, scope: Scope, since: float, until: float) -> tuple[list[float], list[float]]:
         """(times, values) within the span, at most `MAX_POINTS`: of each bucket the value furthest from its mean."""
-        line = self.lines.get(scope, _Line())
-        times, values = np.array(line.times), np.array(line.values)
-        inside = (times >= since) & (times <= until)
-        times, values = times[inside], values[inside]
+        column = self._columns.get(scope)
+        if column is None:
+            return [], []
+        first, last = np.searchsorted(self._times.view, [since, until + 1e-9])
+        times, values = self._times.view[first:last], self._values.view[first:last, column]
         if len(times) <= MAX_POINTS:
             return times.tolist(), values.tolist()
         chosen = []
@@ -85,13 +89,21 @@ class Trace:
                 chosen.append(int(bucket[int(np.abs(inner - inner.mean()).argmax())]))
         return times[chosen].tolist(), values[chosen].tolist()
 
-    def _forget(self, before: float) -> None:
-        for scope, line in [*self.lines.items()]:
-            if line.times and line.times[0] < before - SPAN / 8:
-                gone = int(np.searchsorted(line.times, before))
-                line.times, line.values = line.times[gone:], line.values[gone:]
-            if not line.times:
-                del self.lines[scope]
+    def _place(self, scopes: tuple[Scope, ...]) -> NDArray[np.intp]:
+        """Columns of these scopes. When most columns are of scopes long gone, all is forgotten and begun anew."""
+        if self._placed[0] == scopes:
+            return self._placed[1]
+        new = [scope for scope in scopes if scope not in self._columns]
+        if new and len(self._columns) + len(new) > 2 * len(scopes) + _SPARE:
+            self._times, self._values, self._columns = Buffer(), Buffer(0), {}
+            new = list(scopes)
+        for scope in new:
+            self._columns[scope] = len(self._columns)
+        if new:
+            self._values.widen(len(self._columns))
+        placed = np.array([self._columns[scope] for scope in scopes], dtype=np.intp)
+        self._placed = (scopes, placed)
+        return placed
 
 
 def unknown_spans(times: list[float], values: list[float]) -> tuple[tuple[float, float], ...]:

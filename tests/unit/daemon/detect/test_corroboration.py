@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from config.probes import ProbeSpec
@@ -151,7 +152,7 @@ def test_witnesses_are_asked_only_while_something_fails() -> None:
 
 def test_a_label_that_would_leave_its_place_is_never_part_of_a_question() -> None:
     told = story(asking(REFUSED))
-    told.detection._members.note([scope_of({"provider": "../../etc"})], 0)
+    told.detection._members.note("x", (scope_of({"provider": "../../etc"}),), np.array([True]), 0)
     told.run(0, 700)
     assert all(".." not in fetch.unit for fetch in told.asked)
 
