@@ -115,6 +115,10 @@ class Escalate:
         return _merged(changes)
 
     def _hand_over(self, uow: UnitOfWork, row: Delivery, now: float, slots: int) -> Change:
+        channel = BY_KIND.get(row.channel)
+        local = channel is not None and channel.local
+        if slots <= 0 and not local:
+            return Change()
         dossier = load(uow, row.incident)
         rows = uow.deliveries.of(row.incident)
         why = outbox.unwanted(
@@ -124,12 +128,9 @@ class Escalate:
             return _dropped(row, why, now)
         if outbox.waits(row, rows):
             return Change()
-        channel = BY_KIND.get(row.channel)
-        if channel is not None and channel.local:
+        if local:
             done = outbox.settle(outbox.begin(row), Receipt(ReceiptKind.OK, "shown"), now)
             return _sent(done.row, now)
-        if slots <= 0:
-            return Change()
         message, parked = self._message(uow, dossier, row, now)
         sending = outbox.begin(row)
         job = Job(_job_key(sending), POST, row.incident, now + SEND_WITHIN, _args(sending, message))
