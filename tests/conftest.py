@@ -1,0 +1,41 @@
+"""For every test: a clean environment, and, in CI, no skipping."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+PREFIX = "FLEETMEND_"
+IN_CI = f"{PREFIX}CI"
+"""Set by the gate: what a test needs has to be there, so a skipped test is a failed one."""
+SOAK = f"{PREFIX}SOAK"
+"""Set by `make soak`: the long forms run too."""
+
+for _name in [name for name in os.environ if name.startswith(PREFIX) and name not in {IN_CI, SOAK}]:
+    del os.environ[_name]
+
+
+def _refuse(report: Any) -> None:
+    if os.environ.get(IN_CI) and report.skipped:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"nothing may be skipped in CI: {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that was skipped, or failed as it was expected to, fails in CI."""
+    report = yield
+    _refuse(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """So does a module that is skipped as a whole."""
+    report = yield
+    _refuse(report)
+    return report
