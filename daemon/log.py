@@ -49,6 +49,7 @@ STORE_FAILED = "store failed"
 LEASE_TAKEN = "lease taken"
 LEASE_LOST = "lease lost"
 REQUEST_SERVED = "request served"
+HEARTBEAT_FAILED = "heartbeat failed"
 LINE_LOST = "log line lost"
 
 NO_CORRELATION = "-"

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from config.scope import scope_of
 from config.secrets import Redactor
+from daemon import log
 from daemon.detect.fetching import Fetch, Fetcher
 from daemon.detect.probes import Prober
 from daemon.escalate.channels.port import Doors
 from daemon.escalate.channels.registry import AddressBook
+from daemon.escalate.direct import DirectPager
 from daemon.escalate.message import Receipt, ReceiptKind
 from daemon.escalate.post import post
 from daemon.incidents.change import Job
-from daemon.loop.messages import Answered, Fetched, Message, Performed, Posted
+from daemon.incidents.events import Event
+from daemon.loop.messages import Answered, Fetched, Message, Performed, Posted, Tick
 from detectors.samples import Failed
 from remediations.actions.action import Permit
 from remediations.actions.registry import Actions
 from remediations.outcome import Outcome, OutcomeState
-from remediations.ports import Ports
+from remediations.ports import PortError, Ports, Request
 from remediations.run import Evidence
 
 HEARTBEAT = "heartbeat"
@@ -38,12 +41,18 @@ class Tools:
     redactor: Redactor
 
 
+DIRECT = "direct"
+"""Kind of the job that tells people about the daemon itself without a row."""
+
+
 class Workers:
     """Carries out jobs. Every failure becomes a message: what a worker cannot foresee is *unknown*."""
 
     def __init__(self, tools: Tools, ports: Ports, permit: Permit) -> None:
         self.tools = tools
+        self.pager: Callable[[], DirectPager] | None = None
         self._ports, self._permit = ports, permit
+        self._direct: DirectPager | None = None
 
     def work(self, job: Job) -> Message:
         """Do one job of any kind. Never raises."""
@@ -53,6 +62,8 @@ class Workers:
             "probe": self._probe,
             "action": self._action,
             "post": self._post,
+            HEARTBEAT: self._heartbeat,
+            DIRECT: self._tell_directly,
         }[job.kind]
         try:
             return handler(tools, job)
@@ -90,6 +101,29 @@ class Workers:
         doors = Doors(self._ports.http, self._ports.clock, tools.redactor.text)
         return Posted(job.key, post(job.args, tools.book, doors, self._deadline(job)))
 
+    def _heartbeat(self, tools: Tools, job: Job) -> Message:
+        try:
+            self._ports.http.send(Request("GET", job.args["url"]), deadline=self._deadline(job))
+        except PortError as error:
+            log.get().warning(log.HEARTBEAT_FAILED, error=tools.redactor.text(str(error)))
+        return Tick(job.kind + " sent")
+
+    def _tell_directly(self, _: Tools, job: Job) -> Message:
+        """One pager for a whole trouble: it remembers whom it told, to tell them the end."""
+        assert self.pager is not None
+        pager = self._direct = self._direct or self.pager()
+        now = self._ports.clock.now()
+        if "over" in job.args:
+            pager.over(job.args["part"], job.args["over"], now)
+            self._direct = None
+        else:
+            pager.page(job.args["part"], job.args["text"], now)
+        return Tick(job.kind + " sent")
+
+    def direct_records(self) -> Sequence[Event]:
+        """What was sent without a row, for the timeline."""
+        return () if self._direct is None else self._direct.records()
+
     def _deadline(self, job: Job) -> float:
         clock = self._ports.clock
         return clock.monotonic() + max(0.0, job.deadline_at - clock.now())
@@ -101,6 +135,9 @@ class Workers:
         if job.kind == "post":
             return Posted(job.key, Receipt(ReceiptKind.TEMPORARY, error))
         fetch: Any = job.args.get("fetch")
+        if job.kind in {HEARTBEAT, DIRECT}:
+            log.get().error(log.PAGE_NOT_SENT, error=error)
+            return Tick(job.kind + " failed")
         if job.kind == "fetch":
             return Fetched(job.key, Failed(fetch.name, fetch.at, error))
         return Answered(job.key, Evidence(now, ok=False, error=error))

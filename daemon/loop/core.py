@@ -21,6 +21,7 @@ from daemon.errors import LeaseLost, Stale, StoreSick
 from daemon.escalate.stage import Escalate
 from daemon.escalate.triggers import Trigger
 from daemon.incidents.change import Change, Job
+from daemon.incidents.events import Event
 from daemon.incidents.model import Incident
 from daemon.incidents.records import Attempt
 from daemon.loop import receive, say, tidy, triggers
@@ -91,6 +92,10 @@ class Host(Protocol):
         """Jobs that tell people directly, with a fixed dedup key, since nothing can be written."""
         ...
 
+    def store_well(self, now: float) -> tuple[Sequence[Job], Sequence[Event]]:
+        """The store writes again: jobs that say so, and the record of what was sent meanwhile."""
+        ...
+
 
 @dataclass(slots=True)
 class Loop:
@@ -107,13 +112,19 @@ class Loop:
     waiting: list[Job] = field(default_factory=list)
     """Questions to probes for which no slot was free; they lapse at their deadline."""
     sick_since: float | None = None
+    hold_escalations: bool = False
+    """The wall clock stepped: levels and reminders wait one tick."""
     outgoing: list[Change] = field(default_factory=list)
     """Changes of the transaction under way: their jobs and log lines leave after its commit, never before."""
 
-    def step(self, message: Message, now: float) -> float:
-        """Detect -> assess -> mitigate -> escalate -> document. Returns when to call again at the latest."""
+    def step(self, message: Message, now: float, *, also: Sequence[Message] = ()) -> float:
+        """Detect -> assess -> mitigate -> escalate -> document. Returns when to call again at the latest.
+
+        `also`: what came together with `message`; it is heard in the same round.
+        """
         try:
-            receive.take(self, message, now)
+            for heard in (message, *also):
+                receive.take(self, heard, now)
             fresh = self.detect(now)
             self.assess(fresh, now)
             self.mitigate(now)
@@ -154,6 +165,8 @@ class Loop:
 
     def mitigate(self, now: float) -> None:
         """Every open incident takes at most one step up its ladder, then intended actions are started."""
+        if self.control.draining:
+            return
         with self.store.read() as uow:
             names = [incident.id for incident in uow.incidents.open()]
             names += [run.id for run in uow.runs.active() if run.id not in names]
@@ -163,8 +176,9 @@ class Loop:
 
     def escalate(self, now: float) -> None:
         """Levels, reminders and held pages that are due; then what is owed is handed to the posts."""
+        held, self.hold_escalations = self.hold_escalations, False
         with self.store.read() as uow:
-            due = [escalation.id for escalation in uow.escalations.due(now)]
+            due = [] if held else [escalation.id for escalation in uow.escalations.due(now)]
         for name in due:
             self.item(name, partial(self._tick, incident_id=name, now=now), now)
         free = self.pools.posts.free()
@@ -284,7 +298,8 @@ class Loop:
                 self.waiting.append(job)
 
     def _pool(self, job: Job) -> Pool:
-        return {"action": self.pools.hands, "post": self.pools.posts}.get(job.kind, self.pools.sources)
+        pools = {"action": self.pools.hands, "fetch": self.pools.sources, "probe": self.pools.sources}
+        return pools.get(job.kind, self.pools.posts)
 
 
 def detectors_of(incident: Incident) -> tuple[str, ...]:

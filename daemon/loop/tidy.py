@@ -101,11 +101,13 @@ def _well_again(loop: Loop, now: float) -> None:
     """The store writes again: record what was done while it did not."""
     if loop.sick_since is None:
         return
-    since = loop.sick_since
     text = "The store could not be written; nothing was done meanwhile, and people were told directly."
-    event = Event("-", now, Kind.DAEMON, text, {"what": "store_sick", "since": since})
+    event = Event("-", now, Kind.DAEMON, text, {"what": "store_sick", "since": loop.sick_since})
     if loop.item("well", lambda uow: loop.apply(uow, Change(events=(event,))), now):
         loop.sick_since = None
+        jobs, records = loop.host.store_well(now)
+        loop.submit(jobs)
+        loop.item("well", lambda uow: loop.apply(uow, Change(events=tuple(records))), now)
 
 
 def _page_about(loop: Loop, uow: UnitOfWork, name: str, error: str, now: float) -> None:

@@ -6,7 +6,8 @@ The store lives in memory and is the same code; a crash drops what was in memory
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -15,16 +16,25 @@ from prometheus_client import CollectorRegistry
 from config.loader import Loaded
 from daemon.app.build import Parts, build, rebuild
 from daemon.incidents.change import Job
+from daemon.incidents.events import Event
 from daemon.loop import tidy
 from daemon.loop.control import Lead
 from daemon.loop.core import Loop
 from daemon.loop.messages import Message, Performed, Tick
 from daemon.loop.pools import Pool, Work
 from daemon.metrics import Metrics
+from daemon.replay.horizon import next_at
 from daemon.settings.model import Settings
 from daemon.store.store import Store
 from detectors.board import Board
 from remediations.ports import Ports
+
+
+_DUE = Tick("due")
+
+
+class Killed(BaseException):
+    """The daemon dies here; nothing in it may catch this."""
 
 
 class Time:
@@ -83,6 +93,8 @@ class VirtualDriver:
     direct: list[tuple[float, str]] = field(default_factory=list)
     """What would have gone out directly while the store was sick: (time, reason)."""
     parts: Parts = field(init=False)
+    doomed: Callable[[Job], bool] | None = None
+    """Jobs at whose hand-over the daemon dies: committed, and no worker has them."""
     _heap: list[tuple[float, int, Message, str]] = field(default_factory=list)
     _order: count[int] = field(default_factory=count)
     _life: int = 0
@@ -98,11 +110,9 @@ class VirtualDriver:
     def run_until(self, end: float, *, until: Callable[[], bool] | None = None) -> None:
         """Handle everything up to `end` (unix seconds), or until the condition holds after a step."""
         while self._heap and self._heap[0][0] <= end:
-            at, _, message, pool = heapq.heappop(self._heap)
+            at = self._heap[0][0]
             self.time.set(at)
-            if pool:
-                self._settled(pool, message)
-            self._step(message, at)
+            self._step([self._next(), *self._together(at)], at)
             if until is not None and until():
                 return
         self.time.set(end)
@@ -112,7 +122,7 @@ class VirtualDriver:
 
     def crash(self, *, down_for: float = 0.0) -> None:
         """Kill the daemon here: everything in memory is gone; after `down_for` seconds it starts from its rows."""
-        self._heap.clear()
+        self._heap = []
         self.time.set(self.time.now() + down_for)
         self._start()
 
@@ -142,6 +152,10 @@ class VirtualDriver:
         self.direct.append((now, reason))
         return ()
 
+    def store_well(self, now: float) -> tuple[Sequence[Job], Sequence[Event]]:
+        self.direct.append((now, "well again"))
+        return (), ()
+
     # ------------------------------------------------------------------ inside
 
     def _start(self) -> None:
@@ -161,10 +175,15 @@ class VirtualDriver:
             pause=lambda _: None,
         )
         tidy.interrupted(self.loop, now)
-        self._push(now, Tick("start"))
+        self._push(now, _DUE)
 
     def _pool(self, name: str, size: int, work: Work) -> Pool:
-        return _InstantPool(name, size, work, lambda job, answer: self._answer(name, job, answer))
+        def carry_out(job: Job) -> Message:
+            if self.doomed is not None and self.doomed(job):
+                raise Killed(job.key)
+            return work(job)
+
+        return _InstantPool(name, size, carry_out, lambda job, answer: self._answer(name, job, answer))
 
     def _answer(self, pool: str, job: Job, answer: Message) -> None:
         at = self.time.now() + self.latency(job)
@@ -174,18 +193,37 @@ class VirtualDriver:
             answer = Performed(answer.key, type(outcome)(outcome.state, outcome.effect, outcome.output, at))
         self._push(at, answer, f"{pool} {job.key}")
 
-    def _settled(self, pool: str, message: Message) -> None:
-        del message
-        name, _, key = pool.partition(" ")
-        slots = self.loop.pools.by_name()[name]
-        assert isinstance(slots, _InstantPool)
-        slots.jobs.pop(key, None)
+    def _next(self) -> Message:
+        """The next message; its job's slot is free again."""
+        _, _, message, job = heapq.heappop(self._heap)
+        if job:
+            name, _, key = job.partition(" ")
+            self._slots(name).jobs.pop(key, None)
+        return message
 
-    def _step(self, message: Message, now: float) -> None:
+    def _together(self, at: float) -> Iterator[Message]:
+        """What sources and probes answered at the same instant is heard in one round, as from a full inbox."""
+        while self._heap and self._heap[0][0] == at and self._heap[0][3].startswith("sources "):
+            yield self._next()
+
+    def _slots(self, name: str) -> _InstantPool:
+        pool = self.loop.pools.by_name()[name]
+        assert isinstance(pool, _InstantPool)
+        return pool
+
+    def _step(self, messages: Sequence[Message], now: float) -> None:
         self.steps += 1
-        due = self.loop.step(message, now)
-        if not any(isinstance(queued, Tick) for _, _, queued, _ in self._heap):
-            self._push(max(due, now + 0.001), Tick("due"))
+        try:
+            self.loop.step(messages[0], now, also=messages[1:])
+        except Killed:
+            self.crash()
+            return
+        self._heap = [entry for entry in self._heap if entry[2] != _DUE]
+        heapq.heapify(self._heap)
+        jobs = [job for name in self.loop.pools.by_name() for job in self._slots(name).jobs.values()]
+        due = next_at(self.loop, jobs, now)
+        if math.isfinite(due):
+            self._push(max(due, now + 0.001), _DUE)
 
     def _push(self, at: float, message: Message, pool: str = "") -> None:
         heapq.heappush(self._heap, (at, next(self._order), message, pool))

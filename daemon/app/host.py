@@ -1,0 +1,147 @@
+"""The host of a live loop: publishes its state, tells people directly when the store is sick, feeds the heartbeat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from config.loader import Loaded
+from daemon import log
+from daemon.app.build import setup_of
+from daemon.app.publish import snapshot_of
+from daemon.app.workers import DIRECT, HEARTBEAT, Workers
+from daemon.desk.snapshot import Snapshot
+from daemon.errors import StoreSick
+from daemon.escalate.channels.port import Doors
+from daemon.escalate.direct import DirectPager
+from daemon.incidents.change import Job
+from daemon.incidents.events import Event
+from daemon.loop.core import Loop
+from daemon.settings.model import Settings
+from daemon.store.retention import Retention
+from detectors.board import Board, FindingState
+from remediations.ports import Ports
+
+TELL_EVERY = 60.0
+"""Seconds between tries to reach somebody directly while nobody was reached."""
+DIRECT_WITHIN = 60.0
+OWED_FOR = 120.0
+"""Seconds after which a page that is still owed means that all is not well."""
+PRUNE_ROUNDS = 20
+
+
+class LiveHost:
+    """Fits `daemon.loop.core.Host`. Read by the faces; written by the loop's thread."""
+
+    def __init__(
+        self,
+        loaded: Loaded[Settings],
+        ports: Ports,
+        leader: str,
+        version: str,
+        ask: Callable[[str], None],
+        now: float,
+    ) -> None:
+        self.loaded, self.leader, self.version = loaded, leader, version
+        self._ports, self._ask = ports, ask
+        self.started_at = self.loaded_at = now
+        self.refused: tuple[str, ...] = ()
+        self.ready: tuple[bool, str] = (False, "starting")
+        self.cycle: tuple[float, float] | None = None
+        self.snapshot: Snapshot | None = None
+        self.workers: Workers | None = None
+        self._told_at = 0.0
+        self._bugs = 0
+
+    def take(self, loaded: Loaded[Settings], now: float) -> None:
+        """A reloaded configuration is in force."""
+        self.loaded, self.loaded_at, self.refused = loaded, now, ()
+
+    def pager(self) -> DirectPager:
+        """A pager for what cannot be owed as a row, for the present configuration."""
+        assert self.workers is not None
+        setup = setup_of(self.loaded.model)
+        doors = Doors(self._ports.http, self._ports.clock, self.loaded.redactor.text)
+        return DirectPager(setup.directory, setup.policies["default"], self.workers.tools.book, doors)
+
+    def publish(self, loop: Loop, now: float) -> None:
+        """Everything true now, by one assignment."""
+        if not self.ready[0] and self.ready[1] == "starting" and loop.board is not None:
+            self.ready = (True, "")
+        try:
+            self.snapshot = snapshot_of(
+                loop,
+                self.loaded,
+                version=self.version,
+                leader=self.leader,
+                started_at=self.started_at,
+                loaded_at=self.loaded_at,
+                cycle=self.cycle,
+                refused=self.refused,
+                now=now,
+            )
+        except StoreSick as error:
+            log.get().error(log.STORE_FAILED, error=str(error))
+
+    def reload(self, who: str) -> None:
+        """Ordered from within: the main thread reads the files, so the loop does not wait for a disk."""
+        log.get().info(log.ORDER_TAKEN, order="reload", who=who)
+        self._ask("reload")
+
+    def heartbeat(self, loop: Loop, now: float) -> None:
+        """Tell the outside that all is well, after looking whether it is."""
+        spec = self.loaded.model.heartbeat
+        if spec is None or not self._well(loop, now) or not loop.pools.posts.free():
+            return
+        job = Job(f"heartbeat-{now:.0f}", HEARTBEAT, "-", now + DIRECT_WITHIN, {"url": spec.url.reveal()})
+        loop.submit((job,))
+
+    def _well(self, loop: Loop, now: float) -> bool:
+        """The self-audit: store writable, a fresh board, nothing parked, no page owed for long."""
+        with loop.store.write(epoch=loop.control.epoch) as uow:
+            owed = [row for row in uow.deliveries.due(now) if now - row.due_at > OWED_FOR]
+        fresh = loop.board is not None and now - loop.board.at < 4 * self.loaded.model.poll_interval
+        return fresh and not owed and not len(loop.parked) and loop.sick_since is None
+
+    def housekeeping(self, loop: Loop, now: float) -> None:
+        """Delete what is past its age, in small bites; never what is owed or open."""
+        keep = self.loaded.model.retention
+        for _ in range(PRUNE_ROUNDS):
+            if not loop.store.prune(now, Retention(keep.timeline, keep.closed_incidents)).more:
+                return
+
+    def store_sick(self, reason: str, board: Board | None, now: float) -> Sequence[Job]:
+        """A page that leaves without a row: the one exception to "nothing leaves before its commit"."""
+        log.get().error(log.STORE_FAILED, error=reason)
+        if now - self._told_at < TELL_EVERY:
+            return ()
+        self._told_at = now
+        firing = sorted(
+            {f.failure_mode for f in board.findings.values() if f.state is FindingState.FIRING}
+            if board
+            else ()
+        )
+        text = f"the store cannot be written ({reason}); nothing is done" + (
+            f". Firing now: {', '.join(firing)}" if firing else ""
+        )
+        return (Job(f"direct-{now:.3f}", DIRECT, "-", now + DIRECT_WITHIN, {"part": "store", "text": text}),)
+
+    def store_well(self, now: float) -> tuple[Sequence[Job], Sequence[Event]]:
+        """It writes again: tell those who were told, and hand over what was sent without a row."""
+        assert self.workers is not None
+        self._told_at = 0.0
+        job = Job(
+            f"well-{now:.3f}", DIRECT, "-", now + DIRECT_WITHIN, {"part": "store", "over": "it writes again"}
+        )
+        return (job,), self.workers.direct_records()
+
+    def bug(self, loop: Loop, error: Exception, now: float) -> None:
+        """A step raised: log it whole, tell people once, go on."""
+        self._bugs += 1
+        log.get().error(log.ITEM_PARKED, item="loop", exc_info=error)
+        loop.metrics.items_parked.set(len(loop.parked) + 1)
+        if now - self._told_at >= TELL_EVERY:
+            self._told_at = now
+            text = f"a step of the loop failed: {type(error).__name__}"
+            loop.submit(
+                (Job(f"bug-{now:.3f}", DIRECT, "-", now + DIRECT_WITHIN, {"part": "loop", "text": text}),)
+            )

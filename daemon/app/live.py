@@ -1,0 +1,183 @@
+"""Live: threads, signals, doors and faces around the loop. `run` is the daemon in the foreground.
+
+main        waits for signals; reads the configuration anew when asked
+loop        everything that is decided
+recorder    orders and alerts into rows, then the HTTP 200
+web, scheduler, workers: see their modules
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from queue import SimpleQueue
+from types import FrameType
+
+from prometheus_client import CollectorRegistry
+
+from config.loader import Loaded
+from config.problems import ConfigError
+from daemon import log
+from daemon.app.build import Parts, build, rebuild
+from daemon.app.faces import Face, faces_of
+from daemon.app.host import LiveHost
+from daemon.app.loopthread import LoopThread
+from daemon.clock import SystemClock, rfc3339
+from daemon.databases import DatabaseDoor
+from daemon.errors import GOOD
+from daemon.files import FileDoor
+from daemon.http.door import HttpDoor
+from daemon.loop.control import Lead
+from daemon.loop.messages import Asked, Message, Tick
+from daemon.loop.pools import ThreadPool
+from daemon.loop.recorder import Recorder
+from daemon.metrics import Metrics
+from daemon.processes import ProcessDoor
+from daemon.scheduling import Schedule
+from daemon.settings.load import load
+from daemon.settings.model import Settings
+from daemon.store.store import Store
+from remediations.ports import Ports
+
+SIGNALS = {
+    signal.SIGTERM: "stop",
+    signal.SIGINT: "stop",
+    signal.SIGHUP: "reload",
+    signal.SIGUSR1: "pause",
+    signal.SIGUSR2: "unpause",
+}
+HOUSEKEEPING = 3600.0
+JOIN = 5.0
+
+
+def run(files: Sequence[Path], *, environment: Mapping[str, str]) -> int:
+    """Run until a signal; the exit code. Raises `ConfigError`, `AlreadyRunning`, `StoreSick` before anything starts."""
+    loaded = load(files, environment=environment)
+    return Daemon(loaded, environment).run()
+
+
+class Daemon:
+    """One running daemon."""
+
+    def __init__(self, loaded: Loaded[Settings], environment: Mapping[str, str]) -> None:
+        self._files = loaded.files
+        self._environment = environment
+        self._asked: SimpleQueue[str] = SimpleQueue()
+        """Written by signal handlers: `SimpleQueue.put` is reentrant."""
+        self._inbox: SimpleQueue[Message] = SimpleQueue()
+        self._clock = SystemClock()
+        self._processes = ProcessDoor(self._clock, environment)
+        self._http = HttpDoor(self._clock)
+        self._registry = CollectorRegistry()
+        self._metrics = Metrics(self._registry)
+        self._metrics.build(version("fleetmend"), sys.version.split()[0])
+        log.configure(lambda: rfc3339(self._clock.now()), loaded.redactor)
+        self._store = Store.open(loaded.model.state)
+        self._store.own()
+        self._store.migrate()
+        self._recorder = Recorder(self._store, self._inbox.put)
+        self._schedule = Schedule(lambda name: self._inbox.put(Tick(name)))
+        now = self._clock.now()
+        leader = f"{socket.gethostname()}/{os.getpid()}"
+        with self._store.write() as uow:
+            epoch = uow.lease.claim(leader, now)
+        ports = Ports(self._http, self._processes, FileDoor(), DatabaseDoor(self._clock), self._clock)
+        self._host = LiveHost(loaded, ports, leader, version("fleetmend"), self._asked.put, now)
+        self._parts: Parts = build(
+            loaded,
+            store=self._store,
+            ports=ports,
+            host=self._host,
+            metrics=self._metrics,
+            make_pool=lambda name, size, work: ThreadPool(name, size, work, self._inbox.put),
+            lead=Lead(epoch, self._clock),
+            now=now,
+        )
+        self._host.workers = self._parts.workers
+        self._parts.workers.pager = self._host.pager
+        self._ports = ports
+        self._loop = LoopThread(self._parts.loop, self._host, self._inbox, self._clock, self._schedule)
+        self._face: Face | None = None
+
+    def run(self) -> int:
+        """Start everything, wait for signals, drain, stop."""
+        for number in SIGNALS:
+            signal.signal(number, self._on_signal)
+        self._recorder.start()
+        self._loop.start()
+        try:
+            self._serve()
+        finally:
+            log.get().info(log.DAEMON_STOPPING)
+            self._stop()
+            log.get().info(log.DAEMON_STOPPED)
+        return GOOD
+
+    def _serve(self) -> None:
+        self._face = faces_of(self._host, self._parts, self._recorder, self._registry, self._reload)
+        self._schedule.start(self._intervals())
+        settings = self._host.loaded.model
+        log.get().info(
+            log.DAEMON_STARTED,
+            pid=os.getpid(),
+            listen=self._face.address,
+            state=settings.state,
+            autonomy=str(settings.autonomy),
+            config=[str(file) for file in self._files],
+        )
+        while (asked := self._asked.get()) != "stop":
+            if asked == "reload":
+                self._reload()
+            else:
+                self._inbox.put(Asked(asked))
+
+    def _stop(self) -> None:
+        """Not ready, intake closed -> scheduler off -> no new steps -> hands -> due pages -> web -> store."""
+        self._host.ready = (False, "shutting down")
+        self._recorder.close()
+        self._schedule.stop()
+        self._loop.drain(self._processes.end_all)
+        if self._face is not None:
+            self._face.stop()
+        self._http.close()
+        self._store.close()
+
+    def _reload(self) -> Sequence[str]:
+        """Read the files anew; what is wrong with them, or nothing. A bad file changes nothing."""
+        try:
+            loaded = load(self._files, environment=self._environment)
+        except ConfigError as error:
+            problems = tuple(str(problem) for problem in error.problems)
+            self._host.refused = problems
+            self._metrics.config_reloads.labels("refused").inc()
+            log.get().error(log.CONFIG_REFUSED, problems=problems)
+            return problems
+        self._loop.adopt(lambda now: self._take(loaded, now))
+        return ()
+
+    def _take(self, loaded: Loaded[Settings], now: float) -> None:
+        """On the loop's thread, between two steps: rules change; states, incidents, pages and clocks do not."""
+        rebuild(self._parts, loaded, self._ports, now)
+        self._host.take(loaded, now)
+        log.configure(lambda: rfc3339(self._clock.now()), loaded.redactor)
+        self._schedule.reschedule(self._intervals())
+        self._metrics.config_reloads.labels("taken").inc()
+        log.get().info(log.CONFIG_LOADED, digest=loaded.digest)
+
+    def _intervals(self) -> dict[str, float]:
+        settings = self._host.loaded.model
+        every = {"poll": settings.poll_interval, "housekeeping": HOUSEKEEPING}
+        if settings.heartbeat is not None:
+            every["heartbeat"] = settings.heartbeat.every
+        return every
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        asked = SIGNALS[signal.Signals(number)]
+        if asked == "stop" and self._host.ready[1] == "shutting down":
+            os._exit(1)  # a second TERM exits at once
+        self._asked.put(asked)
