@@ -30,45 +30,35 @@ def findings_of(
     if not len(index):
         return []
     text = threshold_text(rule)
-    columns = (
-        getattr(state, name)[index].tolist()
-        for name in (
-            "phase",
-            "no_data",
-            "quality",
-            "since",
-            "dark_since",
-            "clear_since",
-            "blind_from",
-            "value",
-            "observed_at",
-        )
+    columns = (getattr(state, name)[index].tolist() for name in _Row._fields)
+    seen = ((state.scopes[place], _Row(*row)) for place, *row in zip(index.tolist(), *columns, strict=True))
+    return [
+        _finding(rule, state.last_tick, scope, row, text, corroborated or {}, source_reason)
+        for scope, row in seen
+    ]
+
+
+def _finding(
+    rule: Rule, now: float, scope: Scope, row: _Row, text: str, corroborated: Corroborated, source_reason: str
+) -> Finding:
+    blind_since = _number(row.blind_from)
+    where, since = row.stands()
+    reason = source_reason or REASONS[Quality(row.quality)]
+    return Finding(
+        detector=rule.name,
+        failure_mode=rule.mode.value,
+        scope=scope,
+        state=where,
+        since=since,
+        value=_number(row.value),
+        threshold=text,
+        severity=rule.severity.value,
+        observed_at=_number(row.observed_at),
+        blind_since=blind_since,
+        blind=row.no_data or now - row.blind_from >= rule.no_data_for,
+        corroborated=corroborated.get((rule.name, scope)) if rule.corroborate else None,
+        reason="" if blind_since is None else f"source {rule.source}: {reason}",
     )
-    found = []
-    for place, *row in zip(index.tolist(), *columns, strict=True):
-        one = _Row(*row)
-        scope = state.scopes[place]
-        blind_since = _number(one.blind_from)
-        where, since = one.stands()
-        reason = source_reason or REASONS[Quality(one.quality)]
-        found.append(
-            Finding(
-                detector=rule.name,
-                failure_mode=rule.mode.value,
-                scope=scope,
-                state=where,
-                since=since,
-                value=_number(one.value),
-                threshold=text,
-                severity=rule.severity.value,
-                observed_at=_number(one.observed_at),
-                blind_since=blind_since,
-                blind=one.no_data or state.last_tick - one.blind_from >= rule.no_data_for,
-                corroborated=(corroborated or {}).get((rule.name, scope)) if rule.corroborate else None,
-                reason="" if blind_since is None else f"source {rule.source}: {reason}",
-            )
-        )
-    return found
 
 
 class _Row(NamedTuple):

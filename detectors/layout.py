@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from config.scope import Scope, scope_of
 from detectors.ring import Ring
 from detectors.rings import Rings
 from detectors.rule import Signal
-from detectors.samples import Floats, Series
+from detectors.samples import Floats
 
 _MAX_PLANS = 1024
 
@@ -56,7 +56,7 @@ class Plan:
 
 def plan_of(signal: Signal, rings: Rings, expected: Sequence[Scope]) -> Plan:
     """The plan for the series the rings hold now; `expected` scopes are in it even without series."""
-    key = (signal, tuple(expected))
+    key = (signal.kind, signal.of, signal.to, signal.by, signal.where, signal.bound, tuple(expected))
     fingerprint = rings.fingerprint
     kept = rings.plans.get(key)
     if kept is not None and kept[0] == fingerprint and isinstance(kept[1], Plan):
@@ -69,7 +69,7 @@ def plan_of(signal: Signal, rings: Rings, expected: Sequence[Scope]) -> Plan:
 
 
 def _planned(signal: Signal, rings: Rings, expected: Sequence[Scope]) -> Plan:
-    members = [(ring, *_members(signal, ring.series)) for ring in rings]
+    members = [(ring, *_members(signal, ring)) for ring in rings]
     of = [(scope, edge) for _, found, _ in members for _, scope, edge in found]
     to = [scope for _, _, found in members for _, scope, _ in found]
     scopes = tuple(sorted({*expected, *to, *(scope for scope, _ in of)}))
@@ -101,14 +101,13 @@ def _planned(signal: Signal, rings: Rings, expected: Sequence[Scope]) -> Plan:
 Found = list[tuple[int, Scope, float]]
 
 
-def _members(signal: Signal, series: Iterable[Series]) -> tuple[Found, Found]:
+def _members(signal: Signal, ring: Ring) -> tuple[Found, Found]:
     """(column, scope, bucket edge or 0) of the signal's `of` and `to` roles."""
     of: Found = []
     to: Found = []
-    for column, (name, pairs) in enumerate(series):
+    for name, column in _named(signal, ring):
+        pairs = ring.series[column].labels
         is_of, is_to = name in signal.of, name in signal.to
-        if not (is_of or is_to):
-            continue
         labels = dict(pairs)
         scope = _scope(signal, labels)
         if scope is None or not all(
@@ -129,6 +128,12 @@ def _members(signal: Signal, series: Iterable[Series]) -> tuple[Found, Found]:
         if is_to:
             to.append((column, scope, edge))
     return of, to
+
+
+def _named(signal: Signal, ring: Ring) -> Iterator[tuple[str, int]]:
+    for name in dict.fromkeys((*signal.of, *signal.to)):
+        for column in ring.named.get(name, ()):
+            yield name, column
 
 
 def _scope(signal: Signal, labels: dict[str, str]) -> Scope | None:

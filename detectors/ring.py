@@ -62,7 +62,7 @@ class Ring:
     `value[R, C]` as scraped, NaN where absent; `growth[R, C]` counter growth since the column began;
     `grew_at[R, C]` instant of the last growth; `known_from[C]` the instant from which growth is known, `first_seen[C]` of
     the first sample.
-    `attempts`/`health`: every scrape, failed ones included. `layout` changes when columns do.
+    `named`: columns by metric name. `attempts`/`health`: every scrape, failed ones included. `layout` changes when columns do.
     """
 
     def __init__(self, target: Labels) -> None:
@@ -70,6 +70,7 @@ class Ring:
         self.series: list[Series] = []
         self.layout = 0
         self.truncated = False
+        self.named: dict[str, list[int]] = {}
         self._columns: dict[Series, int] = {}
         self._times, self._attempts, self._health = Buffer(), Buffer(), Buffer()
         self._value, self._growth = Buffer(0), Buffer(0, 0.0)
@@ -221,6 +222,7 @@ class Ring:
                 room -= 1
                 column = self._columns[item] = len(self.series)
                 self.series.append(item)
+                self.named.setdefault(item.name, []).append(column)
             takes.append(index)
             columns.append(column)
         self.truncated = len(takes) + (up >= 0) < len(series)
@@ -246,6 +248,9 @@ class Ring:
             buffer.keep_columns(columns)
         self.series = [self.series[column] for column in columns]
         self._columns = {item: column for column, item in enumerate(self.series)}
+        self.named = {}
+        for column, item in enumerate(self.series):
+            self.named.setdefault(item.name, []).append(column)
         self._last, self._top = self._last[columns], self._top[columns]
         self.known_from = self.known_from[columns]
         self._seen_at, self.first_seen = self._seen_at[columns], self.first_seen[columns]

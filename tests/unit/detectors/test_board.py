@@ -17,6 +17,7 @@ from detectors.findings import SourceWatch, board_of, findings_of
 from detectors.machine import advance
 from detectors.observe import BREACH, OK, UNKNOWN, observe
 from detectors.rule import Gate, Matcher, Rule, Signal, Test
+from detectors.samples import Series
 from detectors.spec import Corroborate, Expected, SeenWithin
 from detectors.state import fresh_state
 from detectors.values import Quality
@@ -175,7 +176,7 @@ def test_the_inventory_lists_the_scopes_of_a_signal_as_far_as_it_can() -> None:
 def test_one_scope_is_not_its_own_fleet() -> None:
     packets = Signal("increase", ("packets",), window=60.0)
     alone = rule(signal=packets, expected=Expected(at_least=10, per="5m"))  # type: ignore[arg-type]  # written as in YAML
-    rings = rings_of(block({("packets", ()): running((5, 40))}))  # type: ignore[dict-item]  # a plain pair compares like a Series
+    rings = rings_of(block({Series("packets", ()): running((5, 40))}))
     assert np.isnan(usual_events(alone, rings, ticks(1, start=1200.0), [scope_of({})])).all()
     assert usual_events(
         alone, rings, ticks(1, start=1200.0), [scope_of({})], {scope_of({}): 9.0}

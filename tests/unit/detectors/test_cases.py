@@ -304,6 +304,15 @@ def test_a_dead_process_of_several_is_unknown_while_the_others_are_still_and_fin
     assert [state for state, _ in story(rule(**SILENT), still, dead)] == ["no_data"]
 
 
+def test_one_stream_that_is_seen_to_move_clears_what_stood_still_although_another_stays_dark() -> None:
+    back = block({PACKETS: running((5, 5), (0, 20), (5, 20))})
+    dead = block({PACKETS: [*running((5, 5), (0, 15)), *[STALE] * 25]}, target=labels(instance="b"))
+    assert [state for state, _ in story(rule(**SILENT, no_data={"for": "1h"}), back, dead)] == [
+        "fired",
+        "cleared",
+    ]
+
+
 def test_live_and_replay_say_the_same() -> None:
     """Row 18: samples taken in one by one and ticks one by one, against one block after the fact."""
     rng = np.random.default_rng(7)
