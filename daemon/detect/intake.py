@@ -66,6 +66,17 @@ class Intake:
         self.rings = kept
         self.watches = {name: watch for name, watch in self.watches.items() if name in plan.sources}
 
+    def restart(self) -> None:
+        """Forget all samples, and read again what can be read."""
+        for name, rings in self.rings.items():
+            interval = self.plan.sources[name].interval if name in self.plan.sources else None
+            self.rings[name] = Rings(
+                name, retention=rings.retention, max_series=rings.max_series, interval=interval
+            )
+        self.known_until.clear()
+        self.ticks.clear()
+        self.news.clear()
+
     def fresh(self) -> dict[str, bool]:
         """What is news, and from now on is not."""
         news, self.news = self.news, {}

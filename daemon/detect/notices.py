@@ -10,7 +10,7 @@ _KEPT = 200
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """`kind`: series_limit | skewed | partial | unjudged. `name`: of the source. `since`, `at`: unix seconds."""
+    """`kind`: series_limit | skewed | partial | clock. `name`: of the source, or `daemon`. `since`, `at`: unix seconds."""
 
     kind: str
     name: str

@@ -40,6 +40,8 @@ USUAL, SEEN = "@usual", "@seen"
 """Checkpoints beside those of detectors, under names no detector can have."""
 PREFIX = "detect/"
 """Of the keys of detection's jobs."""
+CLOCK_STEP = 30.0
+"""Seconds the wall clock may step back without more ado than a pause."""
 _MOST_REPLAYED = 5_000
 _MOST_TRANSITIONS = 10_000
 
@@ -57,6 +59,7 @@ class Detection:
         self._testimony = Testimony(sections.poll_interval)
         self._questions = Questions(self.plan, self._members, self._testimony)
         self._watches: dict[str, Watch] = {}
+        self._last_due = now
         self._board: Board | None = None
         self._settled = False
         self._heard = False
@@ -75,6 +78,7 @@ class Detection:
         Kind `fetch` is answered by a batch or a failure (`take`), kind `probe` by evidence (`answered`). Fetches past
         their deadline count as failed.
         """
+        self._mind_clock(now)
         for fetch in list(self._questions.schedule.overdue(now)):
             self._unanswered(fetch, now)
         findings = self._board.findings.values() if self._board else ()
@@ -111,7 +115,8 @@ class Detection:
             return
         self._questions.answered(Asked.SOURCE, result.source)
         if isinstance(result, Failed):
-            self._intake.fail(result, now)
+            at = min(result.at, now - self.plan.sources[result.source].delay)
+            self._intake.fail(replace(result, at=at), now)
         else:
             self._intake.take(result, now)
 
@@ -240,6 +245,18 @@ class Detection:
             findings[key] = replace(findings[key], corroborated=bool(said))
         return replace(board, findings=findings)
 
+    def _mind_clock(self, now: float) -> None:
+        """A wall clock set back by more than half a minute: instants move with it, samples are read anew."""
+        back = self._last_due - now
+        self._last_due = now
+        if back <= CLOCK_STEP:
+            return
+        self._questions.schedule.in_flight.clear()
+        self._intake.restart()
+        for watch in self._watches.values():
+            watch.set_back(back)
+        self._intake.notices.add("clock", "daemon", f"the clock was set back by {back:.0f} s", now)
+
     def _unanswered(self, fetch: Fetch, now: float) -> None:
         if fetch.asked is not Asked.SOURCE:
             self._testify(fetch, Evidence(now, ok=False, error="no answer: not within its deadline"))
@@ -351,7 +368,8 @@ class Detection:
         for name, saved in by_detector.items():
             if name in self._watches:
                 self._watches[name].resume(saved)
-        self._saved = dict(rows)
+        foreign = {key for key in rows if key[0].startswith("@") and key[0] not in {USUAL, SEEN}}
+        self._saved = {key: row for key, row in rows.items() if key not in foreign}
 
     def reload(self, sections: Sections, now: float) -> None:
         """Take a new configuration. Detectors of the same name keep their state, sources their samples."""

@@ -15,7 +15,7 @@ from detectors.values import Quality, Values
 
 SPAN = 2 * 3600.0
 """Seconds kept."""
-SPACING = 5.0
+SPACING = 1.0
 """Seconds between kept values at least; detectors may tick faster."""
 MAX_POINTS = 720
 """Points of one chart."""

@@ -21,6 +21,11 @@ from detectors.signals import measure
 from detectors.state import State, Transition, fresh_state, restore, save
 from detectors.values import Values
 
+_INSTANTS = (
+    "since", "blind_from", "floor", "clear_since", "clear_from", "dark_since", "back_since", "joined",
+    "last_known", "observed_at",
+)  # fmt: skip
+"""The arrays of a state that hold instants."""
 _CELLS = 1_000_000
 """Ticks times scopes evaluated at once while history is read back."""
 
@@ -77,6 +82,16 @@ class Watch:
         self.state = restore(self.rule, saved)
         if math.isfinite(self.state.last_tick):
             self.last_tick = self.state.last_tick
+
+    def set_back(self, seconds: float) -> None:
+        """The wall clock was set back: where it stands moves along, and no time passed meanwhile."""
+        state = self.state
+        moved = {name: getattr(state, name) - seconds for name in _INSTANTS}
+        self.state = replace(state, last_tick=state.last_tick - seconds, resumed=True, **moved)
+        self.last_tick, self.ticks, self.trace, self.seen = -math.inf, [], Trace(), None
+        self.replayed = True
+        if self.usual is not None:
+            self.usual.next_at.clear()
 
     def look(self, ticks: Floats, around: Around, since: float | None = None) -> tuple[Values, Observations]:
         """Measure and observe at `ticks[T]`, from samples since `since` alone where it is given."""

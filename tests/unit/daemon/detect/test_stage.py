@@ -489,3 +489,35 @@ def test_probe_answers_are_not_asked_for_when_nobody_needs_them() -> None:
     told = story(storage()).run(0, 60)
     assert {fetch.asked for fetch in told.asked} == {Asked.SOURCE}
     assert not told.detection.answered("mitigate/x", Evidence(1, ok=True), 1)
+
+
+# ------------------------------------------------------------------ the wall clock
+
+
+def test_a_clock_set_back_delays_no_detection() -> None:
+    """The source's own clock goes on; ours is an hour ahead, until it is set right in the middle of a hold."""
+    told = story(storage((4300, 5)), start=4000)
+    told.telemetry["main"].series = storage((4300, 5)).series
+    told.run(4000, 4450)
+    before = told.board
+    assert before is not None
+    assert finding_states(before) == {("storage-writes", HOT): FindingState.PENDING}
+    told.telemetry["main"].series = storage((0, 5)).series
+    told.run(865, 1300)
+    ((_, at),) = told.events("fired")
+    assert at <= 1180, "two and a half minutes were seen before, what is missing of five comes after"
+    assert [notice.kind for notice in told.detection.notices(900)] == ["clock"]
+
+
+def test_answers_keep_coming_after_the_clock_was_set_back() -> None:
+    told = story(storage(), start=4000).run(4000, 4100)
+    asked = len(told.asked)
+    told.run(500, 600)
+    assert len(told.asked) - asked == 7
+    assert told.detection.fault(("storage-writes",), HOT, 600).seen is Seen.OK
+
+
+def test_rows_of_others_in_the_checkpoints_are_left_alone() -> None:
+    detection = Detection(sections(), 0)
+    detection.restore({("@inbox", scope_of({"fingerprint": "x"})): {"a": 1}})
+    assert detection.checkpoint(10) is None
