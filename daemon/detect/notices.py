@@ -10,7 +10,9 @@ _KEPT = 200
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """`kind`: series_limit | skewed | partial | clock. `name`: of the source, or `daemon`. `since`, `at`: unix seconds."""
+    """`kind`: series_limit | skewed | partial | unjudged | clock. `name`: of the source, of the detector for
+    unjudged, `daemon` for clock. `since`, `at`: unix seconds.
+    """
 
     kind: str
     name: str

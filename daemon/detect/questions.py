@@ -31,14 +31,15 @@ class Questions:
     def due(
         self, now: float, free: int, findings: Iterable[Finding], known_until: Mapping[str, float]
     ) -> list[Fetch]:
-        """At most `free` fetches; what finds no worker stays due.
+        """At most `free` fetches, those first that wait the longest; what finds no worker stays due.
 
         `known_until`: end of what is known of a source; one not in it is asked for its whole look-back.
         """
         wanted = dict(self._wanted(now, findings))
         self.schedule.forget(set(wanted))
         found: list[Fetch] = []
-        for place, every in wanted.items():
+        for place in sorted(wanted, key=lambda place: self.schedule.waits_since(place, wanted[place], now)):
+            every = wanted[place]
             if len(found) >= free:
                 break
             if self.schedule.turn(place, every, now):

@@ -77,6 +77,11 @@ class Schedule:
             self.skipped[place[1]] = self.skipped.get(place[1], 0) + missed
         return not busy
 
+    def waits_since(self, place: Place, every: float, now: float) -> float:
+        """When the question's next slot is; a new question waits from now on, an urgent one since ever."""
+        slots = self.slots.setdefault(place, Slots(every, now))
+        return -math.inf if place in self.urgent else slots.next_at
+
     def busy(self, place: Place) -> bool:
         return any(place_of(fetch) == place for fetch in self.in_flight.values())
 

@@ -147,7 +147,7 @@ class Detection:
         for watch in self._watches.values():
             if watch.reads in news:
                 watch.first_round = watch.first_round or news[watch.reads]
-                self._advance(watch, source_down=watch.reads in down)
+                self._advance(watch, now, source_down=watch.reads in down)
         self._look_around(news, now)
         self._settle(down, now)
         board = board_of(
@@ -165,12 +165,17 @@ class Detection:
         found, self._transitions = tuple(self._transitions), []
         return found
 
-    def _advance(self, watch: Watch, *, source_down: bool) -> None:
+    def _advance(self, watch: Watch, now: float, *, source_down: bool) -> None:
         tick = self._intake.ticks[watch.reads]
         ticks = self._missed(watch, tick, source_down=source_down)
         if tick <= watch.last_tick or not len(ticks):
             return
-        found = watch.take(ticks, self._around(watch))
+        try:
+            found = watch.take(ticks, self._around(watch))
+        except Exception as error:  # noqa: BLE001 - samples that break one detector must not blind the others
+            watch.seen = None
+            self._intake.notices.add("unjudged", watch.rule.name, f"{type(error).__name__}: {error}", now)
+            return
         watch.forget(tick - self._intake.rings[watch.reads].retention)
         self._transitions = (self._transitions + list(found))[-_MOST_TRANSITIONS:]
         self._moved = self._moved or bool(found)

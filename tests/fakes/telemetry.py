@@ -76,8 +76,9 @@ class Story:
         return self
 
     def tick(self, now: float) -> None:
-        for job in self.detection.due(now):
-            self.hand_back(job, now)
+        while jobs := self.detection.due(now):
+            for job in jobs:
+                self.hand_back(job, now)
         self.board = self.detection.evaluate(now) or self.board
         self.transitions += self.detection.transitions()
 

@@ -297,6 +297,35 @@ def test_no_more_is_asked_than_there_are_workers_and_the_rest_stays_due() -> Non
     assert [len(detection.due(0, free)) for free in (2, 0, 8)] == [2, 0, 1]
 
 
+def test_with_few_workers_every_question_gets_its_turn() -> None:
+    specs = {"d": DetectorSpec.model_validate(STORAGE)}
+    detection = Detection(Sections({"a": PROM, "b": PROM, "c": PROM}, specs), 0)
+    asked = []
+    for at in range(0, 60, 15):
+        for job in detection.due(at, 2):
+            asked.append(job.args["fetch"].name)
+            detection.take(Failed(asked[-1], at, "x"), at)
+    assert {name: asked.count(name) for name in "abc"} == {"a": 3, "b": 3, "c": 2}
+
+
+def test_samples_that_break_one_detector_are_said_and_blind_no_other() -> None:
+    """A counter that runs below zero is nothing a pipeline does; whatever it breaks must stay in its place."""
+
+    class Broken(dict[Any, Any]):
+        def get(self, *_: Any) -> Any:
+            raise RuntimeError("out of order")
+
+    told = story(storage((600, 5)), detectors={"a": STORAGE, "silent": EXPECTED}).run(0, 300)
+    usual = told.detection.watches["silent"].usual
+    assert usual is not None
+    usual.counts = Broken()
+    told.telemetry["main"].series |= packets(a=counter(2)).series
+    told.run(315, 1000)
+    assert told.events("fired") != []
+    assert [(notice.kind, notice.name) for notice in told.detection.notices(1000)] == [("unjudged", "silent")]
+    assert told.detection.fault(("silent",), WHOLE, 1000).seen is Seen.UNKNOWN
+
+
 def test_somebody_waiting_for_fresh_evidence_need_not_wait_for_the_slot() -> None:
     told = story(storage())
     told.run(0, 60)
