@@ -13,7 +13,7 @@ class RowAction(Model):
 
 
 class Row(Model):
-    """`detected_after_s`: from the break to the finding, null when there was none. `paged`: the level of each page."""
+    """`detected_after_s`: from the break to the finding, null when there was none. `paged`: the levels that were told."""
 
     failure_mode: str
     variant: str

@@ -7,6 +7,7 @@ really happened to the processes, healed, and quiet again before the next.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -73,7 +74,7 @@ class Scenario:
         stories = self._watch(began, must_run)
         ended = self._clock.now()
         row = row_of(mode, variant, expected, stories, began)
-        wrong = [*judge(row, expected), *self._differences(began, broken, ended)]
+        wrong = [*judge(row, expected), *repeats(stories), *self._differences(began, broken, ended)]
         self._pipeline.heal()
         self._quiet(began)
         return Judged(row, tuple(wrong))
@@ -149,11 +150,17 @@ class Scenario:
 
 
 def row_of(mode: str, variant: str, expected: Expected, stories: Sequence[Dossier], began: float) -> Row:
-    """The row of one variant from the incidents it caused."""
+    """The row of one variant from the incidents it caused.
+
+    One fault may be an incident at each of several scopes: what they did alike is one action of the row.
+    """
     wanted = expected.on or mode
     own = [story for story in stories if story.incident.failure_mode == wanted]
     main = min(own, key=lambda story: story.incident.detected_at, default=None)
-    done = [_action(attempt) for story in own for attempt in _carried_out(story)]
+    carried = sorted(
+        (row for story in own for row in _carried_out(story)), key=lambda row: row.started_at or 0.0
+    )
+    done = list(dict.fromkeys(_action(attempt) for attempt in carried))
     beside = [
         f"{story.incident.failure_mode}: {attempt.rung}"
         for story in stories
@@ -171,8 +178,25 @@ def row_of(mode: str, variant: str, expected: Expected, stories: Sequence[Dossie
         forbidden_actions=[*forbidden, *beside],
         verdict=_verdict(main, done),
         resolved_by=_resolved_by(main),
-        paged=[row.level for story in stories for row in _pages(story)],
+        paged=sorted({row.level for story in stories for row in _pages(story)}),
     )
+
+
+def repeats(stories: Sequence[Dossier]) -> list[str]:
+    """What happened twice in one incident and must happen once: a rung carried out, a person told of a level."""
+    wrong = []
+    for story in stories:
+        rungs = Counter(attempt.rung for attempt in _carried_out(story))
+        wrong += [
+            f"{story.incident.id}: {rung} ran {count} times" for rung, count in rungs.items() if count > 1
+        ]
+        told = Counter((row.level, row.person) for row in _pages(story))
+        wrong += [
+            f"{story.incident.id}: {person} was paged {count} times at L{level}"
+            for (level, person), count in told.items()
+            if count > 1
+        ]
+    return wrong
 
 
 def _carried_out(story: Dossier) -> list[Attempt]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from daemon.cli.expectations import EXPECTED
-from daemon.cli.scenario import _at_an_end, row_of
+from daemon.cli.scenario import _at_an_end, repeats, row_of
 from daemon.document.dossier import Dossier
 from daemon.incidents.model import IncidentState
 from daemon.incidents.records import DeliveryState, PageEvent, Phase
@@ -124,3 +124,19 @@ def test_a_symptom_is_at_its_end_with_its_cause() -> None:
     assert _at_an_end(symptom, [symptom, cause])
     assert not _at_an_end(symptom, [symptom, story()]), "its cause is over, so it still has to be released"
     assert not _at_an_end(symptom, [symptom])
+
+
+def test_incidents_that_did_alike_are_one_action_of_the_row() -> None:
+    other = replace(story("po-2"), incident=rows.incident("po-2", detected_at=101.0))
+    row = row_of(
+        "provider_outage", "no-answer", EXPECTED["provider_outage", "no-answer"], [story(), other], BEGAN
+    )
+    assert [action.rung for action in row.actions] == ["open-breaker", "fail-over-to-secondary"]
+
+
+def test_what_must_happen_once_is_found_when_it_happens_twice() -> None:
+    again = rows.attempt("k5", rung="open-breaker", started_at=140.0)
+    told = (page(PageEvent.TRIGGER), rows.delivery("second", event=PageEvent.TRIGGER))
+    twice = replace(story(), attempts=(*story().attempts, again), deliveries=told)
+    assert repeats([story()]) == []
+    assert repeats([twice]) == ["po-1: open-breaker ran 2 times", "po-1: ana was paged 2 times at L1"]
