@@ -77,10 +77,11 @@ class Schedule:
             self.skipped[place[1]] = self.skipped.get(place[1], 0) + missed
         return not busy
 
-    def waits_since(self, place: Place, every: float, now: float) -> float:
-        """When the question's next slot is; a new question waits from now on, an urgent one since ever."""
+    def waits_since(self, place: Place, every: float, now: float) -> tuple[float, float]:
+        """When the question's next slot is, and when it was last asked; an urgent one waits since ever."""
         slots = self.slots.setdefault(place, Slots(every, now))
-        return -math.inf if place in self.urgent else slots.next_at
+        last = self.asked_at.get(place, -math.inf)
+        return (-math.inf if place in self.urgent else slots.next_at), last
 
     def busy(self, place: Place) -> bool:
         return any(place_of(fetch) == place for fetch in self.in_flight.values())
