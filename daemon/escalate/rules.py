@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from config.escalation import DigestSpec, HeadsUpSpec, LevelSpec, WorkingHours
@@ -92,7 +94,7 @@ class Policy:
             heads_up=tuple(data["heads_up"]),
             digest=tuple(data["digest"]),
             digest_minutes=int(data["digest_minutes"]),
-            hours=WorkingHours.model_validate(data["hours"]),
+            hours=_hours(json.dumps(data["hours"], sort_keys=True)),
         )
 
 
@@ -126,6 +128,12 @@ def external(policy: Policy) -> Policy:
         digest_minutes=policy.digest_minutes,
         hours=policy.hours,
     )
+
+
+@lru_cache(maxsize=64)
+def _hours(text: str) -> WorkingHours:
+    """Working hours from their text form; kept, as checking a zone's name reads the whole list of zones."""
+    return WorkingHours.model_validate_json(text)
 
 
 def _texts(targets: Iterable[object]) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from daemon import log
 from daemon.document.dossier import Dossier, load
 from daemon.escalate import outbox, text
 from daemon.escalate.channels.registry import BY_KIND
@@ -155,7 +154,6 @@ class Escalate:
         dossier = load(uow, row.incident)
         if after.row.state is DeliveryState.ACCEPTED:
             return _sent(after.row, now)
-        _warn(after.row)
         event = _event(
             row, now, Kind.NOT_SENT, f"Not sent to {row.person} by {row.channel}: {after.row.error}",
             key=row.key, error=after.row.error,
@@ -270,7 +268,6 @@ def _change(before: Escalation, response: Response) -> Change:
 
 
 def _sent(row: Delivery, now: float) -> Change:
-    log.get().info(log.PAGE_SENT, incident=row.incident, key=row.key, channel=row.channel)
     event = _event(
         row,
         now,
@@ -319,12 +316,6 @@ def _args(row: Delivery, message: Message) -> dict[str, Any]:
 def _job_key(row: Delivery) -> str:
     """A job of its own for each try, so that a late receipt of an abandoned one is known as such."""
     return f"{row.key}#{row.tries}"
-
-
-def _warn(row: Delivery) -> None:
-    log.get().warning(
-        log.PAGE_NOT_SENT, incident=row.incident, key=row.key, channel=row.channel, error=row.error
-    )
 
 
 def _around(uow: UnitOfWork, incident: Incident, now: float) -> Around:
