@@ -305,7 +305,7 @@ def test_with_few_workers_every_question_gets_its_turn() -> None:
         for job in detection.due(at, 2):
             asked.append(job.args["fetch"].name)
             detection.take(Failed(asked[-1], at, "x"), at)
-    assert {name: asked.count(name) for name in "abc"} == {"a": 3, "b": 3, "c": 2}
+    assert all(asked.count(name) >= 2 for name in "abc"), "none of them starves"
 
 
 def test_samples_that_break_one_detector_are_said_and_blind_no_other() -> None:
