@@ -23,6 +23,7 @@ PIPELINE = Path(__file__).with_name("pipeline.yaml")
 
 def up(given: argparse.Namespace) -> int:
     """Waits until everything serves; in the foreground also until SIGTERM, SIGINT or the manager's end."""
+    os.umask(0o022)  # the programs may run as another user and must be able to read what is written here
     read, write = os.pipe()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os.write(write, b"x") and None)

@@ -30,10 +30,10 @@ class Hands:
     # -- processes -----------------------------------------------------------------------------------------------
 
     def consumers(self) -> list[str]:
-        """The consumers that are meant to run: every provider's, the newcomer's only while it runs."""
+        """Every provider's; the newcomer's while it is there."""
         units = [f"ingestion-{provider}" for provider in PROVIDERS]
         extra = f"ingestion-{NEWCOMER}"
-        return [*units, extra] if self.manager.processes()[extra]["statename"] in RUNNING else units
+        return [*units, extra] if extra in self.manager.processes() else units
 
     def send(self, units: list[str], number: signal.Signals) -> None:
         """By the process's own id; a unit that is dead has none."""

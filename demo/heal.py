@@ -99,7 +99,7 @@ def _restart(hands: Hands) -> None:
         if unit.startswith("api-worker:") and unit not in usual:
             if running:
                 hands.manager.stop(unit)
-        elif name in silent or (name != "listener" and not running and "newcomer" not in name):
+        elif name in silent or (name != "listener" and not running):
             with contextlib.suppress(ManagerFault):
                 hands.manager.restart(unit)
     hot = hands.health("storage-writer-hot") or {}

@@ -1,5 +1,6 @@
 """Bring a pipeline up in a folder, and end every process of it."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -7,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from demo import clock, ground, targets
+from demo import ground, targets
 from demo.service import wait_for
 from demo.settings import NEWCOMER, Settings, Stack, free_ports, port_names
 from demo.supervise import Manager, ManagerFault, configuration, programs
@@ -168,13 +169,19 @@ def down(state: Path) -> None:
 
 
 def newcomer(stack: Stack, *, on: bool) -> None:
-    """Start or stop the fourth provider and its consumer; ports.yaml names their addresses while they run."""
+    """Add the fourth provider and its consumer to the running manager, or take them away; ports.yaml says the same."""
     manager = Manager(stack.socket)
-    for unit in (f"provider-{NEWCOMER}", f"ingestion-{NEWCOMER}"):
-        running = manager.processes()[unit]["statename"] in {"STARTING", "RUNNING"}
-        if on and not running:
-            manager.start(unit)
-        elif running and not on:
-            manager.stop(unit)
+    units = (f"provider-{NEWCOMER}", f"ingestion-{NEWCOMER}")
+    known = set(manager.processes())
+    text = configuration(stack, as_root=os.geteuid() == 0, newcomer=on)
+    (stack.state / "supervisord.conf").write_text(text, encoding="utf-8")
+    manager.call("reloadConfig")
+    for unit in units:
+        if on and unit not in known:
+            manager.call("addProcessGroup", unit)
+        elif unit in known and not on:
+            with contextlib.suppress(ManagerFault):  # it may be dead already
+                manager.stop(unit)
+            manager.call("removeProcessGroup", unit)
     write_yaml(stack.state / "ports.yaml", targets.daemon_config(stack, newcomer=on))
-    clock.pause(0.1)
+    wait_for(lambda: not on or all(answers(stack.port(unit), "/metrics") for unit in units), 5.0)

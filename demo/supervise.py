@@ -25,14 +25,13 @@ class Program:
     autostart: bool = True
 
 
-def programs(stack: Stack) -> list[Program]:
+def programs(stack: Stack, *, newcomer: bool = False) -> list[Program]:
     """In the order of their start: storage before those who write to it, customers last."""
     wanted = [Program(f"storage-writer-{tier}", "storage", tier) for tier in TIERS]
     wanted.append(Program("transformation", "transformation"))
-    for provider in (*PROVIDERS, NEWCOMER):
-        known = provider != NEWCOMER
-        wanted.append(Program(f"provider-{provider}", "provider", provider, autostart=known))
-        wanted.append(Program(f"ingestion-{provider}", "ingestion", provider, autostart=known))
+    for provider in (*PROVIDERS, NEWCOMER) if newcomer else PROVIDERS:
+        wanted.append(Program(f"provider-{provider}", "provider", provider))
+        wanted.append(Program(f"ingestion-{provider}", "ingestion", provider))
     wanted.append(
         Program("api-worker", "worker", "%(process_num)d", stack.settings.api.max_workers, autostart=False)
     )
@@ -78,7 +77,7 @@ def _section(stack: Stack, program: Program) -> list[str]:
     ]
 
 
-def configuration(stack: Stack, *, as_root: bool) -> str:
+def configuration(stack: Stack, *, as_root: bool, newcomer: bool = False) -> str:
     """The whole supervisord.conf."""
     state = str(stack.state).replace("%", "%%")
     command = _quoted(
@@ -107,7 +106,7 @@ def configuration(stack: Stack, *, as_root: bool) -> str:
         f"stderr_logfile={state}/log/listener.log",
         f"stopwaitsecs={stack.settings.manage.stop_wait_s}",
     ]
-    for program in programs(stack):
+    for program in programs(stack, newcomer=newcomer):
         lines += _section(stack, program)
     return "\n".join(lines) + "\n"
 

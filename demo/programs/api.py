@@ -126,11 +126,15 @@ class Front:
         return {"cache": "on" if on else "off"}
 
     def order_rate_limit(self, args: dict[str, Any]) -> dict[str, Any]:
-        client = self.limits.heaviest() if args["client"] == "heaviest" else str(args["client"])
-        if client is None:
-            raise Refused("no client has asked for anything")
-        self.limits.limit(client, float(args["per_s"]))
-        return {"client": client, "per_s": self.limits.limits.get(client)}
+        per_s = float(args["per_s"])
+        if args["client"] == "heaviest":
+            client = self.limits.limit_heaviest(per_s)
+            if client is None and per_s > 0:
+                raise Refused("no client has asked for anything")
+        else:
+            client = str(args["client"])
+            self.limits.limit(client, per_s)
+        return {"client": client, "rate_limits": dict(self.limits.limits)}
 
     def look(self) -> None:
         """Follow the file that says whether addresses are kept; store those that are."""

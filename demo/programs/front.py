@@ -66,6 +66,7 @@ class RateLimits:
         self.lock = threading.Lock()
         self.seen: deque[tuple[float, str]] = deque()
         self.limits: dict[str, float] = {}
+        self.heavy: set[str] = set()  # clients whose limit was set because they were the heaviest
         self.tokens: dict[str, tuple[float, float]] = {}
 
     def allows(self, client: str, now: float) -> bool:
@@ -91,8 +92,21 @@ class RateLimits:
         with self.lock:
             self.limits.pop(client, None)
             self.tokens.pop(client, None)
+            self.heavy.discard(client)
             if per_s > 0:
                 self.limits[client] = per_s
+
+    def limit_heaviest(self, per_s: float) -> str | None:
+        """The client that got the limit. A limit of 0 takes it from every client that got one so."""
+        if per_s <= 0:
+            for limited in list(self.heavy):
+                self.limit(limited, 0)
+            return None
+        client = self.heaviest()
+        if client is not None:
+            self.limit(client, per_s)
+            self.heavy.add(client)
+        return client
 
 
 class AddressCache:

@@ -174,12 +174,18 @@ class Consumer:
 
     def order_breaker(self, args: dict[str, Any]) -> dict[str, Any]:
         with self.lock:
-            name = args.get("endpoint", self.endpoint)
+            name = args.get("endpoint") or self._meant()
             breaker = self.breakers[name].told(args["state"])
             if breaker.state == self.breakers[name].state:
                 raise Refused(f"the breaker of {name} is already {breaker.state}")
             self.breakers[name] = breaker
         return {"breaker": breaker.state, "endpoint": name}
+
+    def _meant(self) -> str:
+        """The endpoint in use; where its breaker is closed and another's is not, that other. The lock is held."""
+        if self.breakers[self.endpoint].state != "closed":
+            return self.endpoint
+        return next((name for name, one in self.breakers.items() if one.state != "closed"), self.endpoint)
 
     def order_endpoint(self, args: dict[str, Any]) -> dict[str, Any]:
         with self.lock:

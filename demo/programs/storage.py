@@ -166,8 +166,11 @@ class TierWriter:
         return {"pool": self.pool.facts()}
 
     def order_read_only(self, args: dict[str, Any]) -> dict[str, Any]:
-        self.read_only = bool(args["on"])
-        return {"read_only": self.read_only}
+        """Reads go on, writes are spooled; at its end what was spooled goes in."""
+        if not args["on"]:
+            return self.order_drain({})
+        self.read_only = True
+        return {"read_only": True}
 
     def order_spool(self, args: dict[str, Any]) -> dict[str, Any]:
         self.spooling = bool(args["on"])
@@ -208,7 +211,7 @@ class TierWriter:
         reason = self._reason(facts)
         return Answer(200, {
             "status": "ok" if reason == "ok" else "failing", "tier": self.tier, "reason": reason, **facts,
-            "pool": self.pool.facts(), "read_only": self.read_only, "spooling": self.spooling, "spooled": self.spool.count,
+            "pool": self.pool.facts(), "read_only": self.read_only, "spooling": self.spooling or self.read_only, "spooled": self.spool.count,
                 "sessions": self.sessions, "pid": os.getpid(),
         })  # fmt: skip
 

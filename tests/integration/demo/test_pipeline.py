@@ -58,7 +58,7 @@ class Pipeline:
         found: dict[Series, float] = {}
         for target in self.targets:
             try:
-                text = requests.get(target, timeout=1).text
+                text = requests.get(target, timeout=0.5).text
             except requests.RequestException:
                 continue
             for line in text.splitlines():
@@ -316,9 +316,11 @@ def test_a_primary_that_refuses_writes_is_mended_by_its_replica_only_and_spooled
     assert pipeline.health("storage-writer-hot")["primary"] == "refusing"
     assert pipeline.post("storage-writer-hot", "/tiers/hot/failback", {}).status_code == 409
     pipeline.post("storage-writer-hot", "/tiers/hot/read-only", {"on": True})
+    assert pipeline.health("storage-writer-hot")["spooling"], "read-only mode spools"
     assert pipeline.becomes(lambda growth: write_errors(growth, "hot") == 0)
     assert pipeline.health("storage-writer-hot")["spooled"] > 0
     assert pipeline.post("storage-writer-hot", "/tiers/hot/drain", {}).status_code == 409
+    assert pipeline.post("storage-writer-hot", "/tiers/hot/read-only", {"on": False}).status_code == 409
     assert pipeline.post("storage-writer-hot", "/tiers/hot/failover", {}).status_code == 200
     assert pipeline.post("storage-writer-hot", "/tiers/hot/drain", {}).status_code == 200
     assert pipeline.becomes(
@@ -382,7 +384,9 @@ def test_disturbances_reach_no_threshold(pipeline: Pipeline) -> None:
     assert ("telemetry_customer_suspended", frozenset({("customer", "teltonika-acme")})) in pipeline.scrape()
     ports = YAML(typ="safe").load((pipeline.state / "ports.yaml").read_text())
     assert "newcomer" in ports["vars"]["ingestion_admin"]
+    assert "ingestion-newcomer" in pipeline.manager.processes()
     pipeline.command("undisturb")
+    assert "ingestion-newcomer" not in pipeline.manager.processes()
     assert pipeline.becomes(
         lambda growth: growth("telemetry_ingestion_packets_received_total", provider="oem-a") > 20
     )

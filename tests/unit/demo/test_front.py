@@ -57,6 +57,19 @@ def test_the_heaviest_client_is_found_over_the_window_only() -> None:
     assert limits.heaviest() == "now"
 
 
+def test_a_limit_given_to_the_heaviest_client_is_taken_from_the_one_who_got_it() -> None:
+    limits = RateLimits(window=5.0)
+    for number in range(20):
+        limits.allows("bulk", number / 100)
+    assert limits.limit_heaviest(5) == "bulk"
+    limits.limit("acme", 3)
+    for number in range(40):
+        limits.allows("acme", 1 + number / 100)
+    assert limits.heaviest() == "acme"
+    limits.limit_heaviest(0)
+    assert limits.limits == {"acme": 3}
+
+
 def test_a_cache_that_is_switched_off_is_empty_when_it_is_on_again() -> None:
     cache = AddressCache()
     cache.keep("a", "near here")
