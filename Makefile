@@ -40,6 +40,7 @@ lint: $(V)/.tools
 	$(V)/bin/ruff format --check .
 types: $(V)/.tools
 	$(V)/bin/mypy
+	$(V)/bin/mypy $(wildcard .ci/*.py) docs/generate.py $(wildcard docs/pages/*.py)
 layers: $(V)/.tools
 	$(V)/bin/lint-imports
 sizes: $(V)/.tools
