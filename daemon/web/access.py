@@ -1,0 +1,150 @@
+"""Who asks, and whether they may: bearer tokens for programs, a signed session for people in a browser.
+
+With tokens configured, reading takes a viewer and ordering an operator. Without any, only this machine may read, by
+a loopback address *and* a loopback name (so that no web page gets in by rebinding a name), and nobody may order:
+the terminal does that.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
+from starlette.exceptions import HTTPException
+
+from daemon.desk.tokens import Caller, Role
+from daemon.web.parts import Parts, parts_of
+from daemon.web.problems import LoginNeeded
+from daemon.web.sessions import COOKIE, Session
+
+ANYONE = Caller("anyone on this machine", Role.VIEWER, "console")
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="fleetmend"'}
+NO_TOKENS = "no tokens are configured: add `tokens:` to order from here, or use the fleetmend command on its machine"
+
+bearer = HTTPBearer(auto_error=False, description="A token made by `fleetmend token NAME`.")
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Someone at the console. `form_token` is empty for those who may order nothing."""
+
+    caller: Caller
+    session: Session | None
+    form_token: str
+
+
+def bearer_of(request: Request) -> str | None:
+    """The token of an Authorization header; None when there is no such header."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def on_loopback(request: Request) -> bool:
+    """Whether it comes from this machine, addressed by a name that cannot belong to anyone else."""
+    client = request.client.host if request.client else ""
+    return _is_loopback(client) and _is_loopback(request.url.hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def session_of(request: Request, parts: Parts) -> Session | None:
+    return parts.sessions.read(request.cookies.get(COOKIE), parts.now)
+
+
+def _reader(request: Request, parts: Parts) -> Caller | None:
+    """Who reads, None when they may not."""
+    tokens = parts.tokens()
+    given = bearer_of(request)
+    if given is not None:
+        return tokens.check(given)
+    logged_in = parts.sessions.caller(session_of(request, parts), tokens)
+    if logged_in is not None:
+        return logged_in
+    return ANYONE if not len(tokens) and on_loopback(request) else None
+
+
+def may_read(request: Request, shown: Annotated[object, Depends(bearer)] = None) -> Caller:
+    """For JSON: a viewer's token, or a session. Raises 401."""
+    del shown
+    caller = _reader(request, parts_of(request))
+    if caller is None:
+        raise _unauthorised("this takes a token: Authorization: Bearer …")
+    return caller
+
+
+def may_order(request: Request, shown: Annotated[object, Depends(bearer)] = None) -> Caller:
+    """For JSON that changes state: an operator's bearer token. A cookie is not enough: other sites can send it along."""
+    del shown
+    return _ordering(request, Role.OPERATOR)
+
+
+def may_administer(request: Request, shown: Annotated[object, Depends(bearer)] = None) -> Caller:
+    """As `may_order`, for an admin."""
+    del shown
+    return _ordering(request, Role.ADMIN)
+
+
+def _ordering(request: Request, needed: Role) -> Caller:
+    tokens = parts_of(request).tokens()
+    caller = tokens.check(bearer_of(request) or "")
+    if caller is None:
+        raise _unauthorised(f"this takes the token of an {needed}" if len(tokens) else NO_TOKENS)
+    if not caller.role.may(needed):
+        raise HTTPException(
+            HTTPStatus.FORBIDDEN, f"this takes the role {needed}; {caller.name} is {caller.role}"
+        )
+    return caller
+
+
+def visit(request: Request) -> Visit:
+    """For pages. Raises `LoginNeeded`."""
+    parts = parts_of(request)
+    session = session_of(request, parts)
+    caller = parts.sessions.caller(session, parts.tokens())
+    if caller is not None and session is not None:
+        return Visit(caller, session, parts.sessions.form_token(session))
+    read = _reader(request, parts)
+    if read is None:
+        raise LoginNeeded
+    return Visit(read, None, "")
+
+
+def own_form(request: Request) -> None:
+    """Refuse a form that was not sent from one of our own pages, as far as the browser tells. Raises 403."""
+    origin = request.headers.get("origin")
+    site = request.headers.get("sec-fetch-site")
+    if site not in {None, "same-origin", "none"}:
+        raise HTTPException(HTTPStatus.FORBIDDEN, "this form was sent by another site")
+    if origin is None:
+        return
+    public = parts_of(request).public_url()
+    ours = {request.headers.get("host", ""), urlsplit(public).netloc if public else ""} - {""}
+    if urlsplit(origin).netloc not in ours:
+        raise HTTPException(HTTPStatus.FORBIDDEN, "this form was sent by another site")
+
+
+def fits(request: Request, given: str) -> Session:
+    """The session a form belongs to. Raises 403 when its token is not that session's."""
+    parts = parts_of(request)
+    session = session_of(request, parts)
+    if session is None or not parts.sessions.form_fits(session, given):
+        raise HTTPException(
+            HTTPStatus.FORBIDDEN, "this form is from another login or too old: reload its page"
+        )
+    return session
+
+
+def _unauthorised(detail: str) -> HTTPException:
+    return HTTPException(HTTPStatus.UNAUTHORIZED, detail, _CHALLENGE)

@@ -1,0 +1,118 @@
+"""Intake of alerts: Alertmanager and Grafana post here, as they would to an Alertmanager.
+
+The sender tries again only after a 5xx: so rows first, then 200; 503 when they cannot be kept now; 400 for what makes
+no sense, whose raw body is kept for people to look at. Never 429, which is not retried.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import structlog
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from daemon.desk.tokens import Role
+from daemon.detect.inbox import Malformed, parse_alerts
+from daemon.incidents.records import Alert
+from daemon.web.access import bearer, bearer_of, on_loopback
+from daemon.web.keep import keep
+from daemon.web.parts import Parts, parts_of
+from daemon.web.problems import problem, responses
+
+router = APIRouter(tags=["intake"])
+MALFORMED = "malformed"
+"""Status of a row that keeps a body nobody could read: it fires nothing."""
+KEPT = 100_000
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "description": "Alertmanager webhook v4, a list of alerts as its API v2 has it, or a webhook of Grafana.",
+                    "anyOf": [{"type": "array", "items": {"type": "object"}}, {"type": "object"}],
+                }
+            }
+        },
+    }
+}
+
+
+def may_send(request: Request, shown: Annotated[object, Depends(bearer)] = None) -> None:
+    """The inbox's own token, or an operator's. Where none is configured: programs of this machine. Raises 401."""
+    del shown
+    parts = parts_of(request)
+    given = bearer_of(request)
+    wanted = parts.inbox().alertmanager.token
+    if given is not None:
+        if wanted is not None and hmac.compare_digest(given.encode(), wanted.reveal().encode()):
+            return
+        caller = parts.tokens().check(given)
+        if caller is not None and caller.role.may(Role.OPERATOR):
+            return
+    elif wanted is None and on_loopback(request) and "origin" not in request.headers:
+        return  # a browser sends an origin with whatever a web page makes it post
+    raise HTTPException(
+        HTTPStatus.UNAUTHORIZED, "this takes the inbox's token", {"WWW-Authenticate": "Bearer"}
+    )
+
+
+@router.post(
+    "/api/v1/inbox/alertmanager",
+    dependencies=[Depends(may_send)],
+    openapi_extra=_BODY,
+    responses=responses(400, 401, 413, 503),
+)
+@router.post(
+    "/api/v2/alerts",
+    dependencies=[Depends(may_send)],
+    openapi_extra=_BODY,
+    responses=responses(400, 401, 413, 503),
+    operation_id="take_as_alertmanager",
+)
+async def take(request: Request) -> JSONResponse:
+    """200 once every alert of the body is on disk."""
+    parts = parts_of(request)
+    body = await request.body()
+    try:
+        parsed = parse_alerts(body, parts.now)
+    except Malformed as why:
+        return await _dead_letter(request, parts, body, str(why))
+    if parsed.alerts:
+        await keep(parts, alerts=_with_hidden(parsed.alerts, parsed.hidden))
+    return JSONResponse({"status": "success", "alerts": len(parsed.alerts)})
+
+
+def _with_hidden(alerts: Sequence[Alert], hidden: int) -> Sequence[Alert]:
+    """Alerts that the sender cut off are told of beside those it sent."""
+    if not hidden:
+        return alerts
+    note = {"hidden": f"{hidden} more alerts of this group were cut off by the sender"}
+    return [replace(alert, annotations={**alert.annotations, **note}) for alert in alerts]
+
+
+async def _dead_letter(request: Request, parts: Parts, body: bytes, why: str) -> Any:
+    """Keep the raw body, then say 400."""
+    text = body[:KEPT].decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
+    letter = Alert(
+        id=0,
+        at=parts.now,
+        fingerprint=f"malformed-{hashlib.blake2s(body, digest_size=8).hexdigest()}",
+        status=MALFORMED,
+        labels={},
+        annotations={"error": why[:1000], "body": text},
+        starts_at=parts.now,
+        ends_at=None,
+        source="alertmanager",
+    )
+    await keep(parts, alerts=[letter])
+    structlog.get_logger().warning("alert refused", error=why[:200], bytes=len(body))
+    answer: Response = problem(request, HTTPStatus.BAD_REQUEST, why)
+    return answer

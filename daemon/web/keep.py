@@ -1,0 +1,40 @@
+"""Handing rows to the recorder: an answer goes out only after they are on disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+from daemon.incidents.records import Alert, Order
+from daemon.store.store import Recorded
+from daemon.web.parts import Parts
+from daemon.web.problems import Busy
+
+
+async def keep(parts: Parts, orders: Sequence[Order] = (), alerts: Sequence[Alert] = ()) -> Recorded:
+    """The rows' ids, once they are on disk. Raises `Busy`."""
+    try:
+        future = parts.record(orders, alerts)
+    except Exception as error:
+        # Whatever keeps the recorder from taking it: nothing was kept, and the sender has to know.
+        raise Busy(f"not recorded, try again: {error}") from error
+    return await _on_disk(future, parts.limits.record_within)
+
+
+async def _on_disk(future: Future[Recorded], within: float) -> Recorded:
+    waiting = asyncio.wrap_future(future)
+    waiting.add_done_callback(_heard)
+    try:
+        # Shielded: giving up waiting, or a sender that hangs up, must not cancel what the recorder is writing.
+        return await asyncio.wait_for(asyncio.shield(waiting), within)
+    except TimeoutError:
+        raise Busy(f"not on disk after {within:g} s; it may still be recorded: look before trying again") from None
+    except Exception as error:
+        raise Busy(f"not recorded, try again: {error}") from error
+
+
+def _heard(future: asyncio.Future[Recorded]) -> None:
+    """An error nobody waits for any more is no surprise."""
+    if not future.cancelled():
+        future.exception()

@@ -1,0 +1,25 @@
+"""Every bound of what comes in over HTTP, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes, lengths in seconds.
+
+    `order`: body of a form or an order. `intake`: body of an alert post. `readers`: threads that read the store.
+    `listeners`: open event streams. `heartbeat`: a stream says at least that often that it lives. `record_within`:
+    how long a request waits for its row to be on disk before it says 503. `session`: how long a login holds.
+    """
+
+    order: int = 65_536
+    intake: int = 4_194_304
+    readers: int = 8
+    listeners: int = 50
+    heartbeat: float = 10.0
+    look_every: float = 0.5
+    record_within: float = 10.0
+    session: float = 43_200.0
+    connections: int = 400

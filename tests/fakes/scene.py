@@ -1,0 +1,526 @@
+"""A night on a fleet, written into a store: what the console shows in tests that look at it.
+
+Hot storage refuses writes: a restart did not help, the fail-over ran and is being verified. The API's slowness is
+explained by it. A fail-over of a provider waits for approval. One provider cannot be seen, and earlier something was
+mended.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from config.scope import Scope, scope_of
+from daemon.desk.known import Known, known_of
+from daemon.desk.snapshot import Cell, Due, Snapshot, SourceView
+from daemon.detect.trace import Chart
+from daemon.incidents.change import Change
+from daemon.incidents.escalation import EscalationState
+from daemon.incidents.events import Event, Kind
+from daemon.incidents.model import FindingRecord, Impact, Incident, IncidentState
+from daemon.incidents.records import (
+    Debt,
+    DebtState,
+    DeliveryState,
+    FailoverLock,
+    PageEvent,
+    Phase,
+    PipelineChange,
+)
+from daemon.settings.load import load
+from daemon.store.store import Store
+from remediations.run import Evidence, RunState
+from tests.fakes import rows
+
+NOW = 1_767_582_840.0
+"""2026-01-05 03:14:00 UTC."""
+HOT, API, SILENT, BLIND, MENDED = "sf-4k7q2m", "ad-7hd2pa", "po-q3v7xk", "bl-m2n4aa", "dq-aa22bb"
+TIER, LIVE, NAVIXY = scope_of({"tier": "hot"}), scope_of({"endpoint": "live"}), scope_of({"provider": "navixy"})
+GUARDRAILS = (
+    ("kill_switch", "not set"),
+    ("leader", "epoch 7 leads"),
+    ("person", "nobody has been paged"),
+    ("autonomy", "auto, under a ceiling of auto"),
+    ("target_set", "storage-writer-hot"),
+    ("fresh_fault", "seen 4 s ago, at 21.4 %"),
+    ("pending_cause", "no declared cause is pending"),
+    ("maintenance", "none"),
+    ("storm", "not evaluated"),
+    ("in_flight", "0 of 2 in flight"),
+    ("lock", "storage is free"),
+    ("budget", "1 of 3 used in 6 h"),
+    ("cooldown", "no climb in the last 15 min"),
+    ("failover_lock", "not locked"),
+    ("require", "replica_lag_s < 30: 2.5"),
+)
+
+
+def known() -> Known:
+    """The shipped example over the shipped pack."""
+    example = Path(__file__).parents[2] / "config" / "examples" / "example.yaml"
+    names = ("FLEETMEND_SIGNING_KEY", "PROM_TOKEN", "INBOX_TOKEN", "PD_ANA", "PD_BEN", "SMTP_PASSWORD")
+    environment = {name: f"not-so-secret-{name.lower()}-0123456789" for name in names}
+    environment |= {"HEARTBEAT_URL": "https://heartbeat.example.org/x", "CI_TOKEN_SHA256": "0" * 64}
+    return known_of(load([example], environment=environment), "0.1.0")
+
+
+def gates(refused: str = "", reason: str = "", until: float | None = None) -> list[dict[str, Any]]:
+    """All fifteen answers, one of them perhaps a no."""
+    return [
+        {
+            "name": name,
+            "allowed": name != refused,
+            "reason": reason if name == refused else why,
+            "until": until if name == refused else None,
+            "inputs": {},
+        }
+        for name, why in GUARDRAILS
+    ]
+
+
+def record(store: Store) -> None:
+    """Write the whole night."""
+    with store.write() as uow:
+        uow.lease.claim("stage-1:4711", NOW - 7200)
+    for change in (_mended(), _silent(), _hot(), _api(), _blind()):
+        with store.write() as uow:
+            uow.apply(change)
+    with store.write() as uow:
+        uow.pipeline.add(PipelineChange(NOW - 700, "storage-writer 4.2.0 deployed", "ci", "a1b2c3d", TIER))
+        uow.mutes.save(
+            rows.mute("pause-31", owner="ben", reason="new mapping goes out", starts_at=NOW - 900, ends_at=NOW + 1800,
+                      matchers={"provider": "teltonika"})
+        )  # fmt: skip
+        uow.timeline.append(
+            [Event("-", NOW - 900, Kind.DAEMON, "ben set pause over provider=teltonika: new mapping goes out.", {}, "ben")]
+        )  # fmt: skip
+
+
+def _hot() -> Change:
+    def said(ago: float, kind: Kind, text: str, actor: str = "fleetmend", **data: Any) -> Event:
+        return Event(HOT, NOW - ago, kind, text, data, actor)
+
+    incident = Incident(
+        id=HOT,
+        failure_mode="storage_failure",
+        scope=TIER,
+        severity="critical",
+        state=IncidentState.OPEN,
+        began_at=NOW - 510,
+        detected_at=NOW - 210,
+        findings=(
+            FindingRecord("storage-writes", 0.214, "above 1% for 5m", NOW - 510, "firing"),
+            FindingRecord("storage-stalled", 0.0, "equals 0 for 5m", NOW - 420, "pending"),
+        ),
+        impact=Impact(1, 3, "1 of 3 tiers: hot; 116 packets/s are spooled, none is dropped"),
+        playbook="storage-hot",
+    )
+    restart = rows.attempt(
+        f"{HOT}/1/restart-writer/do/1",
+        incident=HOT,
+        playbook="storage-hot",
+        scope=TIER,
+        rung="restart-writer",
+        action="service",
+        targets=("pipeline/storage-writer-hot",),
+        intended_at=NOW - 200,
+        started_at=NOW - 199,
+        ended_at=NOW - 193,
+        outcome="done",
+        output="storage-writer-hot: stopped, started\nRUNNING pid 4242, uptime 0:00:02",
+        verdict="not_recovered",
+    )
+    over = rows.attempt(
+        f"{HOT}/1/fail-over-to-replica/do/1",
+        incident=HOT,
+        playbook="storage-hot",
+        scope=TIER,
+        rung="fail-over-to-replica",
+        action="http",
+        targets=("storage-admin:8080/tiers/hot/failover",),
+        intended_at=NOW - 62,
+        started_at=NOW - 61,
+        ended_at=NOW - 59,
+        outcome="done",
+        output='200 {"active": "replica", "since": "2026-01-05T03:13:01Z"}',
+    )
+    trace = {"rung": "fail-over-to-replica", "allowed": True, "gates": gates()}
+    first = {"rung": "restart-writer", "allowed": True, "gates": gates()}
+    return Change(
+        incident=incident,
+        run=rows.run(
+            HOT,
+            playbook="storage-hot",
+            state=RunState.VERIFYING,
+            rung=1,
+            entered_at=NOW - 59,
+            due_at=NOW + 180,
+            attempt=over.key,
+            acted=True,
+            evidence={
+                "health": Evidence(
+                    NOW - 65,
+                    ok=True,
+                    status=200,
+                    body={"primary": "refusing", "active": "primary", "replica_lag_s": 2.5, "reason": "read_only_fs"},
+                )
+            },
+        ),
+        escalation=rows.escalation(HOT, severity="critical"),
+        attempts=(restart, over),
+        debts=(
+            Debt(
+                "debt-hot", HOT, "failover", "storage-hot", "fail-over-to-replica", TIER, NOW - 59, NOW + 3541,
+                DebtState.OPEN,
+            ),
+        ),
+        deliveries=(
+            rows.delivery(
+                f"{HOT}/heads_up/ben",
+                incident=HOT,
+                event=PageEvent.HEADS_UP,
+                level=0,
+                person="ben",
+                channel="email",
+                state=DeliveryState.ACCEPTED,
+                created_at=NOW - 199,
+                sent_at=NOW - 198,
+                receipt="250 queued",
+            ),
+        ),
+        locks=(FailoverLock("storage-admin:8080/tiers/hot", NOW + 3541, HOT, "failed over"),),
+        events=(
+            said(210, Kind.DETECTED, "Hot storage refuses writes: 21.4 % failed, fires above 1 % for 5 min.",
+                 detector="storage-writes", value=0.214, threshold="above 1% for 5m"),
+            said(208, Kind.DIAGNOSED, "health answered 200: the writer hangs.", probe="health", ok=True, status=200),
+            said(204, Kind.RECHECK, "The fault is there on fresh data, seen 3 s ago.", observed_at=NOW - 207),
+            said(202, Kind.GATES, "restart-writer: all guardrails allow it.", **first),
+            said(200, Kind.INTENDED, "restart-writer: do is intended (service on pipeline/storage-writer-hot).",
+                 rung="restart-writer", key=restart.key),
+            said(199, Kind.STARTED, "restart-writer started.", rung="restart-writer", key=restart.key),
+            said(198, Kind.SENT, "ben was told by email (heads-up).", key=f"{HOT}/heads_up/ben"),
+            said(193, Kind.ENDED, "restart-writer ended: done.", rung="restart-writer", outcome="done"),
+            said(70, Kind.VERDICT, "restart-writer did not help: still 19.8 % after 2 min.", rung="restart-writer",
+                 verdict="not_recovered"),
+            said(65, Kind.DIAGNOSED, "health answered 200: the primary refuses writes.", probe="health", ok=True),
+            said(64, Kind.SKIPPED, "enlarge-pool skipped: it does not fit the diagnosis.", rung="enlarge-pool",
+                 gate="when", reason="facts.health.body.reason == 'pool_exhausted' is false"),
+            said(63, Kind.GATES, "fail-over-to-replica: all guardrails allow it.", **trace),
+            said(61, Kind.STARTED, "fail-over-to-replica started.", rung="fail-over-to-replica", key=over.key),
+            said(59, Kind.ENDED, "fail-over-to-replica ended: done.", rung="fail-over-to-replica", outcome="done"),
+            said(59, Kind.DEBT_OPENED, "fail-over-to-replica has to be returned within the hour.", debt="debt-hot"),
+        ),
+    )  # fmt: skip
+
+
+def _api() -> Change:
+    return Change(
+        incident=Incident(
+            id=API,
+            failure_mode="api_degradation",
+            scope=LIVE,
+            severity="high",
+            state=IncidentState.SUPPRESSED,
+            began_at=NOW - 400,
+            detected_at=NOW - 100,
+            findings=(FindingRecord("api-latency", 0.11, "above 5% for 5m", NOW - 400, "firing"),),
+            impact=Impact(1, 4, "1 of 4 endpoints: live"),
+            explained_by=HOT,
+            suppressed_at=NOW - 100,
+        ),
+        run=rows.run(
+            API, playbook="api-degradation", state=RunState.DIAGNOSING, due_at=NOW + 600, evidence={}
+        ),
+        escalation=rows.escalation(API, severity="high"),
+        events=(
+            Event(
+                API,
+                NOW - 100,
+                Kind.SUPPRESSED,
+                f"Held back: explained by {HOT} (hot storage).",
+                {"by": HOT},
+            ),
+        ),
+    )
+
+
+def _silent() -> Change:
+    def said(ago: float, kind: Kind, text: str, actor: str = "fleetmend", **data: Any) -> Event:
+        return Event(SILENT, NOW - ago, kind, text, data, actor)
+
+    refused = {
+        "rung": "fail-over-to-secondary",
+        "allowed": False,
+        "gates": gates("budget", "3 of 3 used in 6 h", NOW + 5160),
+    }
+    breaker = rows.attempt(
+        f"{SILENT}/1/open-breaker/do/1",
+        incident=SILENT,
+        playbook="provider-outage",
+        rung="open-breaker",
+        kind="contain",
+        action="http",
+        targets=("ingestion-navixy:8080/admin/breaker",),
+        disruptive=False,
+        intended_at=NOW - 1500,
+        started_at=NOW - 1499,
+        ended_at=NOW - 1498,
+        outcome="done",
+        output='200 {"breaker": "open"}',
+        verdict="contained",
+    )
+    return Change(
+        incident=Incident(
+            id=SILENT,
+            failure_mode="provider_outage",
+            scope=NAVIXY,
+            severity="critical",
+            state=IncidentState.CONTAINED,
+            began_at=NOW - 2150,
+            detected_at=NOW - 1550,
+            findings=(FindingRecord("provider-errors", 0.93, "above 50% for 10m", NOW - 2150, "firing"),),
+            impact=Impact(1, 3, "1 of 3 providers: navixy, 41 % of all packets"),
+            playbook="provider-outage",
+            stepped_back=True,
+        ),
+        run=rows.run(
+            SILENT,
+            playbook="provider-outage",
+            state=RunState.GAVE_UP,
+            rung=1,
+            reason="fail-over-to-secondary is refused by budget: 3 of 3 used in 6 h",
+            contained_by=("open-breaker",),
+            ended_at=NOW - 1440,
+            evidence={
+                "consumer": Evidence(
+                    NOW - 1450, ok=True, status=200, body={"dominant_error": "timeout", "breaker": "open"}
+                ),
+                "status": Evidence(NOW - 1450, ok=False, error="timed out after 5 s"),
+            },
+        ),
+        escalation=rows.escalation(
+            SILENT,
+            state=EscalationState.PAGING,
+            level=1,
+            severity="critical",
+            reason="ladder ended contained",
+            paged_at=NOW - 240,
+            next_level_at=NOW + 660,
+            remind_at=NOW + 60,
+            policy={"levels": [{"after": {}}, {"after": {"critical": 900.0}}, {"after": {"critical": 1800.0}}]},
+        ),
+        attempts=(breaker,),
+        debts=(
+            Debt("debt-breaker", SILENT, "breaker", "provider-outage", "open-breaker", NAVIXY, NOW - 1498, NOW - 30,
+                 DebtState.PROPOSED),
+        ),
+        deliveries=(
+            rows.delivery(
+                f"{SILENT}/trigger/1/ana/0",
+                incident=SILENT,
+                channel="pagerduty",
+                state=DeliveryState.FAILED,
+                created_at=NOW - 240,
+                tries=4,
+                error="503 from the events API, given up after 4 tries",
+            ),
+            rows.delivery(
+                f"{SILENT}/trigger/1/ana/1",
+                incident=SILENT,
+                channel="email",
+                state=DeliveryState.ACCEPTED,
+                created_at=NOW - 200,
+                sent_at=NOW - 198,
+                receipt="250 2.0.0 Ok: queued as 4F1c",
+            ),
+        ),
+        events=(
+            said(1550, Kind.DETECTED, "Provider navixy fails 93 % of its requests.", detector="provider-errors"),
+            said(1499, Kind.STARTED, "open-breaker started.", rung="open-breaker", key=breaker.key),
+            said(1498, Kind.ENDED, "open-breaker ended: done.", rung="open-breaker", outcome="done"),
+            said(1490, Kind.CONTAINED, "Contained by open-breaker: retries stopped, nothing is mended.",
+                 rung="open-breaker"),
+            said(1445, Kind.GATES, "fail-over-to-secondary refused by budget: 3 of 3 used in 6 h.", **refused),
+            said(1440, Kind.GAVE_UP, "Gave up: a refusal that does not lift within 2 min.", reason="budget"),
+            said(1440, Kind.STEPPED_BACK, "Stepped back: a person has the wheel."),
+            said(240, Kind.OWED, "ana is owed a page (L1, pagerduty).", level=1, person="ana"),
+            said(205, Kind.NOT_SENT, "pagerduty did not take ana's page: 503, given up.", key="x"),
+            said(198, Kind.SENT, "ana was paged by email (L1).", key=f"{SILENT}/trigger/1/ana/1"),
+        ),
+    )  # fmt: skip
+
+
+def _blind() -> Change:
+    return Change(
+        incident=Incident(
+            id=BLIND,
+            failure_mode="blind",
+            scope=scope_of({"source": "edge"}),
+            severity="medium",
+            state=IncidentState.OPEN,
+            began_at=NOW - 900,
+            detected_at=NOW - 600,
+            impact=Impact(4, 22, "4 of 22 detectors see nothing"),
+            blind=True,
+        ),
+        events=(
+            Event(
+                BLIND,
+                NOW - 600,
+                Kind.BLIND,
+                "Source edge is down: connection refused.",
+                {"reason": "refused"},
+            ),
+        ),
+    )
+
+
+def _mended() -> Change:
+    mended = rows.incident(
+        MENDED,
+        failure_mode="data_quality",
+        scope=scope_of({"provider": "oem-a", "field": "speed"}),
+        severity="medium",
+        state=IncidentState.RESOLVED,
+        began_at=NOW - 90_000,
+        detected_at=NOW - 89_400,
+        recovered_at=NOW - 88_900,
+        resolved_at=NOW - 88_300,
+        recovered_by="roll-back-mapping",
+        resolved_by="roll-back-mapping",
+        findings=(FindingRecord("values-invalid", 0.002, "above 5% for 10m", NOW - 90_000, "ok"),),
+    )
+    return Change(
+        incident=mended,
+        attempts=(
+            rows.attempt(
+                f"{MENDED}/1/roll-back-mapping/do/1",
+                incident=MENDED,
+                playbook="data-quality",
+                rung="roll-back-mapping",
+                action="file_link",
+                phase=Phase.DO,
+                intended_at=NOW - 89_300,
+                started_at=NOW - 89_299,
+                ended_at=NOW - 89_298,
+                outcome="done",
+                verdict="recovered",
+            ),
+        ),
+        events=(
+            Event(
+                MENDED,
+                NOW - 88_900,
+                Kind.RECOVERED,
+                "Field speed of oem-a recovered by roll-back-mapping.",
+                {},
+            ),
+            Event(MENDED, NOW - 88_300, Kind.RESOLVED, "Resolved: clear held for 5 min.", {}),
+        ),
+    )
+
+
+def wave(base: float, swing: float, *, rise: float = 0.0, points: int = 60, unknown: range = range(0)) -> tuple[float, ...]:
+    """A plausible signal; after two thirds it rises by `rise`; unknown where told."""
+    values = []
+    for index in range(points):
+        risen = rise * min(1.0, max(0, index - points * 2 // 3) / 6)
+        value = base + swing * math.sin(index * 1.7) * math.cos(index * 0.61) + risen
+        values.append(math.nan if index in unknown else max(0.0, value))
+    return tuple(values)
+
+
+def _cell(detector: str, scope: Scope, state: str, value: float | None, threshold: str, line: float, spark: tuple[float, ...]) -> Cell:  # fmt: skip
+    return Cell(detector, scope, state, value, threshold, line, NOW - 500, NOW - 4, spark=spark)
+
+
+def snapshot(now: float = NOW) -> Snapshot:
+    """What the loop says of the same night."""
+    tiers = [scope_of({"tier": tier}) for tier in ("hot", "warm", "cold")]
+    providers = [scope_of({"provider": name}) for name in ("navixy", "teltonika", "oem-a")]
+    ends = [scope_of({"endpoint": name}) for name in ("live", "history", "assets", "stream")]
+    fields = [scope_of({"provider": p, "field": f}) for p in ("navixy", "oem-a", "teltonika") for f in ("speed", "lat", "lon", "fuel", "odometer")]  # fmt: skip
+    return Snapshot(
+        at=now - 3,
+        version="0.1.0",
+        environment="production",
+        autonomy="auto",
+        leader="stage-1:4711",
+        started_at=NOW - 7200,
+        poll_interval=15.0,
+        rounds_done=True,
+        sources=(
+            SourceView("main", "prometheus", "http://prometheus:9090", "ok", now - 17),
+            SourceView("edge", "scrape", "2 targets", "down", now - 900, "connection refused"),
+        ),
+        detectors_total=22,
+        cells={
+            "provider_outage": (
+                _cell("provider-errors", providers[0], "firing", 0.93, "above 50% for 10m", 0.5, wave(0.04, 0.02, rise=0.88)),
+                *(_cell("provider-errors", scope, "ok", 0.012, "above 50% for 10m", 0.5, wave(0.02, 0.012)) for scope in providers[1:]),
+                *(_cell("provider-silent", scope, "ok", 4100.0, "equals 0 for 10m", 0.0, wave(4000, 300)) for scope in providers),
+            ),
+            "ingestion_stopped": (
+                replace(_cell("consumer-down", scope_of({}), "unknown", None, "equals 0 for 5m", 0.0, wave(1, 0, unknown=range(38, 60))), blind=False),
+            ),
+            "transformation_failure": tuple(
+                _cell("mapping-failures", scope, "ok", 0.004, "above 5% for 10m", 0.05, wave(0.004, 0.003)) for scope in providers
+            ),
+            "storage_failure": (
+                _cell("storage-writes", tiers[0], "firing", 0.214, "above 1% for 5m", 0.01, wave(0.001, 0.001, rise=0.2)),
+                _cell("storage-writes", tiers[1], "ok", 0.0004, "above 1% for 5m", 0.01, wave(0.0005, 0.0004)),
+                _cell("storage-writes", tiers[2], "ok", 0.0, "above 1% for 5m", 0.01, wave(0.0002, 0.0002)),
+            ),
+            "api_degradation": (
+                _cell("api-latency", ends[0], "firing", 0.11, "above 5% for 5m", 0.05, wave(0.01, 0.006, rise=0.1)),
+                _cell("api-latency", ends[1], "pending", 0.061, "above 5% for 5m", 0.05, wave(0.02, 0.008, rise=0.04)),
+                _cell("api-latency", ends[2], "ok", 0.008, "above 5% for 5m", 0.05, wave(0.01, 0.006)),
+                _cell("api-latency", ends[3], "no_data", None, "above 5% for 5m", 0.05, wave(0.01, 0.006, unknown=range(30, 60))),
+            ),
+            "data_quality": tuple(
+                _cell("values-invalid", scope, "ok", 0.002, "above 5% for 10m", 0.05, wave(0.003, 0.002)) for scope in fields
+            ),
+        },
+        population={"storage_failure": 3, "provider_outage": 3, "api_degradation": 4, "data_quality": 15},
+        due=(
+            Due(NOW + 60, "ana is reminded on the next channel", SILENT),
+            Due(NOW + 180, "verification of fail-over-to-replica ends", HOT),
+            Due(NOW + 660, "L2 is paged", SILENT),
+        ),
+        last_cycle_at=now - 3,
+        last_cycle_ms=4.2,
+        config_loaded_at=NOW - 7200,
+    )  # fmt: skip
+
+
+def chart(detector: str, scope: Scope, since: float, until: float) -> Chart | None:
+    """Write errors of hot storage over the span; nothing is kept of others."""
+    if detector not in {"storage-writes", "provider-errors"}:
+        return None
+    peak = 0.21 if detector == "storage-writes" else 0.93
+    began = NOW - 510 if detector == "storage-writes" else NOW - 2150
+    times = [since + 5 * step for step in range(int((until - since) // 5))]
+    values: list[float | None] = []
+    for at in times:
+        wobble = math.sin(at / 17) * math.cos(at / 41)
+        if NOW - 330 < at < NOW - 290:
+            values.append(None)
+        elif at < began:
+            values.append(0.002 + 0.001 * wobble)
+        elif at > NOW - 50 and detector == "storage-writes":
+            values.append(max(0.0, 0.1 - (at - NOW + 50) * 0.002))
+        else:
+            values.append(max(0.0, min(1.0, peak * min(1.0, (at - began) / 60) + 0.01 * wobble)))
+    fire, clear = (0.01, 0.005) if detector == "storage-writes" else (0.5, 0.2)
+    return Chart(
+        detector=detector,
+        scope=scope,
+        times=tuple(times),
+        values=tuple(values),
+        fire=fire,
+        clear=clear,
+        unknown=((NOW - 335, NOW - 290),),
+        threshold="",
+    )
