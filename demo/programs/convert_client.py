@@ -45,6 +45,9 @@ class Converter:
     def end(self) -> None:
         self.child.kill()
         self.child.wait()
+        for pipe in (self.child.stdin, self.child.stdout):
+            if pipe is not None:
+                pipe.close()
 
     def _line(self, end: float) -> list[float] | None:
         while True:
