@@ -74,6 +74,11 @@ class Fetcher:
             return Failed(fetch.name, fetch.at, "no such source")
         return source.fetch(fetch.wanted, fetch.since, fetch.at, deadline)
 
+    def close(self) -> None:
+        """Let go of the sources' threads, once a reload has put another fetcher in this one's place."""
+        for source in self._sources.values():
+            source.close()
+
     def _unit(self, fetch: Fetch, deadline: float) -> Evidence:
         manager = self._managers.get(fetch.name)
         if manager is None:

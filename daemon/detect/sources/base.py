@@ -53,6 +53,10 @@ class Source(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Let go of what the source holds (threads); it is not fetched from again."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Access:

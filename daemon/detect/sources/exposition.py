@@ -19,13 +19,14 @@ MAX_REMEMBERED = 300_000
 _MILLISECONDS_FROM = 1e11
 """A timestamp this large is milliseconds: as seconds it would lie past the year 5000."""
 
-_LABEL = r'[ \t]*([a-zA-Z_][a-zA-Z0-9_]*)[ \t]*=[ \t]*"((?:[^"\\]|\\.)*)"[ \t]*'
+# Possessive quantifiers: whatever an exporter writes, a line is read in time linear to its length.
+_LABEL = r'[ \t]*+([a-zA-Z_][a-zA-Z0-9_]*+)[ \t]*+=[ \t]*+"((?:[^"\\]|\\.)*+)"[ \t]*+'
 _LABEL_TEXT = _LABEL.replace("([a", "(?:[a").replace('"((?:', '"(?:(?:')
 _ONE_LABEL = re.compile(_LABEL)
 _LINE = re.compile(
-    r"[ \t]*(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)[ \t]*"
-    rf"(?P<labels>\{{(?:{_LABEL_TEXT}(?:,{_LABEL_TEXT})*,?)?[ \t]*\}})?"
-    r"(?P<rest>[^{}#]*)(?:#.*)?"
+    r"[ \t]*+(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*+)[ \t]*+"
+    rf"(?P<labels>\{{(?:{_LABEL_TEXT}(?:,{_LABEL_TEXT})*+,?)?[ \t]*+\}})?"
+    r"(?P<rest>[^{}#]*+)(?:#.*+)?"
 )
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPED = {"n": "\n", '"': '"', "\\": "\\"}

@@ -13,6 +13,8 @@ from daemon.detect.sources.exposition import Decoder, Malformed, Tally
 from detectors.samples import UP, Batch, Failed, Series
 from detectors.spec import FileSource
 
+MAX_FILE = 2_000_000_000
+
 
 class Recording:
     """Fits `Source`. The file is read again only when its time or size changed."""
@@ -33,8 +35,13 @@ class Recording:
         cut = [piece for track in tracks if (piece := _between(track, begin, now)) is not None]
         return Batch(self.name, now, blocks_of(cut), warnings=warnings)
 
+    def close(self) -> None:
+        """Nothing is held."""
+
     def _read(self, wanted: frozenset[str]) -> tuple[list[Track], tuple[str, ...]]:
         state = self._path.stat()
+        if state.st_size > MAX_FILE:
+            raise Malformed(f"larger than {MAX_FILE} bytes")
         version = (state.st_mtime_ns, state.st_size)
         if self._kept is None or self._kept[:2] != (version, wanted):
             with collector_paused():

@@ -57,6 +57,9 @@ class Prometheus:
             blocks += (self._answer(query, wanted, since, at, deadline, warnings),)
         return Batch(self.name, at, blocks, complete=not warnings, warnings=tuple(warnings))
 
+    def close(self) -> None:
+        """Nothing is held."""
+
     def _samples(
         self, names: Iterable[str], at: float, span: float, deadline: float, warnings: list[str]
     ) -> tuple[Block, ...]:

@@ -234,6 +234,25 @@ def test_a_restart_while_the_source_does_not_answer_waits_for_its_history() -> N
     assert at <= 1260, "at the first answer"
 
 
+def test_wherever_it_is_killed_the_events_are_the_same() -> None:
+    """Killed and back 30 s later, at every tick of an outage: fired once, cleared once, at the same ticks."""
+    telemetry = storage((600, 5), (1200, 0))
+    whole = story(telemetry).run(450, 1800).events("fired", "cleared")
+    assert [state for state, _ in whole] == ["fired", "cleared"]
+    for killed in range(465, 1770, 45):
+        told = Story(Detection(sections(), 450), {"main": telemetry})
+        for at in range(450, killed + 1, 15):
+            told.tick(at)
+            told.detection.checkpoint(at)
+        back = Story(Detection(sections(), killed + 30), {"main": telemetry})
+        back.detection.restore(told.detection._saved)
+        back.run(killed + 30, 1800)
+        events = told.events("fired", "cleared") + back.events("fired", "cleared")
+        assert [state for state, _ in events] == ["fired", "cleared"], killed
+        for (_, happened), (_, expected) in zip(events, whole, strict=True):
+            assert abs(happened - expected) <= 15, killed
+
+
 def test_checkpoints_hold_only_what_is_not_fine_and_come_at_most_every_five_seconds() -> None:
     told = story(storage((600, 5), (1300, 0)))
     written = []

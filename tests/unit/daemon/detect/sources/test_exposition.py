@@ -133,3 +133,19 @@ def test_two_series_that_differ_only_in_an_exemplar_are_one() -> None:
     samples = [*decoder.read(first, Tally()), *decoder.read(second, Tally())]
     assert {sample.series for sample in samples} == {Series("b_bucket", (("le", "1"),))}
     assert [sample.value for sample in samples] == [3.0, 4.0, 5.0]
+
+
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize(
+    "line",
+    [
+        'm{a="b"' + " " * 200_000 + "x} 1\n",
+        "m{" + 'a="b",' * 50_000 + "} x\n",
+        'm{a="' + "\\\\" * 100_000 + "\n",
+        "m" + " " * 200_000 + "{\n",
+        'm{a="b"} ' + "1 " * 100_000 + "\n",
+    ],
+)
+def test_a_hostile_line_costs_no_more_than_its_length(line: str) -> None:
+    with pytest.raises(Malformed):
+        read(line, "m")
