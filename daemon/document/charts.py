@@ -42,6 +42,9 @@ _TIME_STEPS = (
     604800,
 )
 _MAX_TEXT = 200
+_MARK_TEXT = 22
+_GLYPH = 6.0
+"""Width of a character at the charts' size, on the generous side: what is left out overlaps nothing."""
 
 
 class BandKind(StrEnum):
@@ -261,18 +264,24 @@ def _marks(plot: _Plot) -> Iterator[str]:
         MarkKind.PAGE: "M-4 -8H4V0H-4Z",
         MarkKind.CHANGE: "M0 -9L5 -4L0 1L-5 -4Z",
     }
-    last = -math.inf
+    taken = -math.inf
     for mark in sorted(plot.chart.marks, key=lambda mark: mark.at):
         x = plot.x(mark.at)
         yield (
             f'<g class="mark {mark.kind}" transform="translate({x} {plot.top})"><title>{_text(mark.text)}</title>'
             f'<path d="{shapes[mark.kind]}" fill="#225"/><path d="M0 0V{plot.bottom - plot.top}" stroke="#225" stroke-opacity="0.5"/></g>'
         )
-        if x - last >= 70:
-            end = ' text-anchor="end"' if x > plot.right - 90 else ""
-            shift = -8 if end else 8
-            yield f'<text class="label" x="{x + shift}" y="{plot.top - 10}"{end} fill="#225">{_text(mark.text, 22)}</text>'
-            last = x
+        wide = _GLYPH * min(len(mark.text), _MARK_TEXT)
+        after, before = (x + 8, x + 8 + wide), (x - 8 - wide, x - 8)
+        place = next(
+            (span for span in (after, before) if span[0] >= taken and span[1] <= plot.right + _RIGHT), None
+        )
+        if place is not None:
+            end = ' text-anchor="end"' if place is before else ""
+            at = place[1] if place is before else place[0]
+            yield f'<text class="label" x="{round(at, 1)}" y="{plot.top - 10}"{end} fill="#225">{_text(mark.text, _MARK_TEXT)}</text>'
+            taken = place[1] + 8
+        taken = max(taken, x + 8)
 
 
 def _runs(points: Sequence[tuple[float, float]]) -> Iterator[list[tuple[float, float]]]:

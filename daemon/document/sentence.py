@@ -219,7 +219,8 @@ def _asks(dossier: Dossier, clock: Clockface) -> str:
         return "Look at the cause first; nothing is done here meanwhile."
     if run is not None and run.state is RunState.PROPOSED:
         return _join(f"Approve or reject it: fleetmend approve {incident.id}.", _clock_of(dossier, clock))
-    if escalation is None or escalation.level == 0 or escalation.state is EscalationState.ENDED:
+    nobody = escalation is None or escalation.level == 0 or escalation.held_until is not None
+    if escalation is None or nobody or escalation.state is EscalationState.ENDED:
         return _unpaged(dossier, clock)
     who = (
         f"{escalation.acked_by} has it"

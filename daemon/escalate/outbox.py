@@ -71,7 +71,8 @@ def unwanted(
         return ""
     if row.event is PageEvent.RESOLVE:
         here = [other for other in rows if other.address == row.address and other.event in PAGES]
-        return "" if any(reached(other) for other in here) else "nobody was told there"
+        may = any(reached(other) or other.state is DeliveryState.SENDING for other in here)
+        return "" if may else "nobody was told there"
     if incident.ended and row.facts.get("what") != "over":
         return "over before it was sent"
     return _page_unwanted(row, incident, escalation) if row.event in PAGES else ""

@@ -114,6 +114,8 @@ def _page(turn: Turn, reason: str, *, again: bool) -> None:
     if turn.incident.ended or (escalation.state is EscalationState.ENDED and not again):
         turn.record(Kind.NOTE, f"No page: it is over ({reason})")
         return
+    if escalation.state is EscalationState.ENDED:  # open again, also while its page is held
+        turn.move(EscalationEvent.PAGE, extensions=0, acked_by=None, acked_at=None)
     told_before = escalation.level > 0 and escalation.state is not EscalationState.ENDED
     if told_before and not again and escalation.paged_at is not None:
         turn.record(Kind.NOTE, f"Already paged; further: {reason}", reason=reason)
@@ -137,8 +139,6 @@ def _open(turn: Turn) -> None:
     escalation = turn.escalation
     if escalation.level > 0:
         turn.set(loop=escalation.loop + 1)
-    if escalation.state is EscalationState.ENDED:
-        turn.set(extensions=0)
     clock.enter(turn, max(1, escalation.level), PageEvent.TRIGGER, EscalationEvent.PAGE, base=turn.now)
     turn.set(paged_at=turn.now, held_until=None)
 

@@ -694,3 +694,15 @@ def test_a_delivery_nobody_knows_changes_nothing() -> None:
     before = story.escalation
     assert story.tell(DeliveryFailed("ghost")).deliveries == ()
     assert story.escalation == before
+
+
+def test_a_fault_open_again_during_a_silence_pages_when_that_ends() -> None:
+    story = Story("critical")
+    story.become(IncidentState.CLOSED)
+    story.tell(Ended("Closed by Ana, not verified"))
+    story.mutes = (silence(MONDAY + 10 * MINUTE),)
+    story.become(IncidentState.OPEN)
+    story.tell(PageOwed("Still firing", again=True))
+    assert story.pages() == []
+    story.wait(10 * MINUTE)
+    assert story.pages() == [(10, 1, "trigger", "ana", PD)]

@@ -29,9 +29,7 @@ from daemon.incidents.model import IncidentState
 from daemon.incidents.records import Delivery, DeliveryState, Mute, MuteKind, PageEvent
 from tests.fakes.paging import HOUR, MINUTE, Story
 
-SECONDS = st.sampled_from(
-    [1.0, 59.0, MINUTE, 5 * MINUTE, 15 * MINUTE, 16 * MINUTE, HOUR, 5 * HOUR, 40 * HOUR]
-)
+SECONDS = st.sampled_from([1.0, 59.0, MINUTE, 5 * MINUTE, 15 * MINUTE, 16 * MINUTE, HOUR])
 KINDS = st.sampled_from(list(ReceiptKind))
 OPEN = {IncidentState.OPEN, IncidentState.CONTAINED}
 
@@ -195,7 +193,7 @@ class Escalations(RuleBasedStateMachine):
         escalation = self.story.escalation
         running = escalation.state in {EscalationState.PAGING, EscalationState.ACKED}
         if running and self.open and escalation.severity in {"critical", "high"}:
-            assert escalation.next_level_at is not None
+            assert escalation.next_at is not None
 
     @invariant()
     def times_of_the_timeline_never_decrease(self) -> None:
@@ -236,14 +234,14 @@ class Escalations(RuleBasedStateMachine):
             for row in mine:
                 if row.event in PAGES and reached(row):
                     told = True
-                elif row.event is PageEvent.RESOLVE and row.state is DeliveryState.ACCEPTED:
+                elif row.event is PageEvent.RESOLVE and row.state is not DeliveryState.DROPPED:
                     assert told, f"{row.key}: a resolve where nothing had been said"
                     told = False
             assert not told, f"{address}: told, and never told that it is over"
 
 
 Escalations.TestCase.settings = settings(
-    max_examples=250, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=200, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestEscalations = Escalations.TestCase
 
