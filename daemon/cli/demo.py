@@ -159,10 +159,10 @@ def _play(
             if (mode, variant) in left_out:
                 output.say(f"{mode}:{variant} is left out: {left_out[mode, variant]}")
                 continue
-            judged.append(_told(told.play(mode, variant, must_run)))
+            judged.append(told.play(mode, variant, must_run))
         if scenario == "quiet":
             each = lasts / len(DISTURBANCES)
-            judged += [_told(told.disturb(what, each, must_run)) for what in DISTURBANCES]
+            judged += [told.disturb(what, each, must_run) for what in DISTURBANCES]
     return judged
 
 
@@ -182,20 +182,6 @@ def _wanted(scenario: str, only: tuple[str, ...]) -> tuple[tuple[str, str], ...]
         if name not in known:
             raise UsageError(f"--only: there is no variant {name!r}")
     return tuple(found)
-
-
-def _told(judged: Judged) -> Judged:
-    row = judged.row
-    seen = "not detected" if row.detected_after_s is None else f"detected after {row.detected_after_s:.1f} s"
-    rungs = (
-        ", ".join(f"{action.rung} ({action.verdict or action.outcome})" for action in row.actions)
-        or "no action"
-    )
-    paged = f"; paged L{', L'.join(map(str, row.paged))}" if row.paged else ""
-    output.say(f"  {seen}; {rungs}; {row.verdict}{paged}")
-    for complaint in judged.wrong:
-        output.say(f"  WRONG: {complaint}")
-    return judged
 
 
 def _report(judged: list[Judged], *, as_json: bool) -> int:

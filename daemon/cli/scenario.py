@@ -20,7 +20,7 @@ from daemon.cli.rows import Row, RowAction
 from daemon.desk.queries import Wanted, listed
 from daemon.document.dossier import Dossier, load
 from daemon.errors import FleetmendError
-from daemon.incidents.model import IncidentState
+from daemon.incidents.model import BLIND, DAEMON, IncidentState
 from daemon.incidents.records import Attempt, Delivery, DeliveryState, PageEvent, Phase
 from daemon.store.store import Store
 from remediations.ports import Clock
@@ -33,9 +33,13 @@ SEEN_WITHIN = 45.0
 """Seconds a fault may go unseen; a fault that heals by itself may never be seen at all."""
 ENDED_WITHIN = 150.0
 QUIET_WITHIN = 60.0
+CLEARS_WITHIN = 12.0
+"""Seconds a healed fault has to clear by itself before it is closed by order."""
 STAYS = 1.5
 """Seconds a story has to stay at its end before it counts as one."""
 LOOK = 0.25
+NOT_PIPELINE = frozenset({BLIND, DAEMON})
+"""Incidents about the daemon's own sight and health: they may outlast a fault that took numbers with it."""
 PAGES = frozenset({PageEvent.TRIGGER, PageEvent.ESCALATE})
 NOT_PAGES = frozenset({DeliveryState.DROPPED, DeliveryState.FAILED})
 
@@ -75,9 +79,21 @@ class Scenario:
         ended = self._clock.now()
         row = row_of(mode, variant, expected, stories, began)
         wrong = [*judge(row, expected), *repeats(stories), *self._differences(began, broken, ended)]
+        self._say(row, wrong)
         self._pipeline.heal()
         self._quiet(began)
         return Judged(row, tuple(wrong))
+
+    def _say(self, row: Row, wrong: Sequence[str]) -> None:
+        """A row as a line, and a line for everything that is wrong with it."""
+        seen = (
+            "not detected" if row.detected_after_s is None else f"detected after {row.detected_after_s:.1f} s"
+        )
+        done = [f"{action.rung} ({action.verdict or action.outcome})" for action in row.actions]
+        paged = f"; paged {', '.join(f'L{level}' for level in row.paged)}" if row.paged else ""
+        self._tell(f"  {seen}; {', '.join(done) or 'no action'}; {row.verdict}{paged}")
+        for complaint in wrong:
+            self._tell(f"  WRONG: {complaint}")
 
     def disturb(self, what: str, lasts: float, must_run: Callable[[], None]) -> Judged:
         """Something that looks like trouble and is none: nothing may be done, and nobody told."""
@@ -93,6 +109,7 @@ class Scenario:
         row = row.model_copy(update={"verdict": "quiet" if not stories else row.verdict})
         wrong = [f"{action.rung} was carried out" for action in row.actions]
         wrong += [f"L{level} was paged" for level in row.paged]
+        self._say(row, wrong)
         return Judged(row, tuple(wrong))
 
     def _watch(self, since: float, must_run: Callable[[], None]) -> list[Dossier]:
@@ -102,7 +119,8 @@ class Scenario:
             must_run()
             now = self._clock.now()
             stories = self._stories(since)
-            over = bool(stories) and all(_at_an_end(story, stories) for story in stories)
+            of_pipeline = [story for story in stories if story.incident.failure_mode not in NOT_PIPELINE]
+            over = bool(of_pipeline) and all(_at_an_end(story, stories) for story in of_pipeline)
             stable_since = (stable_since or now) if over else None
             if stable_since is not None and now - stable_since >= STAYS:
                 return stories
@@ -132,13 +150,14 @@ class Scenario:
 
     def _quiet(self, since: float) -> None:
         """Wait for everything to close; what never closes by itself (contained) is closed as a person would."""
-        until = self._clock.now() + QUIET_WITHIN
+        healed = self._clock.now()
         resolved: set[str] = set()
         while stories := [story for story in self._stories(since) if not story.incident.ended]:
             for story in stories:
-                if story.incident.id not in resolved and not _fires(story):
+                patient = self._clock.now() < healed + CLEARS_WITHIN
+                if story.incident.id not in resolved and not (patient and _fires(story)):
                     self._resolve(story.incident.id, resolved)
-            if self._clock.now() > until:
+            if self._clock.now() > healed + QUIET_WITHIN:
                 raise FleetmendError(f"not quiet after healing: {', '.join(_standing(s) for s in stories)}")
             self._pause.wait(LOOK)
 
