@@ -44,6 +44,8 @@ class Finding:
     blind_since: float | None = None
     blind: bool = False
     corroborated: bool | None = None
+    source: str = ""
+    """Where its samples come from."""
     reason: str = ""
     """For NO_DATA: what is missing (`source main: connection refused`, `series absent`, …)."""
 

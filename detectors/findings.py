@@ -57,6 +57,7 @@ def _finding(
         blind_since=blind_since,
         blind=row.no_data or now - row.blind_from >= rule.no_data_for,
         corroborated=corroborated.get((rule.name, scope)) if rule.corroborate else None,
+        source=rule.source,
         reason="" if blind_since is None else f"source {rule.source}: {reason}",
     )
 

@@ -74,6 +74,11 @@ def _groups(
     topology: Topology,
 ) -> Iterable[tuple[Key, list[Finding], bool]]:
     left = dict(scopes)
+    known = {scope for scope in board.populations.get(mode, frozenset()) if scope}
+    if mode == FailureMode.INGESTION_STOPPED and len(known) > 1 and known <= left.keys():
+        # Every consumer is gone: that is the whole pipeline, not so many single failures.
+        yield (mode, WHOLE), [f for fs in left.values() for f in fs], False
+        return
     if mode == FailureMode.PROVIDER_OUTAGE and _is_shared(
         left, board.populations.get(mode, frozenset()), topology
     ):
@@ -133,21 +138,22 @@ def _impact_text(mode: str, affected: Collection[Scope], population: int) -> str
 
 
 def _lost_telemetry(board: Board) -> dict[Key, Wanted]:
-    """One incident per source that is down, else one per detector that sees nothing: never one per series."""
-    lost: dict[Key, Wanted] = {}
-    for source, (since, reason) in board.sources_down.items():
-        key = (BLIND, scope_of({"source": source}))
-        lost[key] = Wanted(
-            key, (), (), BLIND_SEVERITY, since, Impact(1, 1, f"source {source}"), reason=reason
-        )
-    by_detector: dict[str, list[Finding]] = defaultdict(list)
+    """One incident per source, whether it is down or only some of its series are: never one per series or detector."""
+    dark: dict[str, list[Finding]] = defaultdict(list)
     for finding in board.findings.values():
-        of_a_source_down = any(finding.reason.startswith(f"source {name}:") for name in board.sources_down)
-        if finding.state is FindingState.NO_DATA and not of_a_source_down:
-            by_detector[finding.detector].append(finding)
-    for detector, findings in by_detector.items():
-        key = (BLIND, scope_of({"detector": detector}))
-        since = min(f.since for f in findings)
-        impact = Impact(len(findings), len(findings), f"{len(findings)} scope(s) of detector {detector}")
-        lost[key] = Wanted(key, tuple(findings), (), BLIND_SEVERITY, since, impact, reason=findings[0].reason)
+        if finding.state is FindingState.NO_DATA:
+            dark[finding.source].append(finding)
+    lost: dict[Key, Wanted] = {}
+    for source in dark.keys() | board.sources_down.keys():
+        findings = dark.get(source, [])
+        down = board.sources_down.get(source)
+        since = min([f.since for f in findings] + ([down[0]] if down else []))
+        reason = down[1] if down else findings[0].reason.removeprefix(f"source {source}: ")
+        names = sorted({f.detector for f in findings})
+        what = "all of it" if down else f"{len(names)} detector(s): {', '.join(names[:6])}"
+        key = (BLIND, scope_of({"source": source}))
+        impact = Impact(len(findings) or 1, max(len(findings), 1), what)
+        lost[key] = Wanted(
+            key, tuple(findings), (), BLIND_SEVERITY, since, impact, reason=f"{reason} ({what})"
+        )
     return lost

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from config.scope import Scope, covers, scope_key
+from config.scope import Scope, covers, scope_key, scope_of
 from daemon.assess.grouping import Key, Reported, Wanted, wanted
 from daemon.assess.topology import Topology, cause_among
 from daemon.incidents.change import Change
@@ -238,19 +238,26 @@ def _cause_of(
     others = {name: key for name, key in open_now.items() if name != incident.id}
     if incident.failure_mode != BLIND:
         return cause_among((incident.failure_mode, incident.scope), others, topology)
-    # A dead process takes its numbers with it: an incident at the very scopes that went dark explains the dark.
-    lost = {record.detector for record in incident.findings}
-    dark = [
-        f.scope for f in board.findings.values() if f.state is FindingState.NO_DATA and f.detector in lost
-    ]
-    if not dark:
+    # A dead process takes its numbers with it: blindness that an open fault explains, all of it, is held back.
+    where = incident.scope
+    dark = [f for f in board.findings.values() if f.state is FindingState.NO_DATA and where == _home(f)]
+    if not dark or any(dict(where).get("source") == source for source in board.sources_down):
         return None
-    known = ((name, scope) for name, (mode, scope) in others.items() if mode != BLIND)
-    return next((name for name, scope in known if all(_explains_dark(scope, there) for there in dark)), None)
+    known = {name: key for name, key in others.items() if key[0] != BLIND}
+    causes = [_dark_cause(finding, known, topology) for finding in dark]
+    return None if None in causes else causes[0]
 
 
-def _explains_dark(scope: Scope, dark: Scope) -> bool:
-    return bool(scope) and covers(scope, dark)
+def _home(finding: Finding) -> Scope:
+    return scope_of({"source": finding.source})
+
+
+def _dark_cause(finding: Finding, known: Mapping[str, Key], topology: Topology) -> str | None:
+    """An open fault of the same mode that touches the same scope, or one that is declared to cause this mode."""
+    for name, (mode, scope) in known.items():
+        if mode == finding.failure_mode and (covers(scope, finding.scope) or covers(finding.scope, scope)):
+            return name
+    return cause_among((finding.failure_mode, finding.scope), known, topology)
 
 
 def _within(general: Scope, special: Scope) -> bool:

@@ -90,8 +90,9 @@ def overdue(
 def _why_overdue(incident: Incident, playbooks: Mapping[str, Playbook], now: float) -> str | None:
     if incident.state is IncidentState.SUPPRESSED:
         since = incident.suppressed_at
-        late = incident.severity == "critical" and since is not None and now >= since + SUPPRESSED_FOR
-        return "Critical, and held back by its cause for 15 minutes." if late else None
+        pages = incident.severity == "critical" or incident.failure_mode in SELF
+        late = pages and since is not None and now >= since + SUPPRESSED_FOR
+        return "Held back by its cause for 15 minutes." if late else None
     if incident.state not in {IncidentState.OPEN, IncidentState.CONTAINED}:
         return None
     playbook = playbooks.get(incident.playbook or "")

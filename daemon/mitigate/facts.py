@@ -128,7 +128,7 @@ def facts_of(
         caps=_caps(rules.limits, playbook),
         climb_started=run.acted,
         climb_ended_at=rows.climb_ended_at,
-        switched=tuple(Switched(lock.target, lock.until, lock.reason) for lock in rows.locks),
+        switched=tuple(Switched(lock.target, lock.until, lock.reason, lock.incident) for lock in rows.locks),
         names=names,
     )
     if isinstance(action, str):

@@ -20,6 +20,7 @@ from daemon.mitigate.facts import RECENT_CHANGES, Rows, prepared
 from daemon.mitigate.moves import Act
 from daemon.store.unit import UnitOfWork
 from remediations.actions.registry import Actions
+from remediations.guardrails.limits import switches
 from remediations.outcome import Outcome, OutcomeState
 from remediations.run import Run
 from remediations.spec import Playbook, Rung, RungKind
@@ -171,16 +172,24 @@ def ended(
     if rung is None or playbook is None or outcome.state is not OutcomeState.DONE:
         return change
     if attempt.phase is Phase.UNDO:
-        return undone(uow, change, attempt, now)
+        return undone(uow, replace(change, unlocks=_own_locks(uow, attempt, now)), attempt, now)
     if rung.return_ is None and rung.kind is not RungKind.CONTAIN:
         return change
     change = opened(change, attempt, rung, now)
-    if rung.return_ is not None and playbook.guardrails.failover_lock:
+    if switches(rung) and playbook.guardrails.failover_lock:
         until = now + playbook.guardrails.failover_lock
         why = f"switched by {rung.name} for {scope_key(attempt.scope)}"
         locks = tuple(FailoverLock(target, until, attempt.incident, why) for target in attempt.targets)
         change = replace(change, locks=locks)
     return change
+
+
+def _own_locks(uow: UnitOfWork, attempt: Attempt, now: float) -> tuple[str, ...]:
+    """A switch that was undone locks nothing any more."""
+    held = uow.locks.listed(now)
+    return tuple(
+        lock.target for lock in held if lock.incident == attempt.incident and lock.target in attempt.targets
+    )
 
 
 def interrupted(attempt: Attempt, now: float) -> Outcome:

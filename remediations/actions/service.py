@@ -114,6 +114,8 @@ class _Work:
         unit = rendered["unit"]
         if rendered["operation"] == "scale":
             return self._scale(unit, rendered["to"])
+        if rendered["operation"] == "restart" and _is_pattern(unit):
+            return self._restart_all(unit)
         before = self._supervisor.unit_state(unit, deadline=self._deadline)
         if not self._permit.granted():
             self.steps.append("no permit")
@@ -123,6 +125,24 @@ class _Work:
         if rendered["operation"] == "start":
             return self._start(before) if not before.running else self._already(f"running as {before.pid}")
         return self._restart(before)
+
+    def _restart_all(self, pattern: str) -> OutcomeState:
+        """One after the other; a pattern that fits nothing is an error, never "nothing to do"."""
+        units = self._supervisor.matching(pattern, deadline=self._deadline)
+        if not units:
+            raise SupervisorFault(BAD_NAME, f"no process that should run fits {pattern}")
+        worst = OutcomeState.DONE
+        for unit in units:
+            if not self._permit.granted():
+                self.steps.append("no permit any more")
+                return OutcomeState.UNKNOWN if self.ordered else OutcomeState.NOT_DONE
+            try:
+                if self._restart(unit) is not OutcomeState.DONE:
+                    worst = OutcomeState.FAILED
+            except SupervisorFault as fault:
+                self.steps.append(f"{unit.name}: {fault}")
+                worst = OutcomeState.FAILED
+        return worst
 
     def _restart(self, before: UnitState) -> OutcomeState:
         """Stop it if it runs at all, start it, and see a process that is not the old one."""
@@ -176,6 +196,10 @@ class _Work:
     def _already(self, state: str) -> OutcomeState:
         self.steps.append(f"already {state}")
         return OutcomeState.DONE
+
+
+def _is_pattern(unit: str) -> bool:
+    return any(char in unit for char in "*?[")
 
 
 def _count(to: int | str, renderer: Renderer) -> int:

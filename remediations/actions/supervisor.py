@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import xmlrpc.client
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from xml.parsers.expat import ExpatError
 
 from remediations.ports import Ambiguous, Http, Request
@@ -65,6 +66,14 @@ class Supervisor:
             raise Ambiguous("supervisord listed no processes")
         units = (_unit(item) for item in listed)
         return tuple(sorted((unit for unit in units if unit.group == group), key=_by_number))
+
+    def matching(self, pattern: str, *, deadline: float) -> tuple[UnitState, ...]:
+        """The processes whose name fits a shell pattern (`ingestion-*`), those stopped on purpose left out."""
+        listed = self._call("getAllProcessInfo", deadline=deadline)
+        if not isinstance(listed, list):
+            raise Ambiguous("supervisord listed no processes")
+        units = (_unit(item) for item in listed)
+        return tuple(unit for unit in units if fnmatchcase(unit.name, pattern) and unit.state != "STOPPED")
 
     def start(self, unit: str, *, deadline: float) -> None:
         """Returns when the process has lasted its `startsecs`."""

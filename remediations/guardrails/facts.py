@@ -51,11 +51,12 @@ class Flight:
 
 @dataclass(frozen=True, slots=True)
 class Switched:
-    """A target that was switched over and is locked."""
+    """A target that was switched over and is locked; `incident` did it."""
 
     target: str
     until: float
     reason: str
+    incident: str
 
 
 @dataclass(frozen=True, slots=True)

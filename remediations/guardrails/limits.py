@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from remediations.guardrails.gate import Gate, Question
+from remediations.spec import Rung, RungKind
 
 
 class InFlight:
@@ -85,15 +86,27 @@ class Cooldown:
 
 
 class FailoverLock:
-    """After a switch the target stays put until time passes or `unlock TARGET`; an acknowledgement never lifts it."""
+    """After a switch the target stays put until time passes or `unlock TARGET`; an acknowledgement never lifts it.
+
+    What the same incident switched a rung ago is part of its climb, and a contain rung switches nothing over.
+    """
 
     name = "failover_lock"
 
     def ask(self, question: Question) -> Gate:
-        facts = question.facts
-        hit = [s for s in facts.switched if s.target in facts.targets and s.until > question.now]
+        facts, rung = question.facts, question.rung
+        hit = [
+            s
+            for s in facts.switched
+            if s.target in facts.targets and s.until > question.now and s.incident != facts.incident
+        ]
         inputs = {"locked": [s.target for s in hit]}
-        if not hit or question.rung.return_ is None:
+        if not hit or not switches(rung):
             return Gate(self.name, True, "no switch is locked", inputs=inputs)
         last = max(hit, key=lambda s: s.until)
         return Gate(self.name, False, f"{last.target}: {last.reason}", until=last.until, inputs=inputs)
+
+
+def switches(rung: Rung) -> bool:
+    """Whether a rung moves its target to something it has to come back from."""
+    return rung.return_ is not None and rung.kind is RungKind.CURE

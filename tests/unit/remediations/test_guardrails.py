@@ -105,7 +105,7 @@ def test_a_guardrail_refuses(changed: dict[str, Any], gate: str, reason: str) ->
         ({"climb_ended_at": NOW - 900}, "cooled down"),
         ({"climb_ended_at": NOW - 5, "climb_started": True}, "no cooldown within a climb"),
         (
-            {"switched": (Switched("hot-writer", NOW + 60, "switched"),)},
+            {"switched": (Switched("hot-writer", NOW + 60, "switched", "sf-9"),)},
             "only switches are locked, not restarts",
         ),
     ],
@@ -120,7 +120,7 @@ def test_a_budget_says_when_it_is_free_again() -> None:
 
 
 def test_a_switched_target_is_locked_for_switches_until_its_time() -> None:
-    locked = replace(GOOD, switched=(Switched("hot-writer", NOW + 60, "switched"),))
+    locked = replace(GOOD, switched=(Switched("hot-writer", NOW + 60, "switched", "sf-9"),))
     gates = ask(SWITCH, RULES, locked, NOW).refusals
     assert [(gate.name, gate.until) for gate in gates] == [("failover_lock", NOW + 60)]
 
