@@ -1,7 +1,8 @@
 """Carrying out a probe: one question about one scope, answered as evidence. Runs in a worker; never raises.
 
 An error begins with `refused` (somebody was reached and nobody listens there), with `no answer` (silence: it may be
-our own network), or says why the question could not be asked. The difference decides what corroborates.
+our own network), with `unresolved` (the name has no address, so nobody was asked), or says why the question could not
+be put. The difference decides what counts as a failure and what corroborates.
 """
 
 from __future__ import annotations
@@ -25,8 +26,15 @@ from remediations.run import Evidence
 MAX_BODY = 64_000
 REFUSED = "refused"
 NO_ANSWER = "no answer"
+UNRESOLVED = "unresolved"
 _DAY = 86_400.0
 _NOBODY_LISTENS = ("Connection refused", "No such file or directory")
+_NO_ADDRESS = (
+    "gaierror",
+    "Name or service not known",
+    "Temporary failure in name resolution",
+    "No address associated",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +147,12 @@ class Prober:
 
 
 def _dns_answer(spec: DnsProbe, fill: Renderer) -> _Answer:
-    found = socket.getaddrinfo(fill.place(spec.name), None, type=socket.SOCK_STREAM)
+    name = fill.place(spec.name)
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        kind = REFUSED if error.errno == socket.EAI_NONAME else NO_ANSWER
+        raise _Silence(f"{kind}: {name}: {error.strerror}") from error
     return _Answer(more={"addresses": sorted({str(entry[4][0]) for entry in found})})
 
 
@@ -153,6 +166,8 @@ def _port(port: int | str, fill: Renderer) -> int:
 
 
 def _kind_of(reason: str) -> str:
+    if any(sign in reason for sign in _NO_ADDRESS):
+        return UNRESOLVED
     return REFUSED if any(sign in reason for sign in _NOBODY_LISTENS) else NO_ANSWER
 
 

@@ -64,6 +64,7 @@ class Watch:
     def of(cls, rule: Rule, home: str) -> Watch:
         reads = probe_rings(rule.signal.text) if rule.signal.kind == "probe" else home
         usual = Usual(rule.expected.per) if rule.expected else None
+        rule = replace(rule, source=reads)
         return cls(rule, home, reads, fresh_state(rule), usual, Trace())
 
     def under(self, rule: Rule, home: str) -> Watch:

@@ -51,7 +51,11 @@ def test_a_good_answer_is_ok_and_its_json_can_be_read() -> None:
             "refused: ",
             "nobody listens",
         ),
-        (Unreachable("GET x: gaierror: Name or service not known"), "no answer: ", "no such name"),
+        (
+            Unreachable("GET x: gaierror: Name or service not known"),
+            "unresolved: ",
+            "no such name: nobody was asked",
+        ),
         (Ambiguous("GET x: no answer within the deadline"), "no answer: ", "silence"),
         (TooLarge("larger than 64000 bytes"), "no answer: ", "an answer without end"),
     ],
@@ -60,7 +64,7 @@ def test_everything_else_is_not_ok_and_says_why(said: Any, error: str, why: str)
     got = ask(FakeHttp().on("GET", URL, said))
     assert not got.ok, why
     assert error in got.error
-    if error.startswith(("refused", "no answer")):
+    if error.startswith(("refused", "no answer", "unresolved")):
         assert got.body is None
         assert refused(got) is (error == "refused: ")
         assert unanswered(got) is (error == "no answer: ")
@@ -136,4 +140,6 @@ def test_dns_tells_the_addresses() -> None:
 
 
 def test_a_name_without_address_is_not_ok() -> None:
-    assert not loopback({"dns": {"name": "nobody.invalid"}}).ok
+    got = loopback({"dns": {"name": "nobody.invalid"}})
+    assert not got.ok
+    assert got.error
