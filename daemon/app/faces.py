@@ -24,12 +24,9 @@ CHART_TRIES = 3
 class Face:
     """The running server and the store it reads through."""
 
-    def __init__(self, server: Server, reader: Store) -> None:
+    def __init__(self, host: str, server: Server, reader: Store) -> None:
         self._server, self._reader = server, reader
-
-    @property
-    def address(self) -> str:
-        return self._server.address
+        self.address = f"http://{host}:{server.port}"
 
     def stop(self) -> None:
         self._server.stop()
@@ -62,7 +59,7 @@ def faces_of(
         ready=lambda: host.ready,
     )
     name, _, port = settings.listen.rpartition(":")
-    return Face(serve(app, name, int(port)), reader)
+    return Face(name, serve(app, name, int(port)), reader)
 
 
 def _chart(parts: Parts) -> Callable[[str, Scope, float, float], Chart | None]:
