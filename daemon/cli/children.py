@@ -19,15 +19,28 @@ class Child:
     """A running process; what it says goes to `log`."""
 
     def __init__(self, argv: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
+        self._argv, self._environment = tuple(argv), dict(environment)
+        self.log = log
         log.parent.mkdir(parents=True, exist_ok=True)
-        self.name, self.log = argv[-1] if len(argv) == 1 else " ".join(argv[1:4]), log
-        with log.open("ab") as output:
-            self._process = subprocess.Popen(  # noqa: S603 - our own programs, no shell
-                argv,
+        self._process = self._started()
+
+    @property
+    def name(self) -> str:
+        return " ".join(Path(word).name for word in self._argv[:4])
+
+    def restart(self) -> None:
+        """Stop it in order and start it again."""
+        self.stop()
+        self._process = self._started()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as output:
+            return subprocess.Popen(  # noqa: S603 - our own programs, no shell
+                self._argv,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=dict(environment),
+                env=self._environment,
                 start_new_session=True,
             )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,7 @@ from daemon.errors import ANSWER_IS_NO, GOOD, UsageError
 
 if TYPE_CHECKING:  # imported by the command that needs them
     from daemon.cli.pipeline import Watched
-    from daemon.cli.scenario import Judged
+    from daemon.cli.scenario import Judged, Scenario
 
 SCENARIOS = ("all", "every", "unfixable", "quiet")
 SOURCES = ("scrape", "prometheus")
@@ -133,7 +134,7 @@ def _play(
 ) -> list[Judged]:
     from daemon.cli.local import LocalFace, local_user
     from daemon.cli.pipeline import default_state, watched
-    from daemon.cli.scenario import DISTURBANCES, Scenario
+    from daemon.cli.scenario import Scenario
     from daemon.cli.setup import setup_of
     from daemon.clock import SystemClock
     from daemon.http.door import HttpDoor
@@ -161,9 +162,18 @@ def _play(
                 continue
             judged.append(told.play(mode, variant, must_run))
         if scenario == "quiet":
-            each = lasts / len(DISTURBANCES)
-            judged += [told.disturb(what, each, must_run) for what in DISTURBANCES]
+            judged += _quiet(told, found, lasts, must_run)
     return judged
+
+
+def _quiet(told: Scenario, found: Watched, lasts: float, must_run: Callable[[], None]) -> list[Judged]:
+    """Everything that looks like trouble and is none, each for its share of the time."""
+    from daemon.cli.scenario import DISTURBANCES
+
+    more = {} if found.prometheus is None else {"prometheus-restart": found.prometheus.restart}
+    each = lasts / (len(DISTURBANCES) + len(more))
+    judged = [told.disturb(what, each, must_run) for what in DISTURBANCES]
+    return judged + [told.disturb(what, each, must_run, do) for what, do in more.items()]
 
 
 def _wanted(scenario: str, only: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

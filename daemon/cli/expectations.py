@@ -80,7 +80,7 @@ EXPECTED: Mapping[tuple[str, str], Expected] = MappingProxyType(
         (N, "killed"): Expected(FIRST, _rungs("restart-consumers+")),
         (N, "hung"): Expected(FIRST, _rungs("restart-consumers+")),
         (N, "bad-config"): Expected(
-            LATER, _rungs("restart-consumers-", "roll-back-config-", "restart-on-previous-config+")
+            LATER, _rungs("restart-consumers-", "roll-back-config+")
         ),
         (N, "wont-start"): Expected(NOTHING, _rungs("restart-consumers-"), _OLD_CONFIG),
         (N, "liar"): Expected(LIAR, _rungs("restart-consumers-"), _OLD_CONFIG),

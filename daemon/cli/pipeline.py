@@ -64,6 +64,7 @@ class Watched:
     configs: tuple[Path, ...]
     source: str
     children: tuple[Child, ...]
+    prometheus: Child | None = None
 
     def must_run(self) -> None:
         """Raises `FleetmendError` when a process of it has ended."""
@@ -102,9 +103,10 @@ def watched(
     with ExitStack() as stack:
         children = [_pipeline_up(pipeline, stack, prometheus=source == "prometheus")]
         telemetry: dict[str, Any] = {}
+        prometheus: Child | None = None
         if source == "prometheus":
-            child, telemetry = _prometheus_up(pipeline, http, clock, stack)
-            children.append(child)
+            prometheus, telemetry = _prometheus_up(pipeline, http, clock, stack)
+            children.append(prometheus)
         files = (
             demo_config(),
             pipeline.state / "ports.yaml",
@@ -116,7 +118,7 @@ def watched(
         log = pipeline.state / "log" / "fleetmend.log"
         daemon = stack.enter_context(kept(Child(argv, log, environment)))
         children.append(daemon)
-        found = Watched(pipeline, f"http://127.0.0.1:{port}", files, source, tuple(children))
+        found = Watched(pipeline, f"http://127.0.0.1:{port}", files, source, tuple(children), prometheus)
         _wait_ready(f"{found.url}/-/ready", daemon, http, clock)
         yield found
 

@@ -60,7 +60,7 @@ def incidents(
     mode: Annotated[list[str] | None, typer.Option(help="Only these failure modes; may repeat.")] = None,
     since: Instant = None,
     until: Instant = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
 ) -> None:
     """Incidents, newest first."""
     from daemon.cli import questions, show

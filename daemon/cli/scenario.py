@@ -95,11 +95,19 @@ class Scenario:
         for complaint in wrong:
             self._tell(f"  WRONG: {complaint}")
 
-    def disturb(self, what: str, lasts: float, must_run: Callable[[], None]) -> Judged:
-        """Something that looks like trouble and is none: nothing may be done, and nobody told."""
+    def disturb(
+        self, what: str, lasts: float, must_run: Callable[[], None], do: Callable[[], None] | None = None
+    ) -> Judged:
+        """Something that looks like trouble and is none: nothing may be done, and nobody told.
+
+        `do` carries it out; left out, it is one of the demo's own disturbances.
+        """
         began = self._clock.now()
         self._tell(f"quiet: {what}")
-        self._pipeline.demo("disturb", what, timeout=120.0)
+        if do is not None:
+            do()
+        else:
+            self._pipeline.demo("disturb", what, timeout=120.0)
         while self._clock.now() < began + lasts:
             must_run()
             self._pause.wait(LOOK)

@@ -60,9 +60,9 @@ STORIES: dict[str, Story] = {
     "ingestion_stopped:killed": Story("restart-consumers", why="restart the consumers"),
     "ingestion_stopped:hung": Story("restart-consumers", why="restart the consumers"),
     "ingestion_stopped:bad-config": Story(
-        "restart-on-previous-config",
-        in_vain=("restart-consumers", "roll-back-config"),
-        why="a config change preceded it: roll it back, and start what had refused it",
+        "roll-back-config",
+        in_vain=("restart-consumers",),
+        why="a config change preceded it: roll it back",
     ),
     "ingestion_stopped:wont-start": Story(
         None, in_vain=("restart-consumers",), why="their port is taken by a stranger"

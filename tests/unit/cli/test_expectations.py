@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from daemon.cli.expectations import CONTAINED, EXPECTED, RECOVERED, SELF_HEALS, VAIN, chosen, judge
 from daemon.cli.rows import Row, RowAction
+from daemon.settings.load import load
 from tests.acceptance.expected import ITSELF, ONE_OF_EACH, STORIES, UNFIXABLE
 
 
@@ -138,3 +140,17 @@ def test_a_rung_that_may_be_tried_in_vain_must_not_mend() -> None:
     )
     wrong = judge(found, EXPECTED["data_quality", "field-renamed"])
     assert wrong == ["roll-back-mapping ended recovered, and could only be in vain"]
+
+
+def test_every_rung_that_is_asked_for_exists_in_the_shipped_playbooks(tmp_path: Path) -> None:
+    """A rung that was renamed would only be found by a scenario that takes minutes."""
+    file = tmp_path / "fleetmend.yaml"
+    file.write_text(
+        'version: 1\ntelemetry: {main: {type: scrape, targets: ["http://x/metrics"]}}\n', encoding="utf-8"
+    )
+    books = load([file], environment={}).model.playbooks.values()
+    shipped = {(book.failure_mode, rung.name) for book in books for rung in book.ladder}
+    for (mode, variant), expected in EXPECTED.items():
+        on = expected.on or mode
+        for name in {rung for rung, _ in expected.rungs} | expected.maybe:
+            assert (on, name) in shipped, (variant, name)
