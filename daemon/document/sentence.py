@@ -223,7 +223,7 @@ def _asks(dossier: Dossier, clock: Clockface) -> str:
     if escalation is None or nobody or escalation.state is EscalationState.ENDED:
         return _unpaged(dossier, clock)
     who = (
-        f"{escalation.acked_by} has it"
+        f"{escalation.acked_by or 'somebody'} has it"
         if escalation.state is EscalationState.ACKED
         else f"L{escalation.level} has been paged"
     )

@@ -1,0 +1,179 @@
+"""Explanations, report and post-mortem: from the timeline alone, and nothing that is not on it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from daemon.document.dossier import Dossier, load
+from daemon.document.explain import explain, explain_at
+from daemon.document.postmortem import as_json, markdown, postmortem
+from daemon.document.report import report
+from daemon.incidents.change import Change
+from daemon.incidents.events import Event, Kind
+from daemon.store.store import Store
+from tests.fakes.dossiers import (
+    ID,
+    T,
+    attempt,
+    debt,
+    delivery,
+    ended,
+    escalation,
+    events,
+    gates,
+    incident,
+    run,
+    story,
+)
+
+
+def test_every_question_is_explained_in_order_skips_included() -> None:
+    seen = explain(story())
+    assert [(asked.rung, asked.allowed) for asked in seen] == [
+        ("fail-over", True),
+        ("restart-writer", False),
+        ("enlarge-pool", False),
+    ]
+    assert [(gate.name, gate.reason, gate.until) for gate in seen[2].refusals] == [
+        ("budget", "3 of 3 used", T + 4800)
+    ]
+    assert len(seen[2].gates) == 5, "those that allowed are shown as well"
+
+
+@pytest.mark.parametrize(
+    ("at", "target", "rung", "why"),
+    [
+        (T + 599, ID, "enlarge-pool", "the last answer until then"),
+        (T + 594, ID, "restart-writer", "before the budget was asked"),
+        (T + 300, ID, None, "nothing had been asked"),
+        (T + 999, "storage-admin", "fail-over", "by the target of the action"),
+        (T + 999, "enlarge-pool", "enlarge-pool", "by the rung"),
+        (T + 999, "nowhere", None, "nobody knows it"),
+    ],
+)
+def test_an_explanation_for_an_instant_and_a_target(
+    at: float, target: str, rung: str | None, why: str
+) -> None:
+    found = explain_at(events(), at, target)
+    assert (found.rung if found else None) == rung, why
+
+
+def test_a_dossier_is_read_from_a_store_in_one_go() -> None:
+    with Store.open(":memory:") as store:
+        with store.write() as uow:
+            uow.apply(
+                Change(
+                    incident=incident(), run=run(), escalation=escalation(), attempts=(attempt(),), debts=(debt(),),
+                    deliveries=(delivery(),), events=events(),
+                )
+            )  # fmt: skip
+        with store.read() as uow:
+            found = load(uow, ID)
+            assert load(uow, "ghost") is None
+    assert found is not None
+    assert [len(part) for part in (found.attempts, found.debts, found.deliveries, found.events)] == [
+        1,
+        1,
+        1,
+        len(events()),
+    ]
+
+
+def observed() -> Dossier:
+    """What observe mode leaves behind: nothing but the leash refused."""
+    asked = (
+        gates("fail-over", ("autonomy", "observe")),
+        gates("fail-over", ("autonomy", "observe"), at=T + 400),
+        gates("restart", ("autonomy", "observe"), ("budget", "used")),
+    )
+    proposed = (
+        Event(ID, T + 500, Kind.PROPOSED, "", {"rung": "fail-back"}),
+        Event(ID, T + 510, Kind.PROPOSED, "", {"rung": "rotate"}),
+        Event(ID, T + 520, Kind.APPROVED, "", {"rung": "rotate"}),
+    )
+    return Dossier(incident(), events=(*asked, *proposed))
+
+
+def test_the_report_says_what_observe_mode_would_have_done() -> None:
+    found = report([observed()], T, T + 3600)
+    assert [(would.rung, would.gate, would.at) for would in found.would_have] == [
+        ("fail-over", "autonomy", T + 350),
+        ("fail-back", "approval", T + 500),
+    ], "once each; not what a budget would have refused anyway, nor what was approved"
+
+
+def test_the_report_counts_actions_refusals_pages_and_the_time_nobody_had_to_spend() -> None:
+    quiet = ended(deliveries=())
+    found = report(
+        [ended(), replace(quiet, incident=replace(quiet.incident, resolved_by="fail-over"))], T, T + 3600
+    )
+    assert (found.incidents, found.mended, found.self_resolved, found.still_open) == (2, 1, 1, 0)
+    assert found.actions == {"http: done": 2}
+    assert found.refused == {"budget": 2, "when": 2}
+    assert (found.pages, found.people_paged, found.paged_incidents) == (1, {"ana": 1}, 1)
+    assert found.unattended_s == 600
+    assert found.median_recovery_s == 600
+
+
+def test_the_report_leaves_out_what_was_detected_at_its_end() -> None:
+    assert report([story()], T, T + 300).incidents == 0
+    assert report([story()], T + 300, T + 301).incidents == 1
+    assert report([], T, T + 1).median_recovery_s is None
+
+
+# ------------------------------------------------------------ post-mortem
+
+
+def test_the_same_dossier_gives_the_same_document() -> None:
+    assert markdown(postmortem(ended())) == markdown(postmortem(ended()))
+
+
+def test_every_section_is_there_and_gaps_are_called_unknown() -> None:
+    text = markdown(postmortem(ended()))
+    for heading in (
+        "Summary", "Detection", "Impact", "Times, from the first breach", "Remediation", "Guardrail decisions", "Paging",
+        "Faults of the daemon itself", "Contributing factors", "What went well", "Action items", "Timeline (UTC)",
+    ):  # fmt: skip
+        assert f"## {heading}" in text
+    assert "- Records late or lost: unknown" in text
+    assert "- Time to recover: unknown" in text
+    assert "- Time to detect: 5 min [1]" in text
+    assert "- Time to first page: 10 min [8]" in text
+    assert "status: *draft*" in text
+
+
+def test_every_citation_leads_to_a_row_and_facts_are_cited() -> None:
+    document = postmortem(ended())
+    rows = {row for section in document.sections for fact in section.facts for row in fact.rows}
+    assert rows <= set(range(1, len(document.timeline) + 1))
+    [remedy] = [
+        fact for section in document.sections for fact in section.facts if fact.name == "fail-over (do)"
+    ]
+    assert remedy.rows == (3, 4)
+    assert "outcome done, verdict not_recovered" in remedy.value
+
+
+def test_an_empty_timeline_still_gives_a_document_without_invention() -> None:
+    text = markdown(postmortem(Dossier(incident(findings=()))))
+    assert text.count("unknown") >= 8
+    assert "No action was taken." in text
+    assert "Nobody was paged." in text
+
+
+def test_text_from_outside_stays_text() -> None:
+    evil = Event(ID, T, Kind.NOTE, "<script>x</script> | [a](javascript:b)\n# title `code`", {}, "a|b")
+    text = markdown(postmortem(story(events=(evil,))))
+    assert "<script>" not in text
+    assert "\\<script\\>" in text
+    assert "\n# title" not in text
+    assert "a\\|b" in text
+
+
+def test_the_document_as_json_is_plain_data() -> None:
+    data = as_json(postmortem(ended()))
+    assert json.loads(json.dumps(data)) == data
+    assert data["timeline"][0]["row"] == 1
+    assert data["status"] == "draft"
