@@ -12,7 +12,7 @@ from typing import Any
 from daemon.document.dossier import Dossier
 from daemon.document.explain import explain
 from daemon.document.sentence import sentence
-from daemon.document.words import complaint, length, number, scope_text, stamp
+from daemon.document.words import complaint, length, reading, scope_text, stamp
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.records import DeliveryState, PageEvent
 
@@ -156,7 +156,7 @@ def _head(dossier: Dossier, log: _Log) -> Section:
     detected = log.first(Kind.DETECTED)
     rows = (detected[0],) if detected else ()
     findings = tuple(
-        Fact(f"Signal {finding.detector}", f"{number(finding.value)} (fires {finding.threshold})", rows)
+        Fact(f"Signal {finding.detector}", f"{reading(finding)} (fires {finding.threshold})", rows)
         for finding in incident.findings
     )
     return Section(

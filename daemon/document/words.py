@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from config.scope import Scope
-from daemon.incidents.model import Incident
+from daemon.incidents.model import FindingRecord, Incident
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,13 @@ def length(seconds: float) -> str:
 def number(value: float | None) -> str:
     """At most four significant digits; `unknown` for None."""
     return "unknown" if value is None else f"{value:.4g}"
+
+
+def reading(finding: FindingRecord) -> str:
+    """A finding's value in the unit of its threshold: `4.2%` where that is a percentage; `unknown` without one."""
+    if finding.value is not None and "%" in finding.threshold:
+        return f"{finding.value * 100:.3g}%"
+    return number(finding.value)
 
 
 def scope_text(scope: Scope) -> str:

@@ -5,7 +5,7 @@ Every method returns a `Change`: the loop applies it in the same transaction and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -37,11 +37,16 @@ NOBODY = "-"
 """Incident of deliveries that concern none: test pages."""
 
 
+AckToken = Callable[[str, str, int, float], str]
+"""(incident, person, level, now) to the token of a link."""
+
+
 @dataclass(frozen=True, slots=True)
 class Setup:
     """The configuration's part. Replaced whole by a reload; running escalations keep their own policy.
 
-    `policies`: by the name a playbook's `escalation` has; `default` has to be there.
+    `policies`: by the name a playbook's `escalation` has; `default` has to be there. `ack_token`: signs what stands
+    behind `/a/` in the link by which one person can acknowledge one incident.
     """
 
     policies: Mapping[str, Policy]
@@ -49,6 +54,7 @@ class Setup:
     by_playbook: Mapping[str, str] = field(default_factory=dict)
     public_url: str = ""
     environment: str = ""
+    ack_token: AckToken | None = None
 
     def policy_for(self, incident: Incident) -> Policy:
         name = self.by_playbook.get(incident.playbook or "", "default")
@@ -239,15 +245,21 @@ class Escalate:
         """The text, and why it is only the bare one, if it is. One bad incident must not stop the queue."""
         if dossier is None:
             return text.bare(row, now), ""
-        person = self.setup.directory.people.get(row.person)
-        reader = Reader(
-            person.name if person else row.person, person.timezone if person else "UTC",
-            self.setup.public_url, self.setup.environment,
-        )  # fmt: skip
         try:
-            return text.compose(dossier, row, reader, _around(uow, dossier.incident, now), now), ""
+            return text.compose(
+                dossier, row, self._reader(row, now), _around(uow, dossier.incident, now), now
+            ), ""
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the text, the page goes out
             return text.bare(row, now), type(error).__name__
+
+    def _reader(self, row: Delivery, now: float) -> Reader:
+        person = self.setup.directory.people.get(row.person)
+        base, sign = self.setup.public_url, self.setup.ack_token
+        ack_url = (
+            f"{base.rstrip('/')}/a/{sign(row.incident, row.person, row.level, now)}" if base and sign else ""
+        )
+        zone = person.timezone if person else "UTC"
+        return Reader(person.name if person else row.person, zone, base, self.setup.environment, ack_url)
 
 
 def _again(trigger: Trigger, escalation: Escalation, run: Run | None) -> Trigger:

@@ -7,13 +7,14 @@ recent changes, related incidents, how to answer, who else was told.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from daemon.document.dossier import Dossier
 from daemon.document.explain import explain
 from daemon.document.sentence import next_level, sentence, standing
-from daemon.document.words import Clockface, complaint, length, number, scope_text
+from daemon.document.words import Clockface, complaint, length, reading, scope_text
 from daemon.escalate.graphemes import clean, cut, line, one_line
 from daemon.escalate.message import Message
 from daemon.escalate.owed import PAGES
@@ -31,12 +32,16 @@ _PAID = frozenset({DebtState.PAID, DebtState.WAIVED})
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who reads it, and where they find more. `public_url`: of the console; empty when there is none."""
+    """Who reads it, and where they find more. `public_url`: of the console; empty when there is none.
+
+    `ack_url`: a signed address of this reader alone, at which a person can acknowledge; empty when there is none.
+    """
 
     name: str = ""
     zone: str = "UTC"
     public_url: str = ""
     environment: str = ""
+    ack_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +61,6 @@ def compose(dossier: Dossier, delivery: Delivery, reader: Reader, around: Around
         parts = tuple(_page_parts(dossier, delivery, around, clock))
     else:
         parts = tuple(_note_parts(dossier, delivery, clock))
-    links: tuple[tuple[str, str], ...] = ()
-    if reader.public_url:
-        base = reader.public_url.rstrip("/")
-        links = (("Incident, chart and buttons", f"{base}/incidents/{incident.id}"),)
-        if incident.playbook:
-            links += ((f"Playbook {incident.playbook}", f"{base}/playbooks#{incident.playbook}"),)
     return Message(
         key=delivery.key,
         dedup_key=delivery.dedup_key,
@@ -77,8 +76,20 @@ def compose(dossier: Dossier, delivery: Delivery, reader: Reader, around: Around
         group=reader.environment,
         facet=incident.failure_mode,
         note=str(delivery.facts.get("what", "")),
-        links=links,
+        links=_links(incident, reader, pages=delivery.event in PAGES),
     )
+
+
+def _links(incident: Incident, reader: Reader, *, pages: bool) -> tuple[tuple[str, str], ...]:
+    if not reader.public_url:
+        return ()
+    base = reader.public_url.rstrip("/")
+    links = [("Incident, chart and buttons", f"{base}/incidents/{incident.id}")]
+    if pages and reader.ack_url:
+        links.append(("Acknowledge", reader.ack_url))
+    if incident.playbook:
+        links.append((f"Playbook {incident.playbook}", f"{base}/playbooks#{incident.playbook}"))
+    return tuple(links)
 
 
 def bare(delivery: Delivery, now: float, *, reason: str = "") -> Message:
@@ -131,7 +142,7 @@ def _headline(dossier: Dossier, delivery: Delivery, clock: Clockface) -> str:
 
 def _signal_short(incident: Incident) -> str:
     finding = next((finding for finding in incident.findings if finding.value is not None), None)
-    return f" ({number(finding.value)})" if finding else ""
+    return f" ({reading(finding)})" if finding else ""
 
 
 def _failed(dossier: Dossier, delivery: Delivery) -> str:
@@ -185,7 +196,7 @@ def _next(dossier: Dossier, delivery: Delivery, clock: Clockface) -> str:
 
 def _signal(incident: Incident, clock: Clockface) -> str:
     lines = [
-        f"{finding.detector}: {number(finding.value)}, fires {finding.threshold}, since {clock.both(finding.since)}"
+        f"{finding.detector}: {reading(finding)}, fires {finding.threshold}, since {clock.both(finding.since)}"
         + (", blind now" if finding.blind else "")
         for finding in incident.findings[:_SHOWN]
     ]
@@ -207,11 +218,8 @@ def _robot(dossier: Dossier, delivery: Delivery, clock: Clockface) -> str:
     if excerpt:
         lines.append(f"Last output:\n{excerpt}")
     state = standing(dossier)
-    stop = (
-        f"; stop it: fleetmend pause --scope incident={dossier.incident.id}"
-        if state == "still acting"
-        else ""
-    )
+    where = f" --scope {shlex.quote(scope_key(dossier.incident.scope))}" if dossier.incident.scope else ""
+    stop = f"; stop it: fleetmend pause{where} --reason …" if state == "still acting" else ""
     return "\n".join(["What the robot did:", *(lines or ["nothing"]), f"Now: {state}{stop}."])
 
 

@@ -187,8 +187,19 @@ def test_a_page_is_owed_in_the_commit_sent_after_it_and_booked(house: House) -> 
     [row] = house.deliveries()
     assert (row.state, row.sent_at) == (DeliveryState.ACCEPTED, house.now)
     [event] = house.provider.events
-    assert event["payload"]["summary"].startswith("[CRIT L1] Hot storage is refusing writes (0.042)")
+    assert event["payload"]["summary"].startswith("[CRIT L1] Hot storage is refusing writes (4.2%)")
     assert "Why you: Ladder exhausted" in event["payload"]["custom_details"]["page"]
+
+
+def test_a_page_carries_the_link_of_its_reader(house: House) -> None:
+    signed = replace(
+        house.setup, ack_token=lambda incident, person, level, now: f"{incident}.{person}.{level}.{now:.0f}"
+    )
+    house.stage.setup = signed
+    house.tell(OWED)
+    house.pass_time(1)
+    links = {link["text"]: link["href"] for link in house.provider.events[0]["links"]}
+    assert links["Acknowledge"] == f"https://fm.example.org/a/sf-1.ana.1.{house.now:.0f}"
 
 
 def test_killed_between_the_providers_answer_and_the_mark_the_same_key_goes_again_as_one_page(

@@ -32,7 +32,7 @@ def page(
 def test_line_one_says_what_broke_and_that_the_robot_failed() -> None:
     assert (
         page().headline
-        == "[CRIT L1] Hot storage is refusing writes (0.042); fail-over without effect, 1 of 1 in vain"
+        == "[CRIT L1] Hot storage is refusing writes (4.2%); fail-over without effect, 1 of 1 in vain"
     )
 
 
@@ -47,7 +47,7 @@ def test_a_page_has_everything_in_order() -> None:
     wanted = [
         f"Incident {ID}, critical, L1. L2 at 09:25 CET / 08:25Z unless it is resolved; an acknowledgement does not stop that.",
         "Impact: 1 of 3 tiers.",
-        "storage-writes: 0.042, fires above 1%, since 09:00 CET / 08:00Z",
+        "storage-writes: 4.2%, fires above 1%, since 09:00 CET / 08:00Z",
         "Since 09:00 CET / 08:00Z, detected 09:05 CET / 08:05Z.",
         "09:06 fail-over (http): without effect in 10 s, answered 200",
         "Not done: restart-writer: when: not hung",
@@ -75,9 +75,18 @@ def test_a_page_links_to_the_incident_and_its_playbook() -> None:
     )
 
 
+def test_a_signed_address_stands_in_pages_and_in_nothing_else() -> None:
+    signed = replace(ANA, ack_url="https://fm.example.org/a/TOKEN")
+    for event, expected in ((PageEvent.TRIGGER, True), (PageEvent.REMIND, True), (PageEvent.RESOLVE, False)):
+        links = compose(story(), delivery(event), signed, Around(), NOW).links
+        assert (("Acknowledge", "https://fm.example.org/a/TOKEN") in links) is expected
+
+
 def test_while_the_robot_still_acts_the_page_says_so_and_how_to_stop_it() -> None:
     acting = story(run=run(RunState.VERIFYING), incident=incident())
-    assert "Now: still acting; stop it: fleetmend pause" in page(dossier=acting).body
+    assert (
+        "Now: still acting; stop it: fleetmend pause --scope tier=hot --reason" in page(dossier=acting).body
+    )
 
 
 def test_a_page_that_comes_late_says_that_the_daemon_was_late() -> None:
@@ -102,7 +111,7 @@ def test_without_a_further_level_the_page_says_that_nobody_else_is_told() -> Non
 @pytest.mark.parametrize(
     ("event", "facts", "headline"),
     [
-        (PageEvent.REMIND, {}, "[CRIT L1] Hot storage is refusing writes (0.042); not acknowledged yet"),
+        (PageEvent.REMIND, {}, "[CRIT L1] Hot storage is refusing writes (4.2%); not acknowledged yet"),
         (PageEvent.STATUS, {"what": "acked", "text": "Acknowledged by Ben"}, "[NOTE] Hot storage is refusing writes: Acknowledged by Ben"),
         (PageEvent.HEADS_UP, {"what": "acting", "rung": "fail-over"}, "[HEADS-UP] Hot storage is refusing writes; being mended by fail-over"),
         (PageEvent.HEADS_UP, {"what": "contained", "rung": "quarantine"}, "[HEADS-UP] Hot storage is refusing writes; contained by quarantine"),
