@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from config.scope import scope_key
 from daemon.document.dossier import Dossier
 from daemon.document.explain import explain
 from daemon.document.sentence import next_level, sentence, standing
