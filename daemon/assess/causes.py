@@ -41,18 +41,19 @@ def _could_explain(finding: Finding, symptom: tuple[str, Scope], topology: Topol
 def _shared_cause_forming(
     incident: Incident, board: Board, topology: Topology, holds: Mapping[str, float]
 ) -> list[Cause]:
-    """Other providers about to fire: together they may be one shared cause, not so many outages."""
-    mode = FailureMode.PROVIDER_OUTAGE
-    population = board.populations.get(mode, frozenset())
-    if incident.failure_mode != mode or not incident.scope or len(population) <= 2:
+    """Others of its kind about to fire: together they may be one shared cause, or the whole pipeline."""
+    shares: Mapping[str, float] = {
+        FailureMode.PROVIDER_OUTAGE: topology.shared_cause,
+        FailureMode.INGESTION_STOPPED: 1.0,
+    }
+    share = shares.get(incident.failure_mode, 0.0)
+    mode = incident.failure_mode
+    population = {scope for scope in board.populations.get(mode, frozenset()) if scope}
+    if not share or not incident.scope or len(population) < 2:
         return []
-    pending = [
-        f for f in board.findings.values() if f.failure_mode == mode and f.state is FindingState.PENDING
-    ]
-    others = {f.scope: f for f in pending if f.scope != incident.scope}
-    firing = {f.scope for f in board.findings.values() if f.failure_mode == mode and f.state not in UNDECIDED}
-    if len(firing | {incident.scope} | others.keys()) < topology.shared_cause * len(population):
+    own = [f for f in board.findings.values() if f.failure_mode == mode and f.scope]
+    pending = {f.scope: f for f in own if f.state is FindingState.PENDING and f.scope != incident.scope}
+    firing = {f.scope for f in own if f.state not in UNDECIDED}
+    if len(firing | {incident.scope} | pending.keys()) < share * len(population):
         return []
-    return [
-        Cause(str(mode), f.scope, "pending", f.since + holds.get(f.detector, 0.0)) for f in others.values()
-    ]
+    return [Cause(mode, f.scope, "pending", f.since + holds.get(f.detector, 0.0)) for f in pending.values()]
