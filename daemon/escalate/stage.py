@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from daemon.document.dossier import Dossier, load
-from daemon.escalate import outbox, text
+from daemon.escalate import digests, outbox, text
 from daemon.escalate.channels.registry import BY_KIND
 from daemon.escalate.message import Message, Receipt, ReceiptKind
 from daemon.escalate.policy import Response, respond
@@ -112,16 +112,36 @@ class Escalate:
         owed = uow.deliveries.due(now, limit=DUE_AT_ONCE)
         if not owed:
             return Change()
+        sending = uow.deliveries.sending()
         changes: list[Change] = []
         # Only what needs a worker needs a slot; local and unwanted rows are settled without one.
-        for row in outbox.choose(owed, uow.deliveries.sending(), len(owed)):
+        for row in outbox.choose(
+            [row for row in owed if row.event is not PageEvent.DIGEST], sending, len(owed)
+        ):
             change = self._hand_over(uow, row, now, free_slots - sum(len(done.jobs) for done in changes))
             changes.append(change)
+        for rows in digests.groups(owed, sending):
+            left = free_slots - sum(len(done.jobs) for done in changes)
+            changes.append(self._hand_over_digest(uow, rows, now, left))
         return _merged(changes)
 
+    def _hand_over_digest(self, uow: UnitOfWork, rows: Sequence[Delivery], now: float, slots: int) -> Change:
+        if _local(rows[0]):
+            return _merged([_shown(row, now) for row in rows])
+        if slots <= 0:
+            return Change()
+        found = [load(uow, row.incident) for row in rows]
+        dossiers = list({dossier.incident.id: dossier for dossier in found if dossier}.values())
+        try:
+            message = digests.compose(rows, dossiers, self._reader(rows[0], now), now)
+        except Exception:  # noqa: BLE001 - whatever is wrong with the text, the digest goes out
+            message = text.bare(rows[0], now)
+        key = _job_key(outbox.begin(rows[0]))
+        job = Job(key, POST, rows[0].incident, now + SEND_WITHIN, _args(rows[0], message))
+        return Change(deliveries=digests.begun(rows, key), jobs=(job,))
+
     def _hand_over(self, uow: UnitOfWork, row: Delivery, now: float, slots: int) -> Change:
-        channel = BY_KIND.get(row.channel)
-        local = channel is not None and channel.local
+        local = _local(row)
         if slots <= 0 and not local:
             return Change()
         dossier = load(uow, row.incident)
@@ -134,8 +154,7 @@ class Escalate:
         if outbox.waits(row, rows):
             return Change()
         if local:
-            done = outbox.settle(outbox.begin(row), Receipt(ReceiptKind.OK, "shown"), now)
-            return _sent(done.row, now)
+            return _shown(row, now)
         message, parked = self._message(uow, dossier, row, now)
         sending = outbox.begin(row)
         job = Job(_job_key(sending), POST, row.incident, now + SEND_WITHIN, _args(sending, message))
@@ -156,6 +175,14 @@ class Escalate:
         row = uow.deliveries.get(key)
         if row is None or row.state is not DeliveryState.SENDING or _job_key(row) != job_key:
             return Change()
+        carried = digests.carried(uow.deliveries.sending(), job_key) or (row,)
+        if len(carried) > 1 and receipt.kind in {ReceiptKind.TEMPORARY, ReceiptKind.AMBIGUOUS}:
+            receipt = replace(
+                receipt, retry_after=outbox.wait(row, receipt)
+            )  # what went together comes again together
+        return _merged([self._booked(uow, each, receipt, now) for each in carried])
+
+    def _booked(self, uow: UnitOfWork, row: Delivery, receipt: Receipt, now: float) -> Change:
         after = outbox.settle(row, receipt, now)
         dossier = load(uow, row.incident)
         if after.row.state is DeliveryState.ACCEPTED:
@@ -279,6 +306,16 @@ def _change(before: Escalation, response: Response) -> Change:
     )
 
 
+def _local(row: Delivery) -> bool:
+    """Whether its channel shows it without anything being sent."""
+    channel = BY_KIND.get(row.channel)
+    return channel is not None and channel.local
+
+
+def _shown(row: Delivery, now: float) -> Change:
+    return _sent(outbox.settle(outbox.begin(row), Receipt(ReceiptKind.OK, "shown"), now).row, now)
+
+
 def _sent(row: Delivery, now: float) -> Change:
     event = _event(
         row,
@@ -310,6 +347,7 @@ def _event(row: Delivery, now: float, kind: Kind, said: str, **data: Any) -> Eve
 
 def _merged(changes: Sequence[Change]) -> Change:
     return Change(
+        escalation=next((change.escalation for change in changes if change.escalation is not None), None),
         deliveries=tuple(row for change in changes for row in change.deliveries),
         events=tuple(event for change in changes for event in change.events),
         jobs=tuple(job for change in changes for job in change.jobs),

@@ -31,6 +31,7 @@ from tests.fakes import pagerduty, rows
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.paging import POLICY
 from tests.fakes.ports import FakeClock, FakeHttp, answer
+from tests.fakes.standard_webhook import SECRET, FakeReceiver
 
 OWED = PageOwed("Ladder exhausted")
 PEOPLE = {
@@ -397,6 +398,37 @@ def test_a_test_page_proves_one_channel(house: House) -> None:
     assert house.provider.pages[0].startswith("[TEST] This channel works.")
     assert house.stage.test_page("ana", house.now, position=7) is None
     assert house.stage.test_page("nobody", house.now) is None
+
+
+def test_a_days_low_incidents_are_one_message(house: House) -> None:
+    """Three incidents, one mail: to the reader it is a digest, on the record each has its row."""
+    people = {
+        **PEOPLE,
+        "chloe": PersonSpec.model_validate(
+            {
+                "name": "Chloe",
+                "channels": [{"webhook": {"url": "https://h.example.org/x", "secret": {"env": "S"}}}],
+            }
+        ),
+    }
+    receiver = FakeReceiver(house.clock)
+    house.http.on("POST", "https://h.example.org/x", receiver)
+    house.book, _ = address_book(people, {}, Environment({"K": pagerduty.ROUTING_KEY, "S": SECRET}).context)
+    house.stage.setup = replace(
+        house.setup, directory=directory_of(people, {"architecture": ("chloe",)}, SCHEDULES, KINDS)
+    )
+    keys = ["low-1", "low-2", "low-3"]
+    for key in keys:
+        house.open(key, severity="low")
+        house.tell(OWED, key=key)
+    house.end("low-2")
+    house.clock.advance(24 * 3600)
+    receiver.script = [answer(503)]
+    house.pass_time(20)
+    [payload] = receiver.taken.values()
+    assert payload["data"]["headline"] == "[DIGEST] 3 low incident(s), 2 still open"
+    assert [key in payload["data"]["text"] for key in keys] == [True] * 3
+    assert [row.state for key in keys for row in house.deliveries(key)] == [DeliveryState.ACCEPTED] * 3
 
 
 def test_held_pages_are_named_so_that_lifting_a_silence_lets_them_out(house: House) -> None:

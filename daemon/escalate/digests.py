@@ -1,0 +1,57 @@
+"""The daily digest: what is owed to one reader for one day goes out as one message, however many incidents it tells of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from daemon.document.dossier import Dossier
+from daemon.document.sentence import sentence
+from daemon.escalate.graphemes import clean
+from daemon.escalate.message import Message
+from daemon.escalate.outbox import begin
+from daemon.escalate.text import Reader
+from daemon.incidents.records import Delivery, PageEvent
+
+BATCH = "batch"
+"""In the facts of a digest row that is being sent: key of the job that carries it with others."""
+
+
+def groups(owed: Iterable[Delivery], sending: Iterable[Delivery]) -> list[tuple[Delivery, ...]]:
+    """Due digest rows by reader and channel, oldest first; none for a reader whose last digest is still under way."""
+    busy = {row.address for row in sending if row.event is PageEvent.DIGEST}
+    found: dict[str, list[Delivery]] = {}
+    for row in sorted(owed, key=lambda row: (row.created_at, row.key)):
+        if row.event is PageEvent.DIGEST and row.address not in busy:
+            found.setdefault(row.address, []).append(row)
+    return [tuple(rows) for rows in found.values()]
+
+
+def begun(rows: Sequence[Delivery], job_key: str) -> tuple[Delivery, ...]:
+    """The rows as one job has them."""
+    return tuple(replace(begin(row), facts={**row.facts, BATCH: job_key}) for row in rows)
+
+
+def carried(sending: Iterable[Delivery], job_key: str) -> tuple[Delivery, ...]:
+    """The rows that a job has."""
+    return tuple(row for row in sending if row.facts.get(BATCH) == job_key)
+
+
+def compose(rows: Sequence[Delivery], dossiers: Sequence[Dossier], reader: Reader, now: float) -> Message:
+    """One message: a sentence for each incident, those still open first. Key and thread are of the first row."""
+    ordered = sorted(dossiers, key=lambda dossier: (dossier.incident.ended, dossier.incident.detected_at))
+    still_open = sum(1 for dossier in ordered if not dossier.incident.ended)
+    first = rows[0]
+    return Message(
+        key=first.key,
+        dedup_key=f"fleetmend/digest/{first.person}",
+        incident=first.incident,
+        event=PageEvent.DIGEST,
+        severity="low",
+        level=0,
+        headline=f"[DIGEST] {len(ordered)} low incident(s), {still_open} still open",
+        at=now,
+        parts=tuple(clean(f"{d.incident.id}: {sentence(d, now, reader.zone)}") for d in ordered),
+        group=reader.environment,
+        links=(("All incidents", f"{reader.public_url.rstrip('/')}/incidents"),) if reader.public_url else (),
+    )
