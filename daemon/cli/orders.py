@@ -56,8 +56,8 @@ def give(reach: Reach, kind: str, incident: str | None = None, /, **args: Any) -
     if reach.json:
         output.line("{}" if taken.order is None else OrderTaken(order=taken.order).json_text())
     elif not taken.refused:
-        recorded = f"order {taken.order} is recorded; the loop carries it out within a second"
-        output.line(taken.answer or recorded)
+        number = "" if taken.order is None else f"order {taken.order}: "
+        output.line(f"{number}{taken.answer or 'recorded; the loop carries it out within a second'}")
     if taken.refused:
         output.say(f"refused: {taken.answer}")
         raise typer.Exit(ANSWER_IS_NO)

@@ -101,7 +101,8 @@ def _refusal(response: Response) -> FleetmendError:
     detail = _detail(response)
     match response.status:
         case 401:
-            return Forbidden(f"{detail}; give a token by --token or FLEETMEND_TOKEN")
+            hint = "" if "token" in detail else "; give a token by --token or FLEETMEND_TOKEN"
+            return Forbidden(f"{detail}{hint}")
         case 403:
             return Forbidden(detail)
         case 404:

@@ -119,7 +119,9 @@ def status(
         ],
         detectors=models.DetectorCounts(total=live.detectors_total, firing=live.firing, blind=live.blind),
         incidents=counts,
-        last_cycle=models.LastCycle(at=live.last_cycle_at, ms=live.last_cycle_ms),
+        last_cycle=models.LastCycle(
+            at=live.last_cycle_at, ms=None if live.last_cycle_ms is None else round(live.last_cycle_ms, 3)
+        ),
     )
 
 

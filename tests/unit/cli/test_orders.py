@@ -59,7 +59,7 @@ def test_every_order_becomes_a_row_with_its_arguments_parsed(
 ) -> None:
     said = fleetmend(*arguments, "--config", place.config)
     assert said.code == 0, said.err
-    assert "order 1 is recorded" in said.out
+    assert "order 1: recorded" in said.out
     assert "it carries this out when it starts" in said.err
     (order,) = inbox(place)
     assert (order.kind, order.args, order.via) == (kind, args, "cli")
