@@ -11,7 +11,7 @@ from daemon.assess.topology import Topology, cause_among
 from daemon.incidents.change import Change
 from daemon.incidents.escalation import Escalation
 from daemon.incidents.events import Event, Kind
-from daemon.incidents.model import BLIND, FindingRecord, Incident, IncidentState, incident_id, worse
+from daemon.incidents.model import BLIND, DAEMON, FindingRecord, Incident, IncidentState, incident_id, worse
 from daemon.incidents.transitions import IncidentEvent, incident_after
 from detectors.board import Board, Finding, FindingState
 from remediations.verification import Reading, Seen
@@ -47,7 +47,8 @@ def reconcile(
     after: dict[str, tuple[Incident, list[Event]]] = {}
     for key, incident in current.items():
         want = targets.get(key)
-        if want is None and incident.id in known.in_flight:
+        if incident.failure_mode == DAEMON or (want is None and incident.id in known.in_flight):
+            # The daemon's own troubles are on no board; whoever opened them ends them.
             continue
         moved, events = _update(incident, want, board, known.seen.get(incident.id), now)
         after[incident.id] = (moved, events)
