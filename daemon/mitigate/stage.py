@@ -57,7 +57,7 @@ class Mitigate:
             return self._first(uow, incident, causes, now)
         playbook = self.rules.playbooks.get(run.playbook or "")
         if incident.ended:
-            return self._finish(incident, run, now)
+            return self._finish(uow, incident, run, now)
         if playbook is None or self._holds_still(incident, run):
             return None
         situation = self._situation(uow, incident, run, playbook, causes, now, approval)
@@ -188,8 +188,11 @@ class Mitigate:
         effect = playbook.ladder[run.rung].effect
         return effect.detectors if effect is not None and effect.detectors else detectors
 
-    def _finish(self, incident: Incident, run: Run, now: float) -> Progress | None:
-        if (run.state, RunEvent.FINISH) not in RUN or run.state in IN_FLIGHT:
+    def _finish(self, uow: UnitOfWork, incident: Incident, run: Run, now: float) -> Progress | None:
+        """The incident is over: let the run rest, once what is in flight has ended. Nobody is paged for it."""
+        if run.state in IN_FLIGHT:
+            return self._let_go(uow, incident, run, now)
+        if (run.state, RunEvent.FINISH) not in RUN or run.state is RunState.GAVE_UP:
             return None
         run = replace(
             run, state=run_after(run.state, RunEvent.FINISH), entered_at=now, ended_at=now, due_at=None
@@ -197,6 +200,27 @@ class Mitigate:
         text = "Nothing more to do: the fault is gone."
         event = Event(incident.id, now, Kind.VERDICT, text, {"verdict": "self_resolved"})
         return Progress(Change(run=run, events=(event,)))
+
+    def _let_go(self, uow: UnitOfWork, incident: Incident, run: Run, now: float) -> Progress | None:
+        """A person closed it in the middle of a rung: the action ends, and nothing is verified any more."""
+        attempt = uow.attempts.get(run.attempt) if run.attempt else None
+        if attempt is not None and attempt.outcome is None:
+            return None
+        move = RunEvent.FINISH if run.state is RunState.VERIFYING else RunEvent.GIVE_UP
+        reason = "closed by a person before it was verified"
+        rest = replace(
+            run,
+            state=run_after(run.state, move),
+            entered_at=now,
+            ended_at=now,
+            due_at=None,
+            attempt=None,
+            reason=reason,
+        )
+        text = "The rung under way is not verified: the incident was closed."
+        event = Event(incident.id, now, Kind.VERDICT, text, {"verdict": "unknown", "reason": reason})
+        judged = () if attempt is None else (replace(attempt, verdict="unknown", verdict_at=now),)
+        return Progress(Change(run=rest, attempts=judged, events=(event,)))
 
     def _apply(
         self, uow: UnitOfWork, incident: Incident, was: Run, playbook: Playbook, done: Step, now: float
