@@ -20,7 +20,12 @@ def daemon_config(stack: Stack, *, newcomer: bool = False) -> dict[str, Any]:
     names = [*PROVIDERS, NEWCOMER] if newcomer else [*PROVIDERS]
     return {
         "telemetry": {
-            "edge": {"type": "scrape", "every": "1s", "targets": scraped(stack, newcomer=newcomer)}
+            "edge": {
+                "type": "scrape",
+                "every": "1s",
+                "timeout": "900ms",
+                "targets": scraped(stack, newcomer=newcomer),
+            }
         },
         "vars": {
             "ingestion_admin": {provider: stack.url(f"ingestion-{provider}") for provider in names},

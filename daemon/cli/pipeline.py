@@ -187,7 +187,7 @@ def _prometheus_up(
     )
     _wait_ready(f"http://127.0.0.1:{port}/-/ready", child, http, clock)
     edge = {"type": "prometheus", "url": f"http://127.0.0.1:{port}", "delay": "0s", "scrape_interval": "1s"}
-    return child, {"edge": {**edge, "targets": None, "every": None}}
+    return child, {"edge": {**edge, "targets": None, "every": None, "timeout": None}}
 
 
 def _wait_ready(url: str, child: Child, http: Http, clock: Clock) -> None:
