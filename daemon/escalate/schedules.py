@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -239,8 +239,3 @@ def _rotation_edges(spec: ScheduleSpec, start: float, end: float) -> Iterator[fl
             return
         if at > start:
             yield at
-
-
-def local_text(at: float, zone: str) -> str:
-    """`03:41 CET`: the wall clock of a reader, with the zone's own short name (or its offset)."""
-    return datetime.fromtimestamp(at, UTC).astimezone(ZoneInfo(zone)).strftime("%H:%M %Z")

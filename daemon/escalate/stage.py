@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from daemon.document.dossier import Dossier, load
@@ -112,13 +113,14 @@ class Escalate:
         owed = uow.deliveries.due(now, limit=DUE_AT_ONCE)
         if not owed:
             return Change()
-        sending = uow.deliveries.sending()
+        sending, scene = uow.deliveries.sending(), _Scene(uow, now)
         changes: list[Change] = []
         # Only what needs a worker needs a slot; local and unwanted rows are settled without one.
         for row in outbox.choose(
             [row for row in owed if row.event is not PageEvent.DIGEST], sending, len(owed)
         ):
-            change = self._hand_over(uow, row, now, free_slots - sum(len(done.jobs) for done in changes))
+            left = free_slots - sum(len(done.jobs) for done in changes)
+            change = self._hand_over(uow, scene, row, now, left)
             changes.append(change)
         for rows in digests.groups(owed, sending):
             left = free_slots - sum(len(done.jobs) for done in changes)
@@ -140,7 +142,7 @@ class Escalate:
         job = Job(key, POST, rows[0].incident, now + SEND_WITHIN, _args(rows[0], message))
         return Change(deliveries=digests.begun(rows, key), jobs=(job,))
 
-    def _hand_over(self, uow: UnitOfWork, row: Delivery, now: float, slots: int) -> Change:
+    def _hand_over(self, uow: UnitOfWork, scene: _Scene, row: Delivery, now: float, slots: int) -> Change:
         local = _local(row)
         if slots <= 0 and not local:
             return Change()
@@ -155,7 +157,7 @@ class Escalate:
             return Change()
         if local:
             return _shown(row, now)
-        message, parked = self._message(uow, dossier, row, now)
+        message, parked = self._message(scene, dossier, row, now)
         sending = outbox.begin(row)
         job = Job(_job_key(sending), POST, row.incident, now + SEND_WITHIN, _args(sending, message))
         events = (
@@ -267,15 +269,13 @@ class Escalate:
         )  # fmt: skip
 
     def _message(
-        self, uow: UnitOfWork, dossier: Dossier | None, row: Delivery, now: float
+        self, scene: _Scene, dossier: Dossier | None, row: Delivery, now: float
     ) -> tuple[Message, str]:
         """The text, and why it is only the bare one, if it is. One bad incident must not stop the queue."""
         if dossier is None:
             return text.bare(row, now), ""
         try:
-            return text.compose(
-                dossier, row, self._reader(row, now), _around(uow, dossier.incident, now), now
-            ), ""
+            return text.compose(dossier, row, self._reader(row, now), scene.around(dossier.incident), now), ""
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the text, the page goes out
             return text.bare(row, now), type(error).__name__
 
@@ -368,11 +368,22 @@ def _job_key(row: Delivery) -> str:
     return f"{row.key}#{row.tries}"
 
 
-def _around(uow: UnitOfWork, incident: Incident, now: float) -> Around:
-    earlier = uow.incidents.at_scope(incident.failure_mode, incident.scope, since=now - _WEEK)
-    related = tuple(other for other in uow.incidents.open() if other.id != incident.id)
-    return Around(
-        uow.pipeline.recent(incident.began_at - _DAY),
-        related,
-        sum(1 for other in earlier if other.id != incident.id),
-    )
+class _Scene:
+    """What goes on beside the incidents of one dispatch; read once, and only if a text needs it."""
+
+    def __init__(self, uow: UnitOfWork, now: float) -> None:
+        self._uow = uow
+        self._now = now
+
+    @cached_property
+    def _open(self) -> tuple[Incident, ...]:
+        return self._uow.incidents.open()
+
+    def around(self, incident: Incident) -> Around:
+        since = self._now - _WEEK
+        earlier = self._uow.incidents.at_scope(incident.failure_mode, incident.scope, since=since)
+        return Around(
+            changes=self._uow.pipeline.recent(incident.began_at - _DAY),
+            related=tuple(other for other in self._open if other.id != incident.id),
+            earlier=sum(1 for other in earlier if other.id != incident.id),
+        )
