@@ -34,6 +34,7 @@ SEND_WITHIN = 30.0
 DUE_AT_ONCE = 200
 _WEEK = 7 * 86400.0
 _DAY = 86400.0
+_MOST_EARLIER = 20
 NOBODY = "-"
 """Incident of deliveries that concern none: test pages."""
 
@@ -381,7 +382,9 @@ class _Scene:
 
     def around(self, incident: Incident) -> Around:
         since = self._now - _WEEK
-        earlier = self._uow.incidents.at_scope(incident.failure_mode, incident.scope, since=since)
+        earlier = self._uow.incidents.at_scope(
+            incident.failure_mode, incident.scope, since=since, limit=_MOST_EARLIER
+        )
         return Around(
             changes=self._uow.pipeline.recent(incident.began_at - _DAY),
             related=tuple(other for other in self._open if other.id != incident.id),
