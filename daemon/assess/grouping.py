@@ -75,23 +75,39 @@ def _groups(
 ) -> Iterable[tuple[Key, list[Finding], bool]]:
     left = dict(scopes)
     known = {scope for scope in board.populations.get(mode, frozenset()) if scope}
-    if mode == FailureMode.INGESTION_STOPPED and len(known) > 1 and known <= left.keys():
-        # Every consumer is gone: that is the whole pipeline, not so many single failures.
+    if _is_whole(mode, left.keys(), known, open_keys):
         yield (mode, WHOLE), [f for fs in left.values() for f in fs], False
-        return
-    if mode == FailureMode.PROVIDER_OUTAGE and _is_shared(
-        left, board.populations.get(mode, frozenset()), topology
+        left = _on_their_own(mode, left, open_keys)
+    elif mode == FailureMode.PROVIDER_OUTAGE and (
+        (mode, WHOLE) in open_keys or _is_shared(left, board.populations.get(mode, frozenset()), topology)
     ):
         yield (mode, WHOLE), [f for fs in left.values() for f in fs], True
-        return
+        left = _on_their_own(mode, left, open_keys)
     rule = topology.roll_up.get(FailureMode(mode))
     if rule is not None:
         for parent, parts in _rolled_up(mode, left, rule, open_keys):
             for scope in parts:
-                left.pop(scope)
+                if (mode, scope) not in open_keys:
+                    left.pop(scope)
             yield (mode, parent), [f for scope in parts for f in scopes[scope]], False
     for scope, findings in left.items():
         yield (mode, scope), findings, False
+
+
+def _is_whole(
+    mode: str, firing: Collection[Scope], known: Collection[Scope], open_keys: Collection[Key]
+) -> bool:
+    """Every consumer is gone: that is the whole pipeline, not so many single failures, until the last is back."""
+    if mode != FailureMode.INGESTION_STOPPED:
+        return False
+    return (mode, WHOLE) in open_keys or (len(known) > 1 and set(known) <= set(firing))
+
+
+def _on_their_own(
+    mode: str, scopes: Mapping[Scope, list[Finding]], open_keys: Collection[Key]
+) -> dict[Scope, list[Finding]]:
+    """Parts with an incident of their own keep it: joining is no recovery. The wider one explains them."""
+    return {scope: fs for scope, fs in scopes.items() if scope and (mode, scope) in open_keys}
 
 
 def _is_shared(scopes: Mapping[Scope, object], population: Collection[Scope], topology: Topology) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +15,7 @@ from daemon.errors import ANSWER_IS_NO, GOOD, UsageError
 
 if TYPE_CHECKING:  # imported by the command that needs them
     from daemon.cli.pipeline import Watched
-    from daemon.cli.scenario import Judged, Scenario
+    from daemon.cli.scenario import Judged
 
 SCENARIOS = ("all", "every", "unfixable", "quiet")
 SOURCES = ("scrape", "prometheus")
@@ -132,48 +131,23 @@ def _play(
     only: tuple[str, ...],
     lasts: float,
 ) -> list[Judged]:
-    from daemon.cli.local import LocalFace, local_user
-    from daemon.cli.pipeline import default_state, watched
-    from daemon.cli.scenario import Scenario
-    from daemon.cli.setup import setup_of
-    from daemon.clock import SystemClock
-    from daemon.http.door import HttpDoor
+    from daemon.cli.pipeline import default_state
+    from daemon.cli.playing import playing
 
-    clock = SystemClock()
-    http = HttpDoor(clock)
     variants = () if scenario == "quiet" else _wanted(scenario, only)
     stop = _stop_on_signals()
-    judged: list[Judged] = []
     folder = state or default_state()
-    with watched(folder, os.environ, http, clock, source=source, configs=configs) as found:
-
-        def must_run() -> None:
-            found.must_run()
-            if stop.is_set():
-                raise KeyboardInterrupt
-
-        setup = setup_of(found.configs, os.environ)
-        face = LocalFace(setup, http, clock, token=None, who=local_user(os.environ))
-        told = Scenario(found.pipeline, setup.state, face, clock, output.say)
-        left_out = found.pipeline.left_out()
+    with playing(folder, os.environ, output.say, source=source, configs=configs, ends=stop.is_set) as stage:
+        if scenario == "quiet":
+            return stage.quiet(lasts)
+        left_out = stage.found.pipeline.left_out()
+        judged: list[Judged] = []
         for mode, variant in variants:
             if (mode, variant) in left_out:
                 output.say(f"{mode}:{variant} is left out: {left_out[mode, variant]}")
-                continue
-            judged.append(told.play(mode, variant, must_run))
-        if scenario == "quiet":
-            judged += _quiet(told, found, lasts, must_run)
-    return judged
-
-
-def _quiet(told: Scenario, found: Watched, lasts: float, must_run: Callable[[], None]) -> list[Judged]:
-    """Everything that looks like trouble and is none, each for its share of the time."""
-    from daemon.cli.scenario import DISTURBANCES
-
-    more = {} if found.prometheus is None else {"prometheus-restart": found.prometheus.restart}
-    each = lasts / (len(DISTURBANCES) + len(more))
-    judged = [told.disturb(what, each, must_run) for what in DISTURBANCES]
-    return judged + [told.disturb(what, each, must_run, do) for what, do in more.items()]
+            else:
+                judged.append(stage.play(mode, variant))
+        return judged
 
 
 def _wanted(scenario: str, only: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
