@@ -49,13 +49,16 @@ class LocalFace:
     def ask(self, question: Question[M]) -> M:
         """Answer from the running daemon where it knows more, else from the store. Raises `StoreError`, `NotFound`."""
         now = self._clock.now()
-        with self._store(read_only=True) as store, store.read() as uow:
-            running = self._runs(uow, now)
+        with self._store(read_only=True) as store:
+            with store.read() as uow:
+                running = self._runs(uow, now)
+                as_of = "" if running else _as_of(uow)
             if not running:
-                self._note = f"the daemon is not running; this is the store as of {_as_of(uow)}"
+                self._note = f"the daemon is not running; this is the store as of {as_of}"
             elif question.live and (answer := self._live(question)) is not None:
                 return answer
-            return question.answer(Asked(uow, self._setup.known, now, self._kill_switch()))
+            with store.read() as uow:
+                return question.answer(Asked(uow, self._setup.known, now, self._kill_switch()))
 
     def order(self, kind: str, incident: str | None, args: Mapping[str, Any]) -> Taken:
         """Write the order down and wait a moment for the loop's answer.
