@@ -1,0 +1,1 @@
+"""Figures of the product on this machine, in one table: `python -m benchmarks`."""

@@ -1,0 +1,71 @@
+"""The commit of one whole decision, beside what the disk takes to sync a few bytes."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.figure import Figure, ms
+from daemon.incidents.change import Change
+from daemon.store.store import Store
+from tests.fakes import rows
+
+TRIES = 300
+LINE = b"x" * 120
+
+
+def figures() -> list[Figure]:
+    """A decision in a file with full sync, the same in memory, and a bare sync."""
+    with tempfile.TemporaryDirectory() as folder:
+        sync = _median(_syncs(Path(folder) / "bare"))
+        with Store.open(f"sqlite:///{folder}/state.db") as store:
+            store.migrate()
+            on_disk = _median(_commits(store))
+    with Store.open(":memory:") as store:
+        in_memory = _median(_commits(store))
+    beside = f"in memory {ms(in_memory)}; append and fdatasync of {len(LINE)} bytes {ms(sync)}"
+    return [Figure("commit of a decision (9 rows, 15 guardrails)", ms(on_disk), beside=beside)]
+
+
+def _median(once: Callable[[int], None]) -> float:
+    took = []
+    for number in range(TRIES):
+        began = time.perf_counter()
+        once(number)
+        took.append(time.perf_counter() - began)
+    return statistics.median(took)
+
+
+def _syncs(path: Path) -> Callable[[int], None]:
+    file = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+
+    def once(_: int) -> None:
+        os.write(file, LINE)
+        os.fdatasync(file)
+
+    return once
+
+
+def _commits(store: Store) -> Callable[[int], None]:
+    def once(number: int) -> None:
+        with store.write() as uow:
+            uow.apply(_decision(number))
+
+    return once
+
+
+def _decision(number: int) -> Change:
+    key = f"i-{number}"
+    gates = [{"name": f"gate {n}", "allowed": True, "reason": "fine", "inputs": {"n": n}} for n in range(15)]
+    return Change(
+        incident=rows.incident(key),
+        run=rows.run(key),
+        escalation=rows.escalation(key),
+        attempts=(rows.attempt(f"{key}/a", incident=key),),
+        deliveries=(rows.delivery(f"{key}/p", incident=key),),
+        events=tuple(rows.event(incident=key, data={"gates": gates}) for _ in range(4)),
+    )
