@@ -16,7 +16,7 @@ from daemon.detect.stage import Detection
 from daemon.escalate.channels.registry import KINDS, address_book
 from daemon.escalate.rules import Policy, external, policy_of
 from daemon.escalate.schedules import directory_of
-from daemon.escalate.stage import Escalate, Setup
+from daemon.escalate.stage import AckToken, Escalate, Setup
 from daemon.incidents.change import Job
 from daemon.loop.control import Lead, SwitchBoard
 from daemon.loop.core import Host, Loop, Pools, Stages
@@ -28,6 +28,7 @@ from daemon.mitigate.facts import Rules
 from daemon.mitigate.stage import Mitigate
 from daemon.settings.model import Settings
 from daemon.store.store import Store
+from daemon.web.sessions import Sessions
 from remediations.actions.registry import Actions
 from remediations.ports import Ports
 
@@ -154,4 +155,11 @@ def setup_of(settings: Settings) -> Setup:
         by_playbook={name: book.escalation for name, book in settings.playbooks.items()},
         public_url=settings.public_url or f"http://{settings.listen}",
         environment=settings.environment,
+        ack_token=_ack_token(settings),
     )
+
+
+def _ack_token(settings: Settings) -> AckToken | None:
+    """Signs the links in pages. Without a configured key nothing could check them after a restart: no links then."""
+    keys = [key.reveal().encode() for key in settings.signing_keys]
+    return Sessions(lambda: keys).link if keys else None

@@ -21,13 +21,12 @@ class EscalationState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Escalation:
-    """`level` 0 (nobody) to 3. `paged_at`: commit of the L1 page, from which `after` counts.
+    """`level` 0 (nobody) to 3. `paged_at`: the last page that put a person at the wheel; one about blindness does not.
 
     `next_level_at`: when the next level is due unless resolved (absolute, survives restarts); `remind_at`: the next
     reminder unless acknowledged. `held_until`: a page that waits for working hours. `policy`: the policy's snapshot,
-    plain data, taken when the page was owed, so an edited file changes no running clock. `told`: keys of deliveries
-    that may have reached someone, each owed exactly one resolve. `loop`: rounds of L3 repeats, part of delivery keys.
-    `extensions`: how often a person moved the deadline.
+    plain data, taken when the page was owed, so an edited file changes no running clock. `loop`: rounds of L3 repeats,
+    part of delivery keys. `extensions`: how often a person moved the deadline.
     """
 
     id: str
@@ -45,7 +44,6 @@ class Escalation:
     reminders: int = 0
     extensions: int = 0
     loop: int = 0
-    told: tuple[str, ...] = ()
     version: int = 0
 
     @property
