@@ -12,11 +12,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from config.scope import scope_key
 from daemon.cli import effects as records
 from daemon.cli.expectations import EXPECTED, RECOVERED, Expected, forbidden_of, judge
 from daemon.cli.local import LocalFace
 from daemon.cli.pipeline import Pipeline
 from daemon.cli.rows import Row, RowAction
+from daemon.clock import rfc3339
 from daemon.desk.queries import Wanted, listed
 from daemon.document.dossier import Dossier, load
 from daemon.errors import FleetmendError
@@ -79,13 +81,13 @@ class Scenario:
         ended = self._clock.now()
         row = row_of(mode, variant, expected, stories, began)
         wrong = [*judge(row, expected), *repeats(stories), *self._differences(began, broken, ended)]
-        self._say(row, wrong)
+        self._say(row, wrong, stories)
         self._pipeline.heal()
         self._quiet(began)
         return Judged(row, tuple(wrong))
 
-    def _say(self, row: Row, wrong: Sequence[str]) -> None:
-        """A row as a line, and a line for everything that is wrong with it."""
+    def _say(self, row: Row, wrong: Sequence[str], stories: Sequence[Dossier]) -> None:
+        """A row as a line; when something is wrong with it, that and what happened, line by line."""
         seen = (
             "not detected" if row.detected_after_s is None else f"detected after {row.detected_after_s:.1f} s"
         )
@@ -94,6 +96,8 @@ class Scenario:
         self._tell(f"  {seen}; {', '.join(done) or 'no action'}; {row.verdict}{paged}")
         for complaint in wrong:
             self._tell(f"  WRONG: {complaint}")
+        for line in told(stories) if wrong else ():
+            self._tell(f"    {line}")
 
     def disturb(
         self, what: str, lasts: float, must_run: Callable[[], None], do: Callable[[], None] | None = None
@@ -117,7 +121,7 @@ class Scenario:
         row = row.model_copy(update={"verdict": "quiet" if not stories else row.verdict})
         wrong = [f"{action.rung} was carried out" for action in row.actions]
         wrong += [f"L{level} was paged" for level in row.paged]
-        self._say(row, wrong)
+        self._say(row, wrong, stories)
         return Judged(row, tuple(wrong))
 
     def _watch(self, since: float, must_run: Callable[[], None]) -> list[Dossier]:
@@ -174,6 +178,16 @@ class Scenario:
             taken = self._face.order("resolve", incident, {"reason": "the demo was healed", "for": 1.0})
             if not taken.refused:
                 resolved.add(incident)
+
+
+def told(stories: Sequence[Dossier]) -> list[str]:
+    """Every incident with its timeline, one event a line."""
+    lines = []
+    for story in stories:
+        one = story.incident
+        lines.append(f"{one.id} {one.failure_mode} at {scope_key(one.scope)}: {one.state}")
+        lines += [f"  {rfc3339(event.at)} {event.kind}: {event.text}" for event in story.events]
+    return lines
 
 
 def row_of(mode: str, variant: str, expected: Expected, stories: Sequence[Dossier], began: float) -> Row:
