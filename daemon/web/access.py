@@ -2,7 +2,7 @@
 
 With tokens configured, reading takes a viewer and ordering an operator. Without any, only this machine may read, by
 a loopback address *and* a loopback name (so that no web page gets in by rebinding a name), and nobody may order:
-the terminal does that.
+the terminal does that. The dependencies are coroutines, though they wait for nothing, to spare a change of thread.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from daemon.web.sessions import COOKIE, Session
 
 ANYONE = Caller("anyone on this machine", Role.VIEWER, "console")
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="fleetmend"'}
-NO_TOKENS = "no tokens are configured: add `tokens:` to order from here, or use the fleetmend command on its machine"
+NO_TOKENS = (
+    "no tokens are configured: add `tokens:` to order from here, or use the fleetmend command on its machine"
+)
 
 bearer = HTTPBearer(auto_error=False, description="A token made by `fleetmend token NAME`.")
 
@@ -75,7 +77,7 @@ def _reader(request: Request, parts: Parts) -> Caller | None:
     return ANYONE if not len(tokens) and on_loopback(request) else None
 
 
-def may_read(request: Request, shown: Annotated[object, Depends(bearer)] = None) -> Caller:
+async def may_read(request: Request, shown: Annotated[object, Depends(bearer)] = None) -> Caller:
     """For JSON: a viewer's token, or a session. Raises 401."""
     del shown
     caller = _reader(request, parts_of(request))
@@ -84,13 +86,13 @@ def may_read(request: Request, shown: Annotated[object, Depends(bearer)] = None)
     return caller
 
 
-def may_order(request: Request, shown: Annotated[object, Depends(bearer)] = None) -> Caller:
+async def may_order(request: Request, shown: Annotated[object, Depends(bearer)] = None) -> Caller:
     """For JSON that changes state: an operator's bearer token. A cookie is not enough: other sites can send it along."""
     del shown
     return _ordering(request, Role.OPERATOR)
 
 
-def may_administer(request: Request, shown: Annotated[object, Depends(bearer)] = None) -> Caller:
+async def may_administer(request: Request, shown: Annotated[object, Depends(bearer)] = None) -> Caller:
     """As `may_order`, for an admin."""
     del shown
     return _ordering(request, Role.ADMIN)
@@ -108,7 +110,7 @@ def _ordering(request: Request, needed: Role) -> Caller:
     return caller
 
 
-def visit(request: Request) -> Visit:
+async def visit(request: Request) -> Visit:
     """For pages. Raises `LoginNeeded`."""
     parts = parts_of(request)
     session = session_of(request, parts)
@@ -121,7 +123,7 @@ def visit(request: Request) -> Visit:
     return Visit(read, None, "")
 
 
-def own_form(request: Request) -> None:
+async def own_form(request: Request) -> None:
     """Refuse a form that was not sent from one of our own pages, as far as the browser tells. Raises 403."""
     origin = request.headers.get("origin")
     site = request.headers.get("sec-fetch-site")

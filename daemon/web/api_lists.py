@@ -17,52 +17,52 @@ router = APIRouter(prefix="/api/v1", tags=["reads"], dependencies=[Depends(may_r
 @router.get("/detectors", response_model=models.Detectors, responses=FAILS)
 def detectors(request: Request) -> Response:
     """Every detector and what it says at each scope."""
-    return answer(request, lambda uow, parts: catalogue.detectors(uow, parts.known(), parts.snapshot()))
+    return answer(request, lambda it: catalogue.detectors(it.uow, it.known, it.live))
 
 
 @router.get("/playbooks", response_model=models.Playbooks, responses=FAILS)
 def playbooks(request: Request) -> Response:
     """Every ladder, what may be done by itself, and how it has fared."""
-    return answer(request, lambda uow, parts: catalogue.playbooks(uow, parts.known()))
+    return answer(request, lambda it: catalogue.playbooks(it.uow, it.known))
 
 
 @router.get("/pages", response_model=models.Pages, responses=responses(401, 422, 503))
 def pages(request: Request, limit: Limit = 100) -> Response:
     """The newest messages to people."""
-    return answer(request, lambda uow, parts: queries.pages(uow, limit=limit))
+    return answer(request, lambda it: queries.pages(it.uow, limit=limit))
 
 
 @router.get("/debts", response_model=models.Debts, responses=FAILS)
 def debts(request: Request) -> Response:
     """What has to be given back."""
-    return answer(request, lambda uow, parts: queries.debts(uow))
+    return answer(request, lambda it: queries.debts(it.uow))
 
 
 @router.get("/config", response_model=models.Config, responses=FAILS)
 def config(request: Request) -> Response:
     """What is loaded; secrets as references only."""
-    return answer(request, lambda uow, parts: catalogue.config(parts.known(), parts.snapshot()))
+    return answer(request, lambda it: catalogue.config(it.known, it.live))
 
 
 @router.get("/oncall", response_model=models.Oncall, responses=FAILS)
 def oncall(request: Request) -> Response:
     """Who has each schedule now, and who follows."""
-    return answer(request, lambda uow, parts: catalogue.oncall(parts.known(), parts.now))
+    return answer(request, lambda it: catalogue.oncall(it.known, it.now))
 
 
 @router.get("/pauses", response_model=models.Mutes, responses=FAILS)
 def pauses(request: Request) -> Response:
     """Pauses in force or to come."""
-    return answer(request, lambda uow, parts: queries.mutes(uow, parts.now, MuteKind.PAUSE))
+    return answer(request, lambda it: queries.mutes(it.uow, it.now, MuteKind.PAUSE))
 
 
 @router.get("/silences", response_model=models.Mutes, responses=FAILS)
 def silences(request: Request) -> Response:
     """Silences in force or to come."""
-    return answer(request, lambda uow, parts: queries.mutes(uow, parts.now, MuteKind.SILENCE))
+    return answer(request, lambda it: queries.mutes(it.uow, it.now, MuteKind.SILENCE))
 
 
 @router.get("/maintenance", response_model=models.Mutes, responses=FAILS)
 def maintenance(request: Request) -> Response:
     """Maintenance in force or planned."""
-    return answer(request, lambda uow, parts: queries.mutes(uow, parts.now, MuteKind.MAINTENANCE))
+    return answer(request, lambda it: queries.mutes(it.uow, it.now, MuteKind.MAINTENANCE))

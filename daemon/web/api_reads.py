@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -12,10 +13,12 @@ from pydantic import AwareDatetime
 from config.section import FailureMode
 from daemon.desk import models, queries
 from daemon.desk.arguments import BadOrder
+from daemon.desk.known import Known
 from daemon.desk.queries import Wanted
+from daemon.desk.snapshot import Snapshot
 from daemon.store.unit import UnitOfWork
 from daemon.web.access import may_read
-from daemon.web.parts import Parts, parts_of
+from daemon.web.parts import parts_of
 from daemon.web.problems import responses
 
 M = TypeVar("M", bound=models.Model)
@@ -29,12 +32,21 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 Instant = Annotated[AwareDatetime | None, Query(description="RFC 3339 with an offset.")]
 
 
-def answer(request: Request, ask: Callable[[UnitOfWork, Parts], M]) -> Response:
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What a question may be answered from."""
+
+    uow: UnitOfWork
+    known: Known
+    live: Snapshot | None
+    now: float
+
+
+def answer(request: Request, ask: Callable[[Asking], M]) -> Response:
     """A model as the contract's JSON, field by field in its order."""
     parts = parts_of(request)
-    return Response(
-        parts.read(lambda uow: ask(uow, parts)).json_text(), headers={"Content-Type": "application/json"}
-    )
+    said = parts.read(lambda uow: ask(Asking(uow, parts.known(), parts.snapshot(), parts.now)).json_text())
+    return Response(said, headers={"Content-Type": "application/json"})
 
 
 def unix(name: str, moment: AwareDatetime | None) -> float | None:
@@ -53,9 +65,7 @@ def unix(name: str, moment: AwareDatetime | None) -> float | None:
 @router.get("/status", response_model=models.Status, responses=FAILS)
 def status(request: Request) -> Response:
     """The whole in one look."""
-    return answer(
-        request, lambda uow, parts: queries.status(uow, parts.known(), parts.snapshot(), parts.now)
-    )
+    return answer(request, lambda it: queries.status(it.uow, it.known, it.live, it.now))
 
 
 @router.get("/incidents", response_model=models.Incidents, responses=responses(401, 422, 503))
@@ -73,28 +83,26 @@ def incidents(
     """Open ones worst first, else newest first."""
     modes = tuple(sorted({name.strip() for name in mode.split(",") if name.strip()}))
     wanted = Wanted(only_open, modes, unix("since", since), unix("until", until), limit=limit)
-    return answer(request, lambda uow, parts: queries.incidents(uow, parts.known(), wanted, parts.now))
+    return answer(request, lambda it: queries.incidents(it.uow, it.known, wanted, it.now))
 
 
 @router.get("/incidents/{incident_id}", response_model=models.IncidentWithTimeline, responses=FINDS)
 def incident(request: Request, incident_id: str) -> Response:
     """One incident with its timeline."""
-    return answer(
-        request, lambda uow, parts: queries.incident(uow, parts.known(), incident_id, parts.now)
-    )
+    return answer(request, lambda it: queries.incident(it.uow, it.known, incident_id, it.now))
 
 
 @router.get("/incidents/{incident_id}/explain", response_model=models.Explanation, responses=FINDS)
 def explain(request: Request, incident_id: str, at: Instant = None) -> Response:
     """Why it was or was not acted upon, the last time the guardrails were asked (up to `at`)."""
     when = unix("at", at)
-    return answer(request, lambda uow, parts: queries.explain(uow, incident_id, when))
+    return answer(request, lambda it: queries.explain(it.uow, incident_id, when))
 
 
 @router.get("/incidents/{incident_id}/postmortem", response_model=models.Postmortem, responses=FINDS)
 def postmortem(request: Request, incident_id: str) -> Response:
     """The draft of the document, as data and as Markdown."""
-    return answer(request, lambda uow, parts: queries.postmortem(uow, incident_id))
+    return answer(request, lambda it: queries.postmortem(it.uow, incident_id))
 
 
 @router.get("/explain", response_model=models.Explanation, responses=FINDS)
@@ -105,7 +113,7 @@ def explain_target(
     when = unix("at", at)
     return answer(
         request,
-        lambda uow, parts: queries.explain_target(uow, target, parts.now if when is None else when),
+        lambda it: queries.explain_target(it.uow, target, it.now if when is None else when),
     )
 
 
@@ -114,11 +122,11 @@ def report(request: Request, since: Instant = None, until: Instant = None) -> Re
     """What was done, refused and told; the last seven days when left out."""
     start, end = unix("since", since), unix("until", until)
 
-    def ask(uow: UnitOfWork, parts: Parts) -> models.Report:
-        to = parts.now if end is None else end
+    def ask(it: Asking) -> models.Report:
+        to = it.now if end is None else end
         begin = max(0.0, to - 7 * 86_400) if start is None else start
         if begin > to:
             raise BadOrder("since", "later than until")
-        return queries.report(uow, begin, to)
+        return queries.report(it.uow, begin, to)
 
     return answer(request, ask)

@@ -16,8 +16,20 @@ from daemon.desk.tokens import Tokens
 from daemon.detect.inbox import InboxSpec
 from daemon.errors import StoreError
 from daemon.store.store import Store
-from daemon.web import api_lists, api_orders, api_reads, console, forms, intake, links, listing, live, login, ops
-from daemon.web import problems
+from daemon.web import (
+    api_lists,
+    api_orders,
+    api_reads,
+    console,
+    forms,
+    intake,
+    links,
+    listing,
+    live,
+    login,
+    ops,
+    problems,
+)
 from daemon.web.guard import Guard
 from daemon.web.limits import Limits
 from daemon.web.parts import Charts, Parts, Record
@@ -26,6 +38,10 @@ from daemon.web.render import STATIC
 from daemon.web.sessions import Sessions
 from remediations.ports import Clock
 
+ROUTERS = tuple(
+    module.router
+    for module in (console, listing, forms, login, links, live, api_reads, api_lists, api_orders, intake, ops)
+)
 INTAKE = frozenset({"/api/v2/alerts", "/api/v1/inbox/alertmanager"})
 
 
@@ -44,7 +60,7 @@ def build_app(
     ready: Callable[[], tuple[bool, str]],
     inbox: Callable[[], InboxSpec] = InboxSpec,
     public_url: Callable[[], str] = str,
-    limits: Limits = Limits(),
+    limits: Limits | None = None,
 ) -> FastAPI:
     """Everything that is served. Callables answer with what is in force when they are called.
 
@@ -52,6 +68,7 @@ def build_app(
     (503). `reload`: problems, empty when the new configuration is in force. `signing_keys`: newest first.
     `chart`: recent values of a detector at a scope. `ready`: whether to be sent requests, and why not.
     """
+    limits = limits or Limits()
     parts = Parts(
         reader=reader,
         known=known,
@@ -94,8 +111,8 @@ def build_app(
     )
     app.state.parts = parts
     problems.install(app)
-    for module in (console, listing, forms, login, links, live, api_reads, api_lists, api_orders, intake, ops):
-        app.include_router(module.router)
+    for router in ROUTERS:
+        app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(Guard, most=lambda path: limits.intake if path in INTAKE else limits.order)
     return app

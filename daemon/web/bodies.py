@@ -1,5 +1,7 @@
-"""Bodies of orders as OpenAPI shows them. What an order takes is judged by `daemon.desk.orders` alone; a test holds
-these forms to its table."""
+"""Bodies of orders as OpenAPI shows them.
+
+What an order takes is judged by `daemon.desk.orders` alone; a test holds these forms to its table.
+"""
 
 from __future__ import annotations
 

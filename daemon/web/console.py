@@ -40,7 +40,9 @@ def overview_page(request: Request, visitor: Visitor) -> HTMLResponse:
         dossiers = [found for row in rows if (found := load(uow, row.id)) is not None]
         status = queries.status(uow, parts.known(), live, reader.now)
         frame = frame_of(request, parts, uow, visitor, "overview", reader)
-        events = [line.event for line in uow.timeline.tail(max(0, uow.timeline.last_seq() - TAIL), limit=TAIL)]
+        events = [
+            line.event for line in uow.timeline.tail(max(0, uow.timeline.last_seq() - TAIL), limit=TAIL)
+        ]
         debts = [debt for debt in queries.debts(uow).debts if debt.state not in {"paid", "waived"}]
         return page(
             "overview.html",
@@ -77,7 +79,9 @@ def incident_page(
         model = views.incident(found, sentence(found, reader.now, reader.zone), known.ladders)
         current = model.run.rung if model.run else None
         book = known.playbooks.get((found.run.playbook if found.run else None) or "")
-        rungs = [ladder.Rung(rung.name, rung.kind, action_of(rung.do)[0]) for rung in book.ladder] if book else []
+        rungs = (
+            [ladder.Rung(rung.name, rung.kind, action_of(rung.do)[0]) for rung in book.ladder] if book else []
+        )
         rows, older = incident.timeline(found.events, show)
         traces = views.explanations(found)
         return page(

@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 from daemon.desk.tokens import Role
 from daemon.detect.inbox import Malformed, parse_alerts
 from daemon.incidents.records import Alert
+from daemon.log import ALERT_TAKEN
 from daemon.web.access import bearer, bearer_of, on_loopback
 from daemon.web.keep import keep
 from daemon.web.parts import Parts, parts_of
@@ -45,7 +46,7 @@ _BODY: dict[str, Any] = {
 }
 
 
-def may_send(request: Request, shown: Annotated[object, Depends(bearer)] = None) -> None:
+async def may_send(request: Request, shown: Annotated[object, Depends(bearer)] = None) -> None:
     """The inbox's own token, or an operator's. Where none is configured: programs of this machine. Raises 401."""
     del shown
     parts = parts_of(request)
@@ -77,7 +78,7 @@ def may_send(request: Request, shown: Annotated[object, Depends(bearer)] = None)
     responses=responses(400, 401, 413, 503),
     operation_id="take_as_alertmanager",
 )
-async def take(request: Request) -> JSONResponse:
+async def take(request: Request) -> Response:
     """200 once every alert of the body is on disk."""
     parts = parts_of(request)
     body = await request.body()
@@ -98,7 +99,7 @@ def _with_hidden(alerts: Sequence[Alert], hidden: int) -> Sequence[Alert]:
     return [replace(alert, annotations={**alert.annotations, **note}) for alert in alerts]
 
 
-async def _dead_letter(request: Request, parts: Parts, body: bytes, why: str) -> Any:
+async def _dead_letter(request: Request, parts: Parts, body: bytes, why: str) -> Response:
     """Keep the raw body, then say 400."""
     text = body[:KEPT].decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
     letter = Alert(
@@ -113,6 +114,5 @@ async def _dead_letter(request: Request, parts: Parts, body: bytes, why: str) ->
         source="alertmanager",
     )
     await keep(parts, alerts=[letter])
-    structlog.get_logger().warning("alert refused", error=why[:200], bytes=len(body))
-    answer: Response = problem(request, HTTPStatus.BAD_REQUEST, why)
-    return answer
+    structlog.get_logger().warning(ALERT_TAKEN, status=400, error=why[:200], bytes=len(body))
+    return problem(request, HTTPStatus.BAD_REQUEST, why)

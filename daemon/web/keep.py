@@ -6,7 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Future
 
+import structlog
+
 from daemon.incidents.records import Alert, Order
+from daemon.log import ORDER_TAKEN
 from daemon.store.store import Recorded
 from daemon.web.parts import Parts
 from daemon.web.problems import Busy
@@ -19,7 +22,12 @@ async def keep(parts: Parts, orders: Sequence[Order] = (), alerts: Sequence[Aler
     except Exception as error:
         # Whatever keeps the recorder from taking it: nothing was kept, and the sender has to know.
         raise Busy(f"not recorded, try again: {error}") from error
-    return await _on_disk(future, parts.limits.record_within)
+    ids = await _on_disk(future, parts.limits.record_within)
+    for number, order in zip(ids.orders, orders, strict=False):
+        structlog.get_logger().info(
+            ORDER_TAKEN, order=number, kind=order.kind, who=order.who, via=order.via, incident=order.incident
+        )
+    return ids
 
 
 async def _on_disk(future: Future[Recorded], within: float) -> Recorded:
@@ -29,7 +37,9 @@ async def _on_disk(future: Future[Recorded], within: float) -> Recorded:
         # Shielded: giving up waiting, or a sender that hangs up, must not cancel what the recorder is writing.
         return await asyncio.wait_for(asyncio.shield(waiting), within)
     except TimeoutError:
-        raise Busy(f"not on disk after {within:g} s; it may still be recorded: look before trying again") from None
+        raise Busy(
+            f"not on disk after {within:g} s; it may still be recorded: look before trying again"
+        ) from None
     except Exception as error:
         raise Busy(f"not recorded, try again: {error}") from error
 

@@ -62,9 +62,7 @@ def _about(parts: Parts, link: Link) -> Dossier:
     return found
 
 
-def _page(
-    found: Dossier, link: Link, reader: Reader, *, token: str = "", done: bool = False
-) -> HTMLResponse:
+def _page(found: Dossier, link: Link, reader: Reader, *, token: str = "", done: bool = False) -> HTMLResponse:
     escalation = found.escalation
     at = escalation.next_level_at if escalation and not found.incident.ended else None
     return HTMLResponse(

@@ -86,6 +86,7 @@ def debts(request: Request, visitor: Visitor) -> HTMLResponse:
     """What was borrowed from the pipeline and when it is given back."""
 
     def build(uow: UnitOfWork, parts: Parts, reader: Reader) -> dict[str, Any]:
+        del parts
         rows = queries.debts(uow).debts
         return {
             "headline": lists.about_debts(rows, reader),

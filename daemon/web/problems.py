@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import structlog
 from fastapi import FastAPI, Request
@@ -16,6 +17,7 @@ from daemon.desk.arguments import BadOrder
 from daemon.desk.models import Problem
 from daemon.desk.orders import Forbidden
 from daemon.errors import FleetmendError, NotFound, StoreError
+from daemon.log import REQUEST_SERVED
 from daemon.web.render import TEMPLATES
 
 MEDIA = "application/problem+json"
@@ -37,9 +39,7 @@ class LoginNeeded(Exception):
     """A page that this visitor may see only after logging in."""
 
 
-def problem(
-    request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None
-) -> Response:
+def problem(request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """An error in the form the asker reads: a page for a browser on the console, else a problem document."""
     title = HTTPStatus(status).phrase
     said = detail[:_LONGEST] or title
@@ -55,9 +55,9 @@ def problem(
 
 def _is_page(request: Request) -> bool:
     path = request.url.path
-    return not path.startswith(("/api/", "/-/", "/metrics", "/events")) and "text/html" in request.headers.get(
-        "accept", ""
-    )
+    return not path.startswith(
+        ("/api/", "/-/", "/metrics", "/events")
+    ) and "text/html" in request.headers.get("accept", "")
 
 
 def install(app: FastAPI) -> None:
@@ -84,7 +84,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
 async def _login(request: Request, error: Exception) -> Response:
     del error
     back = request.url.path if request.method == "GET" else "/"
-    return RedirectResponse(f"/login?back={back}", HTTPStatus.SEE_OTHER)
+    return RedirectResponse(f"/login?back={quote(back)}", HTTPStatus.SEE_OTHER)
 
 
 async def _known(request: Request, error: Exception) -> Response:
@@ -106,8 +106,6 @@ def _status(error: Exception) -> int:
 
 async def _unknown(request: Request, error: Exception) -> Response:
     structlog.get_logger().error(
-        "request failed", path=request.url.path, method=request.method, error=type(error).__name__
+        REQUEST_SERVED, status=500, method=request.method, path=request.url.path, error=type(error).__name__
     )
-    return problem(
-        request, HTTPStatus.INTERNAL_SERVER_ERROR, "An error of ours; it is in the daemon's log."
-    )
+    return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "An error of ours; it is in the daemon's log.")

@@ -29,11 +29,13 @@ def environment() -> Environment:
         length=length,
         machine=reader.machine,
         human=reader.human,
+        message=reader.message,
         labels=reader.labels,
         named_labels=reader.named_labels,
         value=reader.value,
         both=_both,
         short=_short,
+        exact=_exact,
         ago=_ago,
         until=_until,
         drawn=_drawn,
@@ -54,6 +56,11 @@ def _both(context: Context, at: float) -> str:
 @pass_context
 def _short(context: Context, at: float) -> str:
     return _reader(context).short(at)
+
+
+@pass_context
+def _exact(context: Context, at: float) -> str:
+    return _reader(context).exact(at)
 
 
 @pass_context

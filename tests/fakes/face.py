@@ -71,7 +71,7 @@ def tokens(names: Sequence[str] = ("viewer", "operator", "admin")) -> Tokens:
     specs = [
         TokenSpec(
             name=name,
-            role=name,  # type: ignore[arg-type]  # pydantic reads the word
+            role=name,
             sha256=Secret(hashlib.sha256(TOKENS[name].encode()).hexdigest()),
         )
         for name in names
@@ -101,7 +101,7 @@ class Face:
             reader=store,
             known=lambda: self.known,
             snapshot=lambda: self.live,
-            record=lambda orders, alerts: self.record(orders, alerts),
+            record=self._record,
             reload=self._reload,
             registry=registry,
             tokens=lambda: self.tokens,
@@ -113,6 +113,9 @@ class Face:
             public_url=lambda: self.public_url,
             limits=replace(Limits(), **limits),
         )
+
+    def _record(self, orders: Sequence[Order], alerts: Sequence[Alert]) -> Future[Recorded]:
+        return self.record(orders, alerts)
 
     def _reload(self) -> Sequence[str]:
         self.reloads += 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,17 @@ from daemon.incidents.records import (
 from daemon.settings.load import load
 from daemon.store.store import Store
 from remediations.run import Evidence, RunState
+from remediations.spec import Playbook
 from tests.fakes import rows
 
 NOW = 1_767_582_840.0
 """2026-01-05 03:14:00 UTC."""
 HOT, API, SILENT, BLIND, MENDED = "sf-4k7q2m", "ad-7hd2pa", "po-q3v7xk", "bl-m2n4aa", "dq-aa22bb"
-TIER, LIVE, NAVIXY = scope_of({"tier": "hot"}), scope_of({"endpoint": "live"}), scope_of({"provider": "navixy"})
+TIER, LIVE, NAVIXY = (
+    scope_of({"tier": "hot"}),
+    scope_of({"endpoint": "live"}),
+    scope_of({"provider": "navixy"}),
+)
 GUARDRAILS = (
     ("kill_switch", "not set"),
     ("leader", "epoch 7 leads"),
@@ -57,13 +63,46 @@ GUARDRAILS = (
 )
 
 
+HOT_BOOK = Playbook.model_validate(
+    {
+        "failure_mode": "storage_failure",
+        "match": {"tier": "hot"},
+        "ladder": [
+            {
+                "name": "enlarge-pool",
+                "do": {"http": {"url": "http://storage-admin/pool"}},
+                "autonomy": "auto",
+            },
+            {
+                "name": "restart-writer",
+                "do": {"service": {"restart": "storage-writer-hot"}},
+                "autonomy": "auto",
+            },
+            {
+                "name": "fail-over-to-replica",
+                "do": {"http": {"url": "http://storage-admin/x"}},
+                "autonomy": "auto",
+            },
+            {
+                "name": "read-only",
+                "kind": "contain",
+                "do": {"http": {"url": "http://storage-admin/ro"}},
+                "confirm": {"probe": "storage-health", "ok": "true"},
+            },
+        ],
+    }
+)
+
+
+@cache
 def known() -> Known:
     """The shipped example over the shipped pack."""
     example = Path(__file__).parents[2] / "config" / "examples" / "example.yaml"
     names = ("FLEETMEND_SIGNING_KEY", "PROM_TOKEN", "INBOX_TOKEN", "PD_ANA", "PD_BEN", "SMTP_PASSWORD")
     environment = {name: f"not-so-secret-{name.lower()}-0123456789" for name in names}
     environment |= {"HEARTBEAT_URL": "https://heartbeat.example.org/x", "CI_TOKEN_SHA256": "0" * 64}
-    return known_of(load([example], environment=environment), "0.1.0")
+    found = known_of(load([example], environment=environment), "0.1.0")
+    return replace(found, playbooks={**found.playbooks, "storage-hot": HOT_BOOK})
 
 
 def gates(refused: str = "", reason: str = "", until: float | None = None) -> list[dict[str, Any]]:
@@ -146,15 +185,15 @@ def _hot() -> Change:
         outcome="done",
         output='200 {"active": "replica", "since": "2026-01-05T03:13:01Z"}',
     )
-    trace = {"rung": "fail-over-to-replica", "allowed": True, "gates": gates()}
-    first = {"rung": "restart-writer", "allowed": True, "gates": gates()}
+    trace: dict[str, Any] = {"rung": "fail-over-to-replica", "allowed": True, "gates": gates()}
+    first: dict[str, Any] = {"rung": "restart-writer", "allowed": True, "gates": gates()}
     return Change(
         incident=incident,
         run=rows.run(
             HOT,
             playbook="storage-hot",
             state=RunState.VERIFYING,
-            rung=1,
+            rung=2,
             entered_at=NOW - 59,
             due_at=NOW + 180,
             attempt=over.key,
@@ -205,7 +244,7 @@ def _hot() -> Change:
             said(70, Kind.VERDICT, "restart-writer did not help: still 19.8 % after 2 min.", rung="restart-writer",
                  verdict="not_recovered"),
             said(65, Kind.DIAGNOSED, "health answered 200: the primary refuses writes.", probe="health", ok=True),
-            said(64, Kind.SKIPPED, "enlarge-pool skipped: it does not fit the diagnosis.", rung="enlarge-pool",
+            said(207, Kind.SKIPPED, "enlarge-pool skipped: it does not fit the diagnosis.", rung="enlarge-pool",
                  gate="when", reason="facts.health.body.reason == 'pool_exhausted' is false"),
             said(63, Kind.GATES, "fail-over-to-replica: all guardrails allow it.", **trace),
             said(61, Kind.STARTED, "fail-over-to-replica started.", rung="fail-over-to-replica", key=over.key),
@@ -250,7 +289,7 @@ def _silent() -> Change:
     def said(ago: float, kind: Kind, text: str, actor: str = "fleetmend", **data: Any) -> Event:
         return Event(SILENT, NOW - ago, kind, text, data, actor)
 
-    refused = {
+    refused: dict[str, Any] = {
         "rung": "fail-over-to-secondary",
         "allowed": False,
         "gates": gates("budget", "3 of 3 used in 6 h", NOW + 5160),
@@ -422,7 +461,9 @@ def _mended() -> Change:
     )
 
 
-def wave(base: float, swing: float, *, rise: float = 0.0, points: int = 60, unknown: range = range(0)) -> tuple[float, ...]:
+def wave(
+    base: float, swing: float, *, rise: float = 0.0, points: int = 60, unknown: range = range(0)
+) -> tuple[float, ...]:
     """A plausible signal; after two thirds it rises by `rise`; unknown where told."""
     values = []
     for index in range(points):

@@ -38,7 +38,7 @@ function count() {
   const at = now();
   for (const node of document.querySelectorAll("time[data-until]")) {
     const left = Number(node.dataset.until) - at;
-    node.textContent = left >= 1 ? `in ${length(left)}` : "due";
+    node.textContent = left >= 1 ? `in ${length(left)}` : "now";
   }
   for (const node of document.querySelectorAll("time[data-since]")) {
     const passed = at - Number(node.dataset.since);
@@ -144,7 +144,10 @@ function listen() {
     connected = false;
     dropped ??= performance.now();
     count();
-    if (stream.readyState === EventSource.CLOSED) setTimeout(listen, RETRY_MS);
+    if (stream.readyState === EventSource.CLOSED) {
+      refresh(); // finds out whether the login is over
+      setTimeout(listen, RETRY_MS);
+    }
   });
 }
 

@@ -51,17 +51,14 @@ def banners(live: Snapshot | None, reader: Reader) -> tuple[tuple[str, str], ...
         )
         return tuple(found)
     if live.stale(reader.now):
-        age = length(reader.now - live.at)
-        found.append(
-            (
-                "firing",
-                f"Nothing new for {age}, since {reader.both(live.at)}: the loop has stopped reporting. "
-                "What follows is old.",
-            )
-        )
+        since = f"Nothing new for {length(reader.now - live.at)}, since {reader.both(live.at)}"
+        found.append(("firing", f"{since}: the loop has stopped reporting. What follows is old."))
     elif not live.rounds_done:
         found.append(
-            ("unknown", "Starting: not every detector has finished its first round, so nothing is judged yet.")
+            (
+                "unknown",
+                "Starting: not every detector has finished its first round, so nothing is judged yet.",
+            )
         )
     if live.refused:
         found.append(

@@ -78,12 +78,15 @@ def timeline(events: Sequence[Event], wanted: str) -> tuple[list[Shown], int]:
 
 def _shown(event: Event) -> Shown:
     facts = {name: value for name, value in event.data.items() if name not in {"gates", "key"}}
-    return Shown(
-        event.at, human(event.kind), _tone(event.kind), event.text, event.actor, plain(facts) if facts else ""
-    )
+    tone, word = _tone(event.kind), human(event.kind)
+    if event.kind is Kind.GATES:
+        tone, word = ("quiet", "Allowed") if event.data.get("allowed") else ("refused", "Refused")
+    return Shown(event.at, word, tone, event.text, event.actor, plain(facts) if facts else "")
 
 
 def _tone(kind: Kind) -> str:
+    if kind in {Kind.RECOVERED, Kind.RESOLVED}:
+        return "healthy"
     for tone, kinds in (
         ("firing", _DETECTION),
         ("acting", _ACTIONS),

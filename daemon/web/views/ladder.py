@@ -21,7 +21,7 @@ class Try:
     """One action of a rung. `took`: seconds, None while it runs."""
 
     look: Look
-    at: float | None
+    at: float
     took: float | None
     text: str
     output: str
@@ -101,9 +101,7 @@ _DOING = {
 }
 
 
-def _look(
-    attempts: Sequence[Attempt], refusals: Sequence[Refusal], skipped: str, here: Run | None
-) -> Look:
+def _look(attempts: Sequence[Attempt], refusals: Sequence[Refusal], skipped: str, here: Run | None) -> Look:
     if here is not None:
         if here.state in {RunState.PROPOSED, RunState.WAITING}:
             return Look("pending", "proposed" if here.state is RunState.PROPOSED else "waiting")

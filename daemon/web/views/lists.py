@@ -62,9 +62,7 @@ def about_detectors(rows: Sequence[models.Detector], live: Snapshot | None) -> s
     return said + ("." if live else ", as far as the store knows.")
 
 
-def by_mode(
-    rows: Sequence[models.Detector], live: Snapshot | None
-) -> list[tuple[str, str, list[Watching]]]:
+def by_mode(rows: Sequence[models.Detector], live: Snapshot | None) -> list[tuple[str, str, list[Watching]]]:
     """(mode, its name, its detectors); modes in the domain's order, others after them."""
     cells = {
         (cell.detector, cell.scope): cell for group in (live.cells.values() if live else ()) for cell in group
@@ -79,7 +77,7 @@ def by_mode(
 def _watching(row: models.Detector, cells: Mapping[Any, Cell]) -> Watching:
     ordered = sorted(row.scopes, key=lambda scope: (badness(scope.state), sorted(scope.scope.items())))
     percent = row.signal.startswith(("ratio", "share_over"))
-    places = []
+    places: list[Place] = []
     for scope in ordered[:SCOPES]:
         cell = cells.get((row.name, tuple(sorted(scope.scope.items()))))
         places.append(
@@ -155,7 +153,11 @@ def sections(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     found = []
     for key, held in data.items():
         text = json.dumps(held, indent=2, ensure_ascii=False, default=str)
-        cut = text if len(text) <= LONGEST_SECTION else f"{text[:LONGEST_SECTION]}\n… GET /api/v1/config has it whole"
+        cut = (
+            text
+            if len(text) <= LONGEST_SECTION
+            else f"{text[:LONGEST_SECTION]}\n… GET /api/v1/config has it whole"
+        )
         found.append((str(key), cut))
     return found
 

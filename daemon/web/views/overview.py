@@ -13,10 +13,13 @@ from daemon.desk.snapshot import Cell, Snapshot
 from daemon.document.charts import sparkline
 from daemon.document.dossier import Dossier
 from daemon.document.sentence import sentence
-from daemon.document.words import scope_text
+from daemon.document.words import complaint, scope_text
+from daemon.incidents.escalation import EscalationState
 from daemon.incidents.events import Event, Kind
+from daemon.incidents.model import IncidentState
 from daemon.web.views.looks import Look, badness, of_detector, of_incident
 from daemon.web.views.reader import Reader, human, labels, value
+from remediations.run import ACTIVE, RunState
 
 CELLS = 12
 """Scopes drawn in one row; the rest is counted."""
@@ -80,9 +83,7 @@ class Said:
 def headline(status: Status, live: Snapshot | None, dossiers: Sequence[Dossier], reader: Reader) -> str:
     """The one sentence that answers: is it bad, is the machine on it, do I have to do something?"""
     if dossiers:
-        first = sentence(dossiers[0], reader.now, reader.zone)
-        more = len(dossiers) - 1
-        return f"{first} {_counted(more, 'more incident is', 'more incidents are')} open." if more else first
+        return _how_bad(status.incidents.open, dossiers)
     if live is None:
         return "No incident is open in the store. What the pipeline does now is not known here."
     if live.stale(reader.now):
@@ -98,6 +99,43 @@ def headline(status: Status, live: Snapshot | None, dossiers: Sequence[Dossier],
         f"All quiet: no incident is open, {_counted(scopes, 'scope is', 'scopes are')} watched by "
         f"{_counted(status.detectors.total, 'detector', 'detectors')}. You need do nothing."
     )
+
+
+def _how_bad(total: int, dossiers: Sequence[Dossier]) -> str:
+    """How many, which wait for a person, which the machine is on; what each is stands in its own sentence below."""
+    waiting = [found for found in dossiers if needs_person(found)]
+    working = sum(
+        found.run is not None and found.run.state in ACTIVE and found.incident.state in _WORKED_ON
+        for found in dossiers
+        if found not in waiting
+    )
+    said = [f"{_counted(total, 'incident is', 'incidents are')} open."]
+    if waiting:
+        words = complaint(waiting[0].incident)
+        said.append(
+            f"{_counted(len(waiting), 'waits for a person', 'wait for a person')}: {words.subject} {words.now}"
+            + (", first of all." if len(waiting) > 1 else ".")
+        )
+    if working:
+        said.append(f"Fleetmend is working on {working}.")
+    rest = total - len(waiting) - working
+    if not waiting:
+        said.append("You need do nothing yet.")
+    elif rest:
+        said.append(
+            f"You need do nothing about the other {rest} yet." if rest > 1 else "The other needs nothing yet."
+        )
+    return " ".join(said)
+
+
+_WORKED_ON = frozenset({IncidentState.OPEN, IncidentState.CONTAINED, IncidentState.RECOVERED})
+
+
+def needs_person(found: Dossier) -> bool:
+    """Whether somebody has been paged and nobody has it, or a step waits for approval."""
+    if found.run is not None and found.run.state is RunState.PROPOSED:
+        return True
+    return found.escalation is not None and found.escalation.state is EscalationState.PAGING
 
 
 def _counted(number: int, one: str, many: str) -> str:
@@ -168,7 +206,7 @@ def _square(cell: Cell, others: int) -> Square:
         name=labels(dict(cell.scope)),
         look=of_detector(cell.state, blind=cell.blind),
         detector=cell.detector,
-        value=value(cell.value, percent=percent),
+        value="" if cell.value is None else value(cell.value, percent=percent),
         threshold=cell.threshold,
         since=cell.since,
         spark=spark(cell),
@@ -234,7 +272,7 @@ _TOLD: dict[Kind, tuple[str, str]] = {
 def stream(events: Sequence[Event]) -> list[Said]:
     """The last actions and refusals, newest first; a guardrail's yes is silent, its no is not."""
     found: list[Said] = []
-    for event in reversed(events):
+    for event in sorted(events, key=lambda event: event.at, reverse=True):
         if event.kind not in _TOLD or (event.kind is Kind.GATES and event.data.get("allowed")):
             continue
         tone, word = _TOLD[event.kind]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -44,15 +45,37 @@ class Reader:
     def short(self, at: float) -> str:
         return self.clock.short(at)
 
+    def exact(self, at: float) -> str:
+        """To the second, for rows that follow each other closely: `03:12:05`, with the day when it is not today's."""
+        local = datetime.fromtimestamp(at, ZoneInfo(self.zone))
+        day = "" if len(self.short(at)) == len("03:12") else f"{local.day} {local.strftime('%b')} "
+        return f"{day}{local.strftime('%H:%M:%S')}"
+
     def ago(self, at: float) -> str:
         """`12 s ago`; `now` for what is not past."""
         passed = self.now - at
         return f"{length(passed)} ago" if passed >= 1 else "now"
 
     def until(self, at: float) -> str:
-        """`in 12 min`; `due` once it has come."""
+        """`in 12 min`; `now` once it has come."""
         left = at - self.now
-        return f"in {length(left)}" if left >= 1 else "due"
+        return f"in {length(left)}" if left >= 1 else "now"
+
+
+_MESSAGES = {
+    "trigger": "page",
+    "remind": "reminder",
+    "escalate": "escalation",
+    "heads_up": "heads-up",
+    "status": "status note",
+    "resolve": "all clear",
+    "test": "test page",
+}
+
+
+def message(event: str) -> str:
+    """What a delivery is, in a word."""
+    return _MESSAGES.get(event, event.replace("_", " "))
 
 
 def machine(at: float) -> str:
@@ -60,15 +83,20 @@ def machine(at: float) -> str:
     return rfc3339(at)
 
 
+_FIRST = ("provider", "tier", "endpoint", "customer")
+"""Labels in the order people say them: the field of a provider, not the provider of a field."""
+
+
 def human(word: str) -> str:
-    """`provider_outage` -> `Provider outage`."""
-    text = word.replace("_", " ")
+    """`provider_outage` -> `Provider outage`, `api_probe` -> `API probe`."""
+    text = " ".join("API" if part == "api" else part for part in word.split("_"))
     return text[:1].upper() + text[1:]
 
 
 def labels(scope: Mapping[str, str]) -> str:
     """`navixy`, `navixy / speed`; the whole pipeline for none."""
-    return " / ".join(scope.values()) or "whole pipeline"
+    order = sorted(scope, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name))
+    return " / ".join(scope[name] for name in order) or "whole pipeline"
 
 
 def named_labels(scope: Mapping[str, str]) -> str:
