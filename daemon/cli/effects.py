@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 from daemon.incidents.records import Attempt
@@ -56,7 +57,7 @@ def _processes(begun: Sequence[Attempt], effects: Sequence[Effect]) -> list[str]
         (str(effect["program"]), int(effect["pid"])) for effect in effects if effect.get("event") in STOPPED
     }
     claimed: Counter[str] = Counter()
-    failed: Counter[str] = Counter()
+    failed: list[str] = []
     wrong = []
     for attempt in begun:
         if attempt.action != "service":
@@ -72,16 +73,11 @@ def _processes(begun: Sequence[Attempt], effects: Sequence[Effect]) -> list[str]
         for name in _FAILED_START.findall(attempt.effect):
             claimed[name.rpartition(":")[2]] += 1
         if attempt.outcome != "done":
-            failed.update(_units_of(attempt))
+            failed.append(str(attempt.args.get("unit", "")).rpartition(":")[2])
     happened = Counter(str(effect["program"]) for effect in started)
     for unit in sorted(claimed.keys() | happened.keys()):
-        most = claimed[unit] + failed[unit]
+        # A failed order may have started it, and it ended at once; an order may name its units by a pattern.
+        most = claimed[unit] + sum(fnmatchcase(unit, pattern) for pattern in failed)
         if not claimed[unit] <= happened[unit] <= most:
             wrong.append(f"{unit}: the journal has {claimed[unit]} starts, the listener saw {happened[unit]}")
     return wrong
-
-
-def _units_of(attempt: Attempt) -> list[str]:
-    """The unit of a failed order: it may have been started, and have ended at once."""
-    unit = str(attempt.args.get("unit", ""))
-    return [unit.rpartition(":")[2]] if unit else []

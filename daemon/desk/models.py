@@ -6,24 +6,11 @@ and a model reads its own JSON back, so a remote daemon's answer becomes the sam
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, ConfigDict
 
-from daemon.clock import parse_rfc3339, rfc3339
-
-
-def _instant(value: Any) -> Any:
-    return parse_rfc3339(value) if isinstance(value, str) else value
-
-
-Instant = Annotated[
-    float,
-    BeforeValidator(_instant),
-    PlainSerializer(rfc3339, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
-]
-"""Unix seconds in Python, `2026-01-05T09:00:00.000Z` in JSON."""
+from daemon.desk.instants import Instant
 
 
 class Model(BaseModel):
@@ -34,9 +21,6 @@ class Model(BaseModel):
     def json_text(self, *, indent: int | None = None) -> str:
         """One JSON document, fields in the contract's order."""
         return self.model_dump_json(indent=indent)
-
-
-# ------------------------------------------------------------------ incidents
 
 
 class Impact(Model):
@@ -226,9 +210,6 @@ class Report(Model):
     would_have: list[WouldHave]
 
 
-# --------------------------------------------------------------------- status
-
-
 class SourceStatus(Model):
     """`state`: ok | late | down | unknown. `age_s`: seconds since its newest sample."""
 
@@ -266,9 +247,6 @@ class Status(Model):
     detectors: DetectorCounts
     incidents: IncidentCounts
     last_cycle: LastCycle
-
-
-# ---------------------------------------------------------------------- lists
 
 
 class Debt(Model):
@@ -399,9 +377,6 @@ class Mute(Model):
 
 class Mutes(Model):
     mutes: list[Mute]
-
-
-# --------------------------------------------------------------------- orders
 
 
 class OrderTaken(Model):

@@ -71,6 +71,18 @@ RESTARTED = "restart writer: stopped writer (7); started writer (8)"
         ),
         ([restart("restart writer: nothing was changed", outcome="failed")], [], [], "failed before"),
         (
+            [
+                restart(
+                    "restart wri*: nothing was changed",
+                    outcome="failed",
+                    args={"manager": "pipeline", "operation": "restart", "unit": "wri*"},
+                )
+            ],
+            [event("STARTING", 8), event("STARTING", 9, "other")],
+            ["other: the journal has 0 starts, the listener saw 1"],
+            "a failed order may have started what its pattern names, once, and nothing else",
+        ),
+        (
             [restart("scale api: started api:api-2 (8); 3 of 4 run")],
             [event("STARTING", 8, "api-2")],
             [],
