@@ -169,7 +169,7 @@ def down(state: Path) -> None:
 
 
 def newcomer(stack: Stack, *, on: bool) -> None:
-    """Add the fourth provider and its consumer to the running manager, or take them away; ports.yaml says the same."""
+    """Add the fourth provider and its consumer to the running manager, or take them away; so say the targets' files."""
     manager = Manager(stack.socket)
     units = (f"provider-{NEWCOMER}", f"ingestion-{NEWCOMER}")
     known = set(manager.processes())
@@ -184,4 +184,6 @@ def newcomer(stack: Stack, *, on: bool) -> None:
                 manager.stop(unit)
             manager.call("removeProcessGroup", unit)
     write_yaml(stack.state / "ports.yaml", targets.daemon_config(stack, newcomer=on))
+    if (stack.state / "prometheus.yml").exists():
+        write_yaml(stack.state / "prometheus.yml", targets.prometheus_config(stack, newcomer=on))
     wait_for(lambda: not on or all(answers(stack.port(unit), "/metrics") for unit in units), 5.0)

@@ -43,10 +43,10 @@ def daemon_config(stack: Stack, *, newcomer: bool = False) -> dict[str, Any]:
     }
 
 
-def prometheus_config(stack: Stack) -> dict[str, Any]:
+def prometheus_config(stack: Stack, *, newcomer: bool = False) -> dict[str, Any]:
     """Scrapes everything each second; labels of the pipeline win over those of the target."""
     jobs: dict[str, list[dict[str, Any]]] = {}
-    for target in scraped(stack):
+    for target in scraped(stack, newcomer=newcomer):
         labels = dict(target["labels"])
         address = target["url"].removeprefix("http://").removesuffix("/metrics")
         jobs.setdefault(labels.pop("job"), []).append({"targets": [address], "labels": labels})

@@ -33,6 +33,10 @@ class Child:
         self.stop()
         self._process = self._started()
 
+    def reread(self) -> None:
+        """Have it read its configuration anew."""
+        self._process.send_signal(signal.SIGHUP)
+
     def _started(self) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as output:
             return subprocess.Popen(  # noqa: S603 - our own programs, no shell

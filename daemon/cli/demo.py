@@ -91,7 +91,7 @@ def heal(*, state: StateFolder = None) -> None:
 
 def _show(state: Path | None, source: str, configs: tuple[Path, ...]) -> int:
     """Bring it up, say where to look, and wait for Ctrl-C, TERM or the end of a process."""
-    from daemon.cli.pipeline import default_state, watched
+    from daemon.cli.pipeline import PREFERRED_PORT, default_state, watched
     from daemon.clock import SystemClock
     from daemon.http.door import HttpDoor
 
@@ -99,7 +99,10 @@ def _show(state: Path | None, source: str, configs: tuple[Path, ...]) -> int:
     clock = SystemClock()
     folder = state or default_state()
     output.line("bringing the pipeline up …")
-    with watched(folder, os.environ, HttpDoor(clock), clock, source=source, configs=configs) as found:
+    door = HttpDoor(clock)
+    with watched(
+        folder, os.environ, door, clock, source=source, configs=configs, port=PREFERRED_PORT
+    ) as found:
         _introduce(found, given=state is not None)
         while not stop.wait(0.5):
             found.must_run()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import secrets
 import shutil
 import socket
 import sys
@@ -24,6 +25,7 @@ UP_WITHIN = 90.0
 BREAK_WITHIN = 60.0
 HEAL_WITHIN = 90.0
 PREFERRED_PORT = 9876
+PORTS = range(10_000, 20_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,19 @@ class Watched:
     configs: tuple[Path, ...]
     source: str
     children: tuple[Child, ...]
+    daemon: Child
     prometheus: Child | None = None
 
     def must_run(self) -> None:
         """Raises `FleetmendError` when a process of it has ended."""
         for child in self.children:
             child.must_run()
+
+    def reread(self) -> None:
+        """The pipeline's own configuration files changed: whoever watches it reads them anew."""
+        for child in (self.daemon, self.prometheus):
+            if child is not None:
+                child.reread()
 
 
 def default_state() -> Path:
@@ -94,10 +103,11 @@ def watched(
     *,
     source: str = "scrape",
     configs: tuple[Path, ...] = (),
+    port: int = 0,
 ) -> Iterator[Watched]:
     """The pipeline and a plain `fleetmend run` watching it, both ended on the way out.
 
-    `configs`: further files for the daemon, laid over the demo's own.
+    `configs`: further files for the daemon, laid over the demo's own. `port`: where its console would best be; 0: any.
     """
     pipeline = Pipeline(state.resolve(), environment)
     with ExitStack() as stack:
@@ -111,14 +121,15 @@ def watched(
             demo_config(),
             pipeline.state / "ports.yaml",
             *configs,
-            _own_config(pipeline.state, telemetry),
+            _own_config(pipeline.state, telemetry, free_port(port)),
         )
-        port = json.loads(files[-1].read_text(encoding="utf-8"))["listen"].rpartition(":")[2]
+        listen = json.loads(files[-1].read_text(encoding="utf-8"))["listen"]
         argv = [*fleetmend_argv(), "run", *(word for file in files for word in ("--config", str(file)))]
         log = pipeline.state / "log" / "fleetmend.log"
         daemon = stack.enter_context(kept(Child(argv, log, environment)))
         children.append(daemon)
-        found = Watched(pipeline, f"http://127.0.0.1:{port}", files, source, tuple(children), prometheus)
+        url = f"http://{listen}"
+        found = Watched(pipeline, url, files, source, tuple(children), daemon, prometheus)
         _wait_ready(f"{found.url}/-/ready", daemon, http, clock)
         yield found
 
@@ -147,7 +158,7 @@ def _pipeline_down(pipeline: Pipeline) -> None:
         pipeline.demo("down", timeout=HEAL_WITHIN)
 
 
-def _own_config(state: Path, telemetry: Mapping[str, Any]) -> Path:
+def _own_config(state: Path, telemetry: Mapping[str, Any], port: int) -> Path:
     """Where this daemon keeps its store and listens: JSON, which is YAML too."""
     folder = state / "daemon"
     folder.mkdir(parents=True, exist_ok=True)
@@ -157,7 +168,7 @@ def _own_config(state: Path, telemetry: Mapping[str, Any]) -> Path:
     file = state / "here.yaml"
     content: dict[str, Any] = {
         "state": f"sqlite:///{folder / 'state.db'}",
-        "listen": f"127.0.0.1:{free_port(PREFERRED_PORT)}",
+        "listen": f"127.0.0.1:{port}",
         "kill_switch": str(folder / "pause"),
     }
     file.write_text(
@@ -203,10 +214,10 @@ def _wait_ready(url: str, child: Child, http: Http, clock: Clock) -> None:
 
 
 def free_port(preferred: int) -> int:
-    """The preferred port if nobody has it, else one that is free now."""
-    for port in (preferred, 0):
+    """The preferred port if nobody has it, else one below those that the system gives to outgoing connections."""
+    for _ in range(100):
+        port, preferred = preferred or secrets.choice(PORTS), 0
         with socket.socket() as link, suppress(OSError):
-            link.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             link.bind(("127.0.0.1", port))
-            return int(link.getsockname()[1])
+            return port
     raise FleetmendError("no port is free")

@@ -32,7 +32,10 @@ class Playing:
         prometheus = self.found.prometheus
         more = {} if prometheus is None else {"prometheus-restart": prometheus.restart}
         each = lasts / (len(DISTURBANCES) + len(more))
-        judged = [self.told.disturb(what, each, self.must_run) for what in DISTURBANCES]
+        reread = {"new-provider": self.found.reread}
+        judged = [
+            self.told.disturb(what, each, self.must_run, also=reread.get(what)) for what in DISTURBANCES
+        ]
         return judged + [self.told.disturb(what, each, self.must_run, do) for what, do in more.items()]
 
 

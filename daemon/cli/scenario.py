@@ -100,11 +100,17 @@ class Scenario:
             self._tell(f"    {line}")
 
     def disturb(
-        self, what: str, lasts: float, must_run: Callable[[], None], do: Callable[[], None] | None = None
+        self,
+        what: str,
+        lasts: float,
+        must_run: Callable[[], None],
+        do: Callable[[], None] | None = None,
+        also: Callable[[], None] | None = None,
     ) -> Judged:
         """Something that looks like trouble and is none: nothing may be done, and nobody told.
 
-        `do` carries it out; left out, it is one of the demo's own disturbances.
+        `do` carries it out; left out, it is one of the demo's own disturbances. `also` is done after its begin and
+        after its end.
         """
         began = self._clock.now()
         self._tell(f"quiet: {what}")
@@ -112,11 +118,15 @@ class Scenario:
             do()
         else:
             self._pipeline.demo("disturb", what, timeout=120.0)
+        if also is not None:
+            also()
         while self._clock.now() < began + lasts:
             must_run()
             self._pause.wait(LOOK)
         stories = self._stories(began)
         self._pipeline.demo("undisturb", timeout=60.0)
+        if also is not None:
+            also()
         row = row_of("none", what, Expected("quiet"), stories, began)
         row = row.model_copy(update={"verdict": "quiet" if not stories else row.verdict})
         wrong = [f"{action.rung} was carried out" for action in row.actions]

@@ -1,0 +1,1 @@
+"""The whole system as people start it: a real pipeline, a plain daemon, faults made by hand."""
