@@ -28,7 +28,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def place(night: Path, tmp_path: Path) -> Path:
-    """This test's own store file."""
+    """A store file of a test's own."""
     for file in night.parent.glob("state.db*"):
         shutil.copy(file, tmp_path / file.name)
     return tmp_path / "state.db"

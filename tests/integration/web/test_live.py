@@ -101,5 +101,5 @@ def test_stopping_ends_the_streams_and_frees_the_address(face: Face) -> None:
 
 
 def test_an_address_that_is_taken_is_said_at_once(face: Face, served: Server) -> None:
-    with pytest.raises(FleetmendError, match="cannot listen on 127.0.0.1"):
+    with pytest.raises(FleetmendError, match="cannot listen on"):
         serve(face.app, "127.0.0.1", served.port)

@@ -85,7 +85,7 @@ def routes() -> set[tuple[str, str]]:
         for router in ROUTERS
         for route in router.routes
         if isinstance(route, APIRoute)
-        for method in route.methods
+        for method in route.methods or ()
     }
 
 
@@ -152,8 +152,8 @@ def test_a_wrong_token_is_worth_nothing_even_on_this_machine(
     face: Face, client: TestClient, token: str
 ) -> None:
     face.tokens = tokens([])
-    header = f"Bearer {token}".encode("latin-1")
-    assert client.get("/api/v1/status", headers={"Authorization": header}).status_code == 401
+    header = (b"Authorization", f"Bearer {token}".encode("latin-1"))
+    assert client.get("/api/v1/status", headers=[header]).status_code == 401
 
 
 @pytest.mark.parametrize(
