@@ -34,9 +34,11 @@ Tell = Callable[[str], None]
 SEEN_WITHIN = 45.0
 """Seconds a fault may go unseen; a fault that heals by itself may never be seen at all."""
 ENDED_WITHIN = 150.0
-QUIET_WITHIN = 60.0
-CLEARS_WITHIN = 12.0
+QUIET_WITHIN = 120.0
+CLEARS_WITHIN = 20.0
 """Seconds a healed fault has to clear by itself before it is closed by order."""
+ORDER_AGAIN = 10.0
+"""Seconds after which an order to close is repeated: it may have opened again, still firing."""
 STAYS = 1.5
 """Seconds a story has to stay at its end before it counts as one."""
 LOOK = 0.25
@@ -173,21 +175,22 @@ class Scenario:
     def _quiet(self, since: float) -> None:
         """Wait for everything to close; what never closes by itself (contained) is closed as a person would."""
         healed = self._clock.now()
-        resolved: set[str] = set()
+        ordered: dict[str, float] = {}
         while stories := [story for story in self._stories(since) if not story.incident.ended]:
+            now = self._clock.now()
             for story in stories:
-                patient = self._clock.now() < healed + CLEARS_WITHIN
-                if story.incident.id not in resolved and not (patient and _fires(story)):
-                    self._resolve(story.incident.id, resolved)
-            if self._clock.now() > healed + QUIET_WITHIN:
+                may_clear = _fires(story) or story.incident.failure_mode in NOT_PIPELINE
+                patient = may_clear and now < healed + CLEARS_WITHIN
+                if not patient and now >= ordered.get(story.incident.id, 0.0) + ORDER_AGAIN:
+                    ordered[story.incident.id] = now
+                    self._resolve(story.incident.id)
+            if now > healed + QUIET_WITHIN:
                 raise FleetmendError(f"not quiet after healing: {', '.join(_standing(s) for s in stories)}")
             self._pause.wait(LOOK)
 
-    def _resolve(self, incident: str, resolved: set[str]) -> None:
+    def _resolve(self, incident: str) -> None:
         with suppress(FleetmendError):
-            taken = self._face.order("resolve", incident, {"reason": "the demo was healed", "for": 1.0})
-            if not taken.refused:
-                resolved.add(incident)
+            self._face.order("resolve", incident, {"reason": "the demo was healed", "for": 1.0})
 
 
 def told(stories: Sequence[Dossier]) -> list[str]:
