@@ -125,6 +125,7 @@ class Loop:
         try:
             for heard in (message, *also):
                 receive.take(self, heard, now)
+            receive.orders_and_alerts(self, now)
             fresh = self.detect(now)
             self.assess(fresh, now)
             self.mitigate(now)
@@ -135,7 +136,11 @@ class Loop:
             self.sick_since = self.sick_since or now
             self.metrics.store_errors.labels("sick").inc()
         self.host.publish(self, now)
-        return min(now + IDLE, self.stages.detection.next_due(now))
+        return min(now + IDLE, self.next_question(now))
+
+    def next_question(self, now: float) -> float:
+        """When telemetry is to be asked next; with every slot taken, the next answer wakes the loop."""
+        return self.stages.detection.next_due(now) if self.pools.sources.free() else now + IDLE
 
     # ------------------------------------------------------------------ the five stages
 
@@ -181,8 +186,10 @@ class Loop:
             due = [] if held else [escalation.id for escalation in uow.escalations.due(now)]
         for name in due:
             self.item(name, partial(self._tick, incident_id=name, now=now), now)
+        with self.store.read() as uow:
+            owed = uow.deliveries.due(now, limit=1)
         free = self.pools.posts.free()
-        if free:
+        if owed and free:
             self.item("post", lambda uow: self.apply(uow, self.stages.escalate.dispatch(uow, now, free)), now)
 
     # ------------------------------------------------------------------ inside one transaction

@@ -21,7 +21,7 @@ SIGNAL = "signal"
 
 
 def take(loop: Loop, message: Message, now: float) -> None:
-    """Keep one message, then whatever the inbox tables hold."""
+    """Keep one message."""
     match message:
         case Fetched(_, result):
             loop.stages.detection.take(result, now)
@@ -41,7 +41,6 @@ def take(loop: Loop, message: Message, now: float) -> None:
             loop.host.housekeeping(loop, now)
         case _:
             pass
-    orders_and_alerts(loop, now)
 
 
 def performed(loop: Loop, key: str, outcome: Outcome, now: float) -> None:

@@ -25,8 +25,8 @@ SETTLED_BY_ANSWERS = frozenset({DebtState.PROPOSED, DebtState.PAYING, DebtState.
 
 def next_at(loop: Loop, under_way: Iterable[Job], now: float) -> float:
     """Unix seconds of the next step that may do something. `under_way`: jobs whose answers have not come."""
-    due = loop.stages.detection.next_due(now)
-    if due <= now + IDLE:
+    due = loop.next_question(now)
+    if due < now + IDLE:
         return due
     with loop.store.read() as uow:
         dates = [*_dates(loop, uow, now), *(job.deadline_at + IDLE for job in under_way)]
