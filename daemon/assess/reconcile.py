@@ -177,8 +177,8 @@ def _cleared(incident: Incident, board: Board, now: float) -> tuple[Incident, li
     if _unseen(incident, board):
         return incident, []
     if incident.state is S.CONTAINED:
-        # The signals of a contained fault look clear because the harm is stopped.
-        return incident, []
+        # The signals of a contained fault look clear because the harm is stopped: noted, and no end.
+        return replace(incident, findings=_all_cleared(incident)), []
     if incident.state is S.SUPPRESSED or incident.recovered_by is None or incident.state is S.OPEN:
         by = "self"
     else:
@@ -189,12 +189,16 @@ def _cleared(incident: Incident, board: Board, now: float) -> tuple[Incident, li
         resolved_at=now,
         resolved_by=by,
         blind=False,
-        findings=tuple(replace(record, state="cleared", blind=False) for record in incident.findings),
+        findings=_all_cleared(incident),
     )
     how = "by itself" if by == "self" else f"by {by}"
     return moved, [
         Event(incident.id, now, Kind.RESOLVED, f"Resolved {how}: healthy over the whole hold.", {"by": by})
     ]
+
+
+def _all_cleared(incident: Incident) -> tuple[FindingRecord, ...]:
+    return tuple(replace(record, state="cleared", blind=False) for record in incident.findings)
 
 
 def _unseen(incident: Incident, board: Board) -> bool:

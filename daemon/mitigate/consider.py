@@ -24,12 +24,16 @@ def consider(turn: Turn) -> Step:
     while turn.run.rung < len(turn.playbook.ladder):
         rung = turn.rung
         facts = turn.situation.facts_for(rung, turn.run)
+        answer = ask(rung, turn.playbook.guardrails, facts, turn.now)
+        gates = {gate.name: gate for gate in answer.gates}
+        if gates["pending_cause"].waits:
+            # Before anything is skipped: what the probes say of a symptom counts once its cause is known.
+            return _wait_or_give_up(turn, answer, [gates["pending_cause"]])
         applies, why = _applies(rung, facts.names)
         if not applies:
             turn = _skip(turn, "when", why)
             continue
-        answer = ask(rung, turn.playbook.guardrails, facts, turn.now)
-        required = next(gate for gate in answer.gates if gate.name == "require")
+        required = gates["require"]
         if not required.allowed:
             turn = _skip(_say_gates(turn, answer), "require", required.reason)
             continue
