@@ -148,6 +148,12 @@ def load(
         problems += loaded.problems
     problems = [*dict.fromkeys(_sorted(problems))]
     if loaded is None or any(problem.severity is Gravity.ERROR for problem in problems):
+        # With mistakes to mend, a warning about what nobody wrote can wait.
+        problems = [
+            problem
+            for problem in problems
+            if problem.severity is Gravity.ERROR or tree.at(_place(problem.path)) is not None
+        ]
         raise ConfigError(_redacted(problems, secrets))
     loaded.problems = problems
     return loaded

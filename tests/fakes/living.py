@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
+import io
 import json
 import os
 import random
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from daemon.cli.main import invoke
 from daemon.clock import SystemClock
 from daemon.errors import StoreError
 from daemon.incidents.events import Event
@@ -204,6 +207,19 @@ class Living:
         raise AssertionError("no VmRSS")
 
 
+@dataclass(frozen=True)
+class Said:
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
 @dataclass
 class Site:
     """Where a daemon lives: its configuration (change it before `start`), its store, its pipeline."""
@@ -255,6 +271,19 @@ class Site:
         living = Living(pid, log, self.port)
         self.started.append(living)
         return living.ready() if ready else living
+
+    def cli(self, *arguments: str) -> Said:
+        """`fleetmend ARGUMENTS` with this site's configuration and secrets, in this process."""
+        out, err = io.StringIO(), io.StringIO()
+        before = dict(os.environ)
+        os.environ.update({**self.environment, "FLEETMEND_CONFIG": str(self.file)})
+        try:
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = invoke(arguments)
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+        return Said(code, out.getvalue(), err.getvalue())
 
     def close(self) -> None:
         for living in self.started:

@@ -117,13 +117,16 @@ def address_book(
         faults += _faults(("channels",), error)
     entries: dict[str, Entry] = {}
     for name, person in people.items():
+        mistakes = False
         for position, (kind, settings) in enumerate(person.ways):
             path = ("people", name, "channels", position, kind)
             entry, found = _entry(kind, settings, shared, path, context)
             faults += found
+            mistakes = mistakes or any(not fault.warning for fault in found)
             if entry is not None:
                 entries[f"{name}/{position}"] = entry
-        if not any(
+        # A channel with a mistake of its own was told of already.
+        if not mistakes and not any(
             entry.channel.available for place, entry in entries.items() if place.rpartition("/")[0] == name
         ):
             faults.append(
