@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from config.section import FailureMode
@@ -97,7 +98,8 @@ def about_playbooks(rows: Sequence[models.Playbook]) -> str:
     alone = sum(rung.autonomy == "auto" for rung in rungs)
     tried, helped = sum(rung.tried for rung in rungs), sum(rung.recovered for rung in rungs)
     record = f" So far {helped} of {tried} tries helped." if tried else " Nothing has been tried yet."
-    return f"{len(rows)} playbooks with {len(rungs)} steps, {alone} of which may run by themselves.{record}"
+    free = f"{alone} of them may" if alone else "none of them may"
+    return f"{len(rows)} playbooks with {len(rungs)} steps; {free} run without being asked about.{record}"
 
 
 def about_pages(duties: Sequence[models.Duty], rows: Sequence[models.Page], reader: Reader) -> str:
@@ -141,7 +143,7 @@ def about_week(report: models.Report) -> str:
 
 
 def about_config(loaded: models.Config, reader: Reader) -> str:
-    files = ", ".join(loaded.files) or "no file"
+    files = ", ".join(PurePath(file).name for file in loaded.files) or "no file"
     since = f" since {reader.both(loaded.loaded_at)}" if loaded.loaded_at is not None else ""
     if loaded.refused:
         return f"{files} is in force{since}; the last reload was refused for {len(loaded.refused)} reasons."

@@ -117,7 +117,6 @@ def watched(
         color_scheme="dark" if theme == "dark" else "light",
         timezone_id="Europe/Paris",
         java_script_enabled=scripts,
-        device_scale_factor=2 if width == 360 else 1,
     )
     found = Watched(context.new_page(), f"http://127.0.0.1:{served.port}", [])
 
@@ -155,7 +154,8 @@ def test_every_page_fits_reads_well_and_stays_at_home(
         seen.goto(path)
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= width, name
         assert seen.page.evaluate(CONTRAST) == [], name
-        seen.page.screenshot(path=str(PICTURES / f"{name}-{width}-{theme}.png"), full_page=True)
+        if name in {"overview", "incident", "paged"} or (width, theme) == (1280, "light"):
+            seen.page.screenshot(path=str(PICTURES / f"{name}-{width}-{theme}.png"), full_page=True)
     assert seen.problems == []
 
 
