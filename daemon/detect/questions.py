@@ -60,9 +60,15 @@ class Questions:
                 return self.schedule.in_flight.pop(key)
         return None
 
-    def rounds_open(self, probe: str) -> bool:
-        """Whether answers of this probe are still awaited."""
-        return any(f.asked is Asked.PROBE and f.name == probe for f in self.schedule.in_flight.values())
+    def round_open(self, probe: str, at: float) -> bool:
+        """Whether answers of this probe are still awaited that were asked for at `at` or before.
+
+        Later ones do not count: where rounds overlap, as slow answers make them, one would always be open.
+        """
+        return any(
+            fetch.asked is Asked.PROBE and fetch.name == probe and fetch.at <= at
+            for fetch in self.schedule.in_flight.values()
+        )
 
     def _wanted(self, now: float, findings: Iterable[Finding]) -> Iterator[tuple[Place, float]]:
         poll = self.plan.sections.poll_interval

@@ -275,7 +275,7 @@ class Detection:
             self._testimony.heard_unit(fetch.name, fetch.unit, evidence)
             return
         self._testimony.heard(fetch.name, fetch.scope, evidence)
-        self._intake.take_answer(fetch, evidence, last=not self._questions.rounds_open(fetch.name))
+        self._intake.take_answer(fetch, evidence, last=not self._questions.round_open(fetch.name, fetch.at))
 
     # ------------------------------------------------------------------ what mitigation and people ask
 
