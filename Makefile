@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 V := .venv
 PY := $(V)/bin/python
 PIP := $(PY) -m pip install -q --disable-pip-version-check
-UV := env -u UV_DEFAULT_INDEX -u UV_INDEX $(V)/bin/uv pip compile -q --python-version 3.11 --universal \
+UV := env -u UV_DEFAULT_INDEX -u UV_INDEX $(V)/bin/uv pip compile -q --system-certs --python-version 3.11 --universal \
 	--generate-hashes --no-emit-index-url --no-header pyproject.toml --extra demo
 
 .PHONY: install tools run test gate lint types layers sizes tree docs-check docs format lock bench soak clean
