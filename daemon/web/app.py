@@ -83,14 +83,14 @@ def build_app(
         clock=clock,
         ready=ready,
         sessions=Sessions(signing_keys),
-        pulse=Pulse(
-            lambda: _beat(reader, snapshot),
-            every=limits.look_every,
-            heartbeat=limits.heartbeat,
-            most=limits.listeners,
-        ),
+        pulse=_pulse(reader, snapshot, limits),
         limits=limits,
     )
+    return _assembled(parts)
+
+
+def _assembled(parts: Parts) -> FastAPI:
+    limits = parts.limits
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
@@ -101,10 +101,10 @@ def build_app(
 
     app = FastAPI(
         title="Fleetmend",
-        version=known().version,
+        version=parts.known().version,
         description="Reads and orders of one daemon. Instants are RFC 3339, errors RFC 9457.",
         openapi_url="/api/v1/openapi.json",
-        docs_url=None,
+        docs_url=None,  # both of its pages fetch their scripts from elsewhere
         redoc_url=None,
         lifespan=life,
         redirect_slashes=False,
@@ -116,6 +116,15 @@ def build_app(
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(Guard, most=lambda path: limits.intake if path in INTAKE else limits.order)
     return app
+
+
+def _pulse(reader: Store, snapshot: Callable[[], Snapshot | None], limits: Limits) -> Pulse:
+    return Pulse(
+        lambda: _beat(reader, snapshot),
+        every=limits.look_every,
+        heartbeat=limits.heartbeat,
+        most=limits.listeners,
+    )
 
 
 def _beat(reader: Store, snapshot: Callable[[], Snapshot | None]) -> Beat:

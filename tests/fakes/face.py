@@ -20,7 +20,7 @@ from daemon.metrics import Metrics
 from daemon.store.store import Recorded, Store
 from daemon.web.app import build_app
 from daemon.web.limits import Limits
-from tests.fakes import scene
+from tests.fakes import scene, scene_live
 
 TOKENS = {role: f"fm_test-token-of-the-{role}-0123456789" for role in ("viewer", "operator", "admin")}
 INBOX = "inbox-token-0123456789"
@@ -86,7 +86,7 @@ class Face:
         self.store = store
         self.clock = StillClock()
         self.known = scene.known()
-        self.live: Snapshot | None = scene.snapshot()
+        self.live: Snapshot | None = scene_live.snapshot()
         self.record = Records(store)
         self.tokens = tokens()
         self.keys: list[bytes] = [b"first-key-first-key-first-key-01"]
@@ -106,7 +106,7 @@ class Face:
             registry=registry,
             tokens=lambda: self.tokens,
             signing_keys=lambda: self.keys,
-            chart=scene.chart,
+            chart=scene_live.chart,
             clock=self.clock,
             ready=lambda: self.ready,
             inbox=lambda: self.inbox,

@@ -7,16 +7,12 @@ mended.
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from config.scope import Scope, scope_of
 from daemon.desk.known import Known, known_of
-from daemon.desk.snapshot import Cell, Due, Snapshot, SourceView
-from daemon.detect.trace import Chart
 from daemon.incidents.change import Change
 from daemon.incidents.escalation import EscalationState
 from daemon.incidents.events import Event, Kind
@@ -27,7 +23,6 @@ from daemon.incidents.records import (
     DeliveryState,
     FailoverLock,
     PageEvent,
-    Phase,
     PipelineChange,
 )
 from daemon.settings.load import load
@@ -35,15 +30,23 @@ from daemon.store.store import Store
 from remediations.run import Evidence, RunState
 from remediations.spec import Playbook
 from tests.fakes import rows
-
-NOW = 1_767_582_840.0
-"""2026-01-05 03:14:00 UTC."""
-HOT, API, SILENT, BLIND, MENDED = "sf-4k7q2m", "ad-7hd2pa", "po-q3v7xk", "bl-m2n4aa", "dq-aa22bb"
-TIER, LIVE, NAVIXY = (
-    scope_of({"tier": "hot"}),
-    scope_of({"endpoint": "live"}),
-    scope_of({"provider": "navixy"}),
+from tests.fakes.scene_beside import (
+    API,
+    BLIND,
+    HOT,
+    LIVE,
+    MENDED,
+    NAVIXY,
+    NOW,
+    SILENT,
+    TIER,
+    api,
+    blind,
+    mended,
 )
+
+__all__ = ["API", "BLIND", "HOT", "LIVE", "MENDED", "NAVIXY", "NOW", "SILENT", "TIER", "known", "record"]
+
 GUARDRAILS = (
     ("kill_switch", "not set"),
     ("leader", "epoch 7 leads"),
@@ -123,7 +126,7 @@ def record(store: Store) -> None:
     """Write the whole night."""
     with store.write() as uow:
         uow.lease.claim("stage-1:4711", NOW - 7200)
-    for change in (_mended(), _silent(), _hot(), _api(), _blind()):
+    for change in (mended(), _silent(), _hot(), api(), blind()):
         with store.write() as uow:
             uow.apply(change)
     with store.write() as uow:
@@ -150,8 +153,8 @@ def _hot() -> Change:
         began_at=NOW - 510,
         detected_at=NOW - 210,
         findings=(
-            FindingRecord("storage-writes", 0.214, "above 1% for 5m", NOW - 510, "firing"),
-            FindingRecord("storage-stalled", 0.0, "equals 0 for 5m", NOW - 420, "pending"),
+            FindingRecord("storage-writes", 0.214, "> 1% of storage_writes for 5m", NOW - 510, "firing"),
+            FindingRecord("storage-stalled", 0.0, "= 0 for 5m", NOW - 420, "pending"),
         ),
         impact=Impact(1, 3, "1 of 3 tiers: hot; 116 packets/s are spooled, none is dropped"),
         playbook="storage-hot",
@@ -232,7 +235,7 @@ def _hot() -> Change:
         locks=(FailoverLock("storage-admin:8080/tiers/hot", NOW + 3541, HOT, "failed over"),),
         events=(
             said(210, Kind.DETECTED, "Hot storage refuses writes: 21.4 % failed, fires above 1 % for 5 min.",
-                 detector="storage-writes", value=0.214, threshold="above 1% for 5m"),
+                 detector="storage-writes", value=0.214, threshold="> 1% of storage_writes for 5m"),
             said(208, Kind.DIAGNOSED, "health answered 200: the writer hangs.", probe="health", ok=True, status=200),
             said(207, Kind.SKIPPED, "enlarge-pool skipped: it does not fit the diagnosis.", rung="enlarge-pool",
                  gate="when", reason="facts.health.body.reason == 'pool_exhausted' is false"),
@@ -252,37 +255,6 @@ def _hot() -> Change:
             said(59, Kind.DEBT_OPENED, "fail-over-to-replica has to be returned within the hour.", debt="debt-hot"),
         ),
     )  # fmt: skip
-
-
-def _api() -> Change:
-    return Change(
-        incident=Incident(
-            id=API,
-            failure_mode="api_degradation",
-            scope=LIVE,
-            severity="high",
-            state=IncidentState.SUPPRESSED,
-            began_at=NOW - 400,
-            detected_at=NOW - 100,
-            findings=(FindingRecord("api-latency", 0.11, "above 5% for 5m", NOW - 400, "firing"),),
-            impact=Impact(1, 4, "1 of 4 endpoints: live"),
-            explained_by=HOT,
-            suppressed_at=NOW - 100,
-        ),
-        run=rows.run(
-            API, playbook="api-degradation", state=RunState.DIAGNOSING, due_at=NOW + 600, evidence={}
-        ),
-        escalation=rows.escalation(API, severity="high"),
-        events=(
-            Event(
-                API,
-                NOW - 100,
-                Kind.SUPPRESSED,
-                f"Held back: explained by {HOT} (hot storage).",
-                {"by": HOT},
-            ),
-        ),
-    )
 
 
 def _silent() -> Change:
@@ -319,7 +291,7 @@ def _silent() -> Change:
             state=IncidentState.CONTAINED,
             began_at=NOW - 2150,
             detected_at=NOW - 1550,
-            findings=(FindingRecord("provider-errors", 0.93, "above 50% for 10m", NOW - 2150, "firing"),),
+            findings=(FindingRecord("provider-errors", 0.93, "> 50% of ingestion_provider_requests for 10m", NOW - 2150, "firing"),),
             impact=Impact(1, 3, "1 of 3 providers: navixy, 41 % of all packets"),
             playbook="provider-outage",
             stepped_back=True,
@@ -389,179 +361,3 @@ def _silent() -> Change:
             said(198, Kind.SENT, "ana was paged by email (L1).", key=f"{SILENT}/trigger/1/ana/1"),
         ),
     )  # fmt: skip
-
-
-def _blind() -> Change:
-    return Change(
-        incident=Incident(
-            id=BLIND,
-            failure_mode="blind",
-            scope=scope_of({"source": "edge"}),
-            severity="medium",
-            state=IncidentState.OPEN,
-            began_at=NOW - 900,
-            detected_at=NOW - 600,
-            impact=Impact(4, 22, "4 of 22 detectors see nothing"),
-            blind=True,
-        ),
-        events=(
-            Event(
-                BLIND,
-                NOW - 600,
-                Kind.BLIND,
-                "Source edge is down: connection refused.",
-                {"reason": "refused"},
-            ),
-        ),
-    )
-
-
-def _mended() -> Change:
-    mended = rows.incident(
-        MENDED,
-        failure_mode="data_quality",
-        scope=scope_of({"provider": "oem-a", "field": "speed"}),
-        severity="medium",
-        state=IncidentState.RESOLVED,
-        began_at=NOW - 90_000,
-        detected_at=NOW - 89_400,
-        recovered_at=NOW - 88_900,
-        resolved_at=NOW - 88_300,
-        recovered_by="roll-back-mapping",
-        resolved_by="roll-back-mapping",
-        findings=(FindingRecord("values-invalid", 0.002, "above 5% for 10m", NOW - 90_000, "ok"),),
-    )
-    return Change(
-        incident=mended,
-        attempts=(
-            rows.attempt(
-                f"{MENDED}/1/roll-back-mapping/do/1",
-                incident=MENDED,
-                playbook="data-quality",
-                rung="roll-back-mapping",
-                action="file_link",
-                phase=Phase.DO,
-                intended_at=NOW - 89_300,
-                started_at=NOW - 89_299,
-                ended_at=NOW - 89_298,
-                outcome="done",
-                verdict="recovered",
-            ),
-        ),
-        events=(
-            Event(
-                MENDED,
-                NOW - 88_900,
-                Kind.RECOVERED,
-                "Field speed of oem-a recovered by roll-back-mapping.",
-                {},
-            ),
-            Event(MENDED, NOW - 88_300, Kind.RESOLVED, "Resolved: clear held for 5 min.", {}),
-        ),
-    )
-
-
-def wave(
-    base: float, swing: float, *, rise: float = 0.0, points: int = 60, unknown: range = range(0)
-) -> tuple[float, ...]:
-    """A plausible signal; after two thirds it rises by `rise`; unknown where told."""
-    values = []
-    for index in range(points):
-        risen = rise * min(1.0, max(0, index - points * 2 // 3) / 6)
-        value = base + swing * math.sin(index * 1.7) * math.cos(index * 0.61) + risen
-        values.append(math.nan if index in unknown else max(0.0, value))
-    return tuple(values)
-
-
-def _cell(detector: str, scope: Scope, state: str, value: float | None, threshold: str, line: float, spark: tuple[float, ...]) -> Cell:  # fmt: skip
-    return Cell(detector, scope, state, value, threshold, line, NOW - 500, NOW - 4, spark=spark)
-
-
-def snapshot(now: float = NOW) -> Snapshot:
-    """What the loop says of the same night."""
-    tiers = [scope_of({"tier": tier}) for tier in ("hot", "warm", "cold")]
-    providers = [scope_of({"provider": name}) for name in ("navixy", "teltonika", "oem-a")]
-    ends = [scope_of({"endpoint": name}) for name in ("live", "history", "assets", "stream")]
-    fields = [scope_of({"provider": p, "field": f}) for p in ("navixy", "oem-a", "teltonika") for f in ("speed", "lat", "lon", "fuel", "odometer")]  # fmt: skip
-    return Snapshot(
-        at=now - 3,
-        version="0.1.0",
-        environment="production",
-        autonomy="auto",
-        leader="stage-1:4711",
-        started_at=NOW - 7200,
-        poll_interval=15.0,
-        rounds_done=True,
-        sources=(
-            SourceView("main", "prometheus", "http://prometheus:9090", "ok", now - 17),
-            SourceView("edge", "scrape", "2 targets", "down", now - 900, "connection refused"),
-        ),
-        detectors_total=22,
-        cells={
-            "provider_outage": (
-                _cell("provider-errors", providers[0], "firing", 0.93, "above 50% for 10m", 0.5, wave(0.04, 0.02, rise=0.88)),
-                *(_cell("provider-errors", scope, "ok", 0.012, "above 50% for 10m", 0.5, wave(0.02, 0.012)) for scope in providers[1:]),
-                *(_cell("provider-silent", scope, "ok", 4100.0, "equals 0 for 10m", 0.0, wave(4000, 300)) for scope in providers),
-            ),
-            "ingestion_stopped": (
-                replace(_cell("consumer-down", scope_of({}), "unknown", None, "equals 0 for 5m", 0.0, wave(1, 0, unknown=range(38, 60))), blind=False),
-            ),
-            "transformation_failure": tuple(
-                _cell("mapping-failures", scope, "ok", 0.004, "above 5% for 10m", 0.05, wave(0.004, 0.003)) for scope in providers
-            ),
-            "storage_failure": (
-                _cell("storage-writes", tiers[0], "firing", 0.214, "above 1% for 5m", 0.01, wave(0.001, 0.001, rise=0.2)),
-                _cell("storage-writes", tiers[1], "ok", 0.0004, "above 1% for 5m", 0.01, wave(0.0005, 0.0004)),
-                _cell("storage-writes", tiers[2], "ok", 0.0, "above 1% for 5m", 0.01, wave(0.0002, 0.0002)),
-            ),
-            "api_degradation": (
-                _cell("api-latency", ends[0], "firing", 0.11, "above 5% for 5m", 0.05, wave(0.01, 0.006, rise=0.1)),
-                _cell("api-latency", ends[1], "pending", 0.061, "above 5% for 5m", 0.05, wave(0.02, 0.008, rise=0.04)),
-                _cell("api-latency", ends[2], "ok", 0.008, "above 5% for 5m", 0.05, wave(0.01, 0.006)),
-                _cell("api-latency", ends[3], "no_data", None, "above 5% for 5m", 0.05, wave(0.01, 0.006, unknown=range(30, 60))),
-            ),
-            "data_quality": tuple(
-                _cell("values-invalid", scope, "ok", 0.002, "above 5% for 10m", 0.05, wave(0.003, 0.002)) for scope in fields
-            ),
-        },
-        population={"storage_failure": 3, "provider_outage": 3, "api_degradation": 4, "data_quality": 15},
-        due=(
-            Due(NOW + 60, "ana is reminded on the next channel", SILENT),
-            Due(NOW + 180, "verification of fail-over-to-replica ends", HOT),
-            Due(NOW + 660, "L2 is paged", SILENT),
-        ),
-        last_cycle_at=now - 3,
-        last_cycle_ms=4.2,
-        config_loaded_at=NOW - 7200,
-    )  # fmt: skip
-
-
-def chart(detector: str, scope: Scope, since: float, until: float) -> Chart | None:
-    """Write errors of hot storage over the span; nothing is kept of others."""
-    if detector not in {"storage-writes", "provider-errors"}:
-        return None
-    peak = 0.21 if detector == "storage-writes" else 0.93
-    began = NOW - 510 if detector == "storage-writes" else NOW - 2150
-    times = [since + 5 * step for step in range(int((until - since) // 5))]
-    values: list[float | None] = []
-    for at in times:
-        wobble = math.sin(at / 17) * math.cos(at / 41)
-        if NOW - 330 < at < NOW - 290:
-            values.append(None)
-        elif at < began:
-            values.append(0.002 + 0.001 * wobble)
-        elif at > NOW - 50 and detector == "storage-writes":
-            values.append(max(0.0, 0.1 - (at - NOW + 50) * 0.002))
-        else:
-            values.append(max(0.0, min(1.0, peak * min(1.0, (at - began) / 60) + 0.01 * wobble)))
-    fire, clear = (0.01, 0.005) if detector == "storage-writes" else (0.5, 0.2)
-    return Chart(
-        detector=detector,
-        scope=scope,
-        times=tuple(times),
-        values=tuple(values),
-        fire=fire,
-        clear=clear,
-        unknown=((NOW - 335, NOW - 290),),
-        threshold="",
-    )

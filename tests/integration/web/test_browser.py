@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Request, ViewportSize, expect, sync_playwright
 
+from daemon.incidents.events import Event, Kind
 from daemon.store.store import Store
 from daemon.web.server import Server, serve
-from daemon.incidents.events import Event, Kind
 from tests.fakes import scene
 from tests.fakes.face import TOKENS, Face
 
@@ -90,9 +90,7 @@ class Watched:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=str(CHROMIUM), headless=True, args=[*FLAGS]
-        )
+        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), headless=True, args=[*FLAGS])
         yield opened
         opened.close()
 
@@ -128,9 +126,9 @@ def watched(
     found.page.on("pageerror", lambda error: found.problems.append(f"error {error}"))
     found.page.on(
         "console",
-        lambda said: found.problems.append(f"{said.type} {said.text}")
-        if said.type in {"error", "warning"}
-        else None,
+        lambda said: (
+            found.problems.append(f"{said.type} {said.text}") if said.type in {"error", "warning"} else None
+        ),
     )
     return found
 

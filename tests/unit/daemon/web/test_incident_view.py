@@ -19,7 +19,7 @@ from daemon.store.store import Store
 from daemon.web.views import buttons, incident, ladder
 from daemon.web.views.reader import Reader, human, labels, value, zone_of
 from remediations.run import RunState
-from tests.fakes import rows, scene
+from tests.fakes import rows, scene, scene_live
 
 READER = Reader(scene.NOW)
 
@@ -52,7 +52,9 @@ def with_rows(**fields: Any) -> Dossier:
         ),
         (
             with_rows(
-                escalation=rows.escalation(level=1, state=EscalationState.PAGING, next_level_at=scene.NOW + 60),
+                escalation=rows.escalation(
+                    level=1, state=EscalationState.PAGING, next_level_at=scene.NOW + 60
+                ),
                 run=rows.run(state=RunState.GAVE_UP),
             ),
             ["ack", "extend", "escalate", "resume", "resolve", "note", "verdict"],
@@ -118,14 +120,18 @@ def test_the_ladder_shows_what_ran_was_skipped_is_next_and_not_reached(night: di
 
 
 def test_a_refusal_stands_on_its_rung_with_its_end(night: dict[str, Dossier]) -> None:
-    refused = steps(night[scene.SILENT], None, ("open-breaker", "fail-over-to-secondary"))["fail-over-to-secondary"]
+    refused = steps(night[scene.SILENT], None, ("open-breaker", "fail-over-to-secondary"))[
+        "fail-over-to-secondary"
+    ]
     assert refused.look.word == "refused"
     (no,) = refused.refusals
     assert (no.gate, no.reason, no.until) == ("Budget", "3 of 3 used in 6 h", scene.NOW + 5160)
 
 
 def test_a_refusal_that_lifted_is_not_shown_as_one() -> None:
-    refused = Event("po-1", 1.0, Kind.GATES, "", {"rung": "a", "allowed": False, "gates": scene.gates("lock", "held")})
+    refused = Event(
+        "po-1", 1.0, Kind.GATES, "", {"rung": "a", "allowed": False, "gates": scene.gates("lock", "held")}
+    )
     allowed = Event("po-1", 2.0, Kind.GATES, "", {"rung": "a", "allowed": True, "gates": scene.gates()})
     assert steps(with_rows(events=(refused, allowed)), None, ("a",))["a"].refusals == ()
 
@@ -150,10 +156,12 @@ def drawn_chart(found: Dossier, values: Chart | None) -> Any:
     return incident.chart(found, finding, values, spec, changes, window, "UTC")
 
 
-def test_the_chart_has_bands_for_what_was_known_and_a_mark_for_what_was_done(night: dict[str, Dossier]) -> None:
+def test_the_chart_has_bands_for_what_was_known_and_a_mark_for_what_was_done(
+    night: dict[str, Dossier],
+) -> None:
     found = night[scene.HOT]
     window = incident.span(found, scene.NOW)
-    chart = drawn_chart(found, scene.chart("storage-writes", scene.TIER, *window))
+    chart = drawn_chart(found, scene_live.chart("storage-writes", scene.TIER, *window))
     assert [band.kind for band in chart.bands] == [BandKind.PENDING, BandKind.FIRING, BandKind.UNKNOWN]
     assert [(mark.kind, mark.text) for mark in chart.marks] == [
         (MarkKind.ACTION, "restart-writer"),
@@ -169,7 +177,7 @@ def test_the_chart_has_bands_for_what_was_known_and_a_mark_for_what_was_done(nig
 def test_one_page_to_several_channels_is_one_mark(night: dict[str, Dossier]) -> None:
     found = night[scene.SILENT]
     window = incident.span(found, scene.NOW)
-    chart = drawn_chart(found, scene.chart("provider-errors", scene.NAVIXY, *window))
+    chart = drawn_chart(found, scene_live.chart("provider-errors", scene.NAVIXY, *window))
     assert [mark.text for mark in chart.marks if mark.kind is MarkKind.PAGE] == ["page L1"]
 
 
@@ -191,7 +199,9 @@ def test_the_timeline_is_newest_first_bounded_and_by_kind(night: dict[str, Dossi
 
 
 def test_every_kind_of_row_is_under_a_filter_of_its_own() -> None:
-    sorted_ones = frozenset().union(*(kinds for name, (_, kinds) in incident.FILTERS.items() if name != "all"))
+    sorted_ones = frozenset().union(
+        *(kinds for name, (_, kinds) in incident.FILTERS.items() if name != "all")
+    )
     assert set(Kind) - sorted_ones == {Kind.DAEMON}
 
 
@@ -219,7 +229,9 @@ def test_labels_are_said_in_the_order_of_people() -> None:
         (math.inf, False, "unknown"),
     ],
 )
-def test_a_number_says_its_unit_or_that_it_is_not_known(number: float | None, percent: bool, said: str) -> None:
+def test_a_number_says_its_unit_or_that_it_is_not_known(
+    number: float | None, percent: bool, said: str
+) -> None:
     assert value(number, percent=percent) == said
 
 

@@ -18,11 +18,11 @@ from daemon.incidents.model import IncidentState
 from daemon.web.views import frame, overview
 from daemon.web.views.reader import Reader
 from remediations.run import RunState
-from tests.fakes import rows, scene
+from tests.fakes import rows, scene, scene_live
 
 READER = Reader(scene.NOW)
 QUIET = replace(
-    scene.snapshot(),
+    scene_live.snapshot(),
     cells={
         "storage_failure": tuple(
             Cell("storage-writes", scope_of({"tier": tier}), "ok", 0.0, "above 1%", 0.01)
@@ -59,11 +59,19 @@ def dossier(**fields: Any) -> Dossier:
 @pytest.mark.parametrize(
     ("live", "blind", "said"),
     [
-        (QUIET, 0, "All quiet: no incident is open, 2 scopes are watched by 22 detectors. You need do nothing."),
+        (
+            QUIET,
+            0,
+            "All quiet: no incident is open, 2 scopes are watched by 22 detectors. You need do nothing.",
+        ),
         (QUIET, 1, "No incident is open, but 1 detector sees nothing, of 22."),
         (QUIET, 3, "No incident is open, but 3 detectors see nothing, of 22."),
         (replace(QUIET, rounds_done=False), 0, "Starting: nothing is judged"),
-        (replace(QUIET, at=scene.NOW - 300), 0, "No incident was open when the loop last reported, at 03:09Z."),
+        (
+            replace(QUIET, at=scene.NOW - 300),
+            0,
+            "No incident was open when the loop last reported, at 03:09Z.",
+        ),
         (None, 0, "No incident is open in the store."),
     ],
 )
@@ -88,8 +96,10 @@ def test_quiet_is_said_only_where_it_is_known(live: Snapshot | None, blind: int,
         ),
         (
             [dossier(paging=True), dossier(paging=True), dossier(run=RunState.VERIFYING)],
-            "3 incidents are open. 2 wait for a person: Provider navixy sends nothing, first of all. "
-            "Fleetmend is working on 1.",
+            (
+                "3 incidents are open. 2 wait for a person: Provider navixy sends nothing, first of all. "
+                "Fleetmend is working on 1."
+            ),
         ),
         (
             [dossier(paging=True), dossier(run=RunState.DIAGNOSING, state=IncidentState.SUPPRESSED)],
@@ -103,14 +113,14 @@ def test_the_sentence_says_who_has_to_do_something(found: list[Dossier], said: s
 
 
 def test_the_worst_scope_comes_first_and_decides_the_row() -> None:
-    storage = next(row for row in overview.rows(scene.snapshot()) if row.mode == "storage_failure")
+    storage = next(row for row in overview.rows(scene_live.snapshot()) if row.mode == "storage_failure")
     assert [square.name for square in storage.squares] == ["hot", "cold", "warm"]
     assert (storage.look.word, storage.summary) == ("firing", "1 firing, 2 healthy")
     assert storage.squares[0].value == "21.4 %"
 
 
 def test_a_scope_with_several_detectors_shows_the_worst_and_counts_the_others() -> None:
-    provider = overview.rows(scene.snapshot())[0]
+    provider = overview.rows(scene_live.snapshot())[0]
     assert (provider.squares[0].detector, provider.squares[0].others) == ("provider-errors", 1)
 
 
