@@ -55,7 +55,7 @@ def stage() -> Iterator[Stage]:
 @pytest.mark.timeout(600)
 def test_the_six_modes_are_mended_through_a_real_prometheus(stage: Stage) -> None:
     source = asked(stage, "/api/v1/status")["sources"][0]
-    assert (source["name"], source["state"]) == ("edge", "up")
+    assert (source["name"], source["state"]) == ("edge", "ok")
     rows = {name: stage.play(name) for name in ONE_OF_EACH}
     assert {name: row.resolved_by for name, row in rows.items()} == {
         name: STORIES[name].mended_by for name in ONE_OF_EACH
