@@ -48,7 +48,7 @@ class Metrics:
         )
         self.lateness_seconds = Histogram(
             f"{PREFIX}lateness_seconds",
-            "How long after its due time a due row was handled, by kind (run, escalation, debt, poll).",
+            "How long after its due time a due row was handled, by kind (escalation, page).",
             ["kind"],
             buckets=CYCLE_BUCKETS,
             registry=registry,
@@ -57,7 +57,7 @@ class Metrics:
     def _declare_detection(self, registry: CollectorRegistry) -> None:
         self.source_errors = Counter(
             f"{PREFIX}source_errors_total",
-            "Polls of a telemetry source that failed.",
+            "Polls of a telemetry source that failed: failed, late.",
             ["source", "reason"],
             registry=registry,
         )
@@ -68,8 +68,17 @@ class Metrics:
             registry=registry,
         )
         self.series = Gauge(f"{PREFIX}series", "Series held in the rings.", ["source"], registry=registry)
-        self.series_dropped = Counter(
-            f"{PREFIX}series_dropped_total", "Series refused at the limit.", ["source"], registry=registry
+        self.series_dropped = Gauge(
+            f"{PREFIX}series_dropped",
+            "Series of the last answer that are beyond the limit and not looked at.",
+            ["source"],
+            registry=registry,
+        )
+        self.notices = Gauge(
+            f"{PREFIX}notices",
+            "1 while detection has something to say of itself: series_limit, skewed, partial, unjudged, clock.",
+            ["kind", "name"],
+            registry=registry,
         )
         self.observations_unknown = Counter(
             f"{PREFIX}observations_unknown_total",
@@ -136,7 +145,7 @@ class Metrics:
     def _declare_self(self, registry: CollectorRegistry) -> None:
         self.queue_depth = Gauge(
             f"{PREFIX}queue_depth",
-            "Messages waiting: inbox, recorder, orders, alerts.",
+            "What waits: inbox (messages), recorder (submissions), questions (for a slot).",
             ["queue"],
             registry=registry,
         )
@@ -148,12 +157,15 @@ class Metrics:
         )
         self.store_errors = Counter(
             f"{PREFIX}store_errors_total",
-            "Transactions that failed: stale, busy, sick, lease.",
+            "Transactions that failed: stale, sick, lease.",
             ["reason"],
             registry=registry,
         )
         self.store_seconds = Histogram(
-            f"{PREFIX}store_commit_seconds", "Time a commit took.", buckets=CYCLE_BUCKETS, registry=registry
+            f"{PREFIX}store_transaction_seconds",
+            "Time one transaction of the loop took, its commit included.",
+            buckets=CYCLE_BUCKETS,
+            registry=registry,
         )
         self.items_parked = Gauge(
             f"{PREFIX}items_parked", "Items set aside after an error of ours.", registry=registry
@@ -168,7 +180,7 @@ class Metrics:
         self.leader = Gauge(f"{PREFIX}leader", "1 while this process may act.", registry=registry)
         self.config_reloads = Counter(
             f"{PREFIX}config_reloads_total",
-            "Reloads of the configuration: ok, refused.",
+            "Reloads of the configuration: taken, refused.",
             ["result"],
             registry=registry,
         )

@@ -91,7 +91,7 @@ def rebuild(parts: Parts, loaded: Loaded[Settings], ports: Ports, now: float, pa
     stages.alerts.remap(loaded.model.inbox.alertmanager.map)
     loop.stages = stages
     loop.control.reconfigure(loaded.model.kill_switch)
-    parts.workers.tools = tools
+    parts.workers.adopt(tools)
 
 
 def tools_of(loaded: Loaded[Settings], ports: Ports, pause: Pause = None) -> Tools:

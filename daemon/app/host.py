@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from config.loader import Loaded
 from daemon import log
 from daemon.app.build import setup_of
+from daemon.app.gauges import Gauges
 from daemon.app.publish import snapshot_of
 from daemon.app.workers import DIRECT, HEARTBEAT, Workers
 from daemon.desk.snapshot import Snapshot
@@ -49,6 +50,7 @@ class LiveHost:
         self.cycle: tuple[float, float] | None = None
         self.snapshot: Snapshot | None = None
         self.workers: Workers | None = None
+        self.gauges: Gauges | None = None
         self._told_at = 0.0
         self._bugs = 0
 
@@ -79,6 +81,8 @@ class LiveHost:
                 refused=self.refused,
                 now=now,
             )
+            if self.gauges is not None:
+                self.gauges.show(loop, self.loaded.model.autonomy, len(self.snapshot.paused), now)
         except StoreSick as error:
             log.get().error(log.STORE_FAILED, error=str(error))
 

@@ -25,6 +25,7 @@ from config.problems import ConfigError
 from daemon import log
 from daemon.app.build import Parts, build, rebuild
 from daemon.app.faces import Face, faces_of
+from daemon.app.gauges import Gauges
 from daemon.app.host import LiveHost
 from daemon.app.loopthread import LoopThread
 from daemon.clock import SystemClock, rfc3339
@@ -99,6 +100,8 @@ class Daemon:
             now=now,
         )
         self._host.workers = self._parts.workers
+        waiting = {"inbox": self._inbox.qsize, "recorder": lambda: self._recorder.waiting}
+        self._host.gauges = Gauges(self._metrics, waiting)
         self._parts.workers.pager = self._host.pager
         self._ports = ports
         self._loop = LoopThread(self._parts.loop, self._host, self._inbox, self._clock, self._schedule)

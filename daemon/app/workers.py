@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -53,10 +55,33 @@ class Workers:
         self.pager: Callable[[], DirectPager] | None = None
         self._ports, self._permit = ports, permit
         self._direct: DirectPager | None = None
+        self._guard = threading.Lock()
+        self._users: Counter[int] = Counter()
+        """Jobs under way by the tools they began with."""
+
+    def adopt(self, tools: Tools) -> None:
+        """After a reload: new jobs take these; the old ones are let go once nobody uses them any more."""
+        with self._guard:
+            old, self.tools = self.tools, tools
+            idle = not self._users[id(old)]
+        if idle:
+            old.fetcher.close()
 
     def work(self, job: Job) -> Message:
         """Do one job of any kind. Never raises."""
-        tools = self.tools
+        with self._guard:
+            tools = self.tools
+            self._users[id(tools)] += 1
+        try:
+            return self._handled(tools, job)
+        finally:
+            with self._guard:
+                self._users[id(tools)] -= 1
+                left = tools is not self.tools and not self._users[id(tools)]
+            if left:
+                tools.fetcher.close()
+
+    def _handled(self, tools: Tools, job: Job) -> Message:
         handler: Callable[[Tools, Job], Message] = {
             "fetch": self._fetch,
             "probe": self._probe,

@@ -112,6 +112,8 @@ class Loop:
     waiting: list[Job] = field(default_factory=list)
     """Questions to probes for which no slot was free; they lapse at their deadline."""
     sick_since: float | None = None
+    ailing: bool = True
+    """An incident about the daemon itself may stand open: looked at until none does."""
     hold_escalations: bool = False
     """The wall clock stepped: levels and reminders wait one tick."""
     outgoing: list[Change] = field(default_factory=list)
@@ -183,9 +185,10 @@ class Loop:
         """Levels, reminders and held pages that are due; then what is owed is handed to the posts."""
         held, self.hold_escalations = self.hold_escalations, False
         with self.store.read() as uow:
-            due = [] if held else [escalation.id for escalation in uow.escalations.due(now)]
-        for name in due:
-            self.item(name, partial(self._tick, incident_id=name, now=now), now)
+            due = () if held else uow.escalations.due(now)
+        for escalation in due:
+            self.metrics.lateness_seconds.labels("escalation").observe(now - (escalation.next_at or now))
+            self.item(escalation.id, partial(self._tick, incident_id=escalation.id, now=now), now)
         with self.store.read() as uow:
             owed = uow.deliveries.due(now, limit=1)
         free = self.pools.posts.free()
@@ -276,13 +279,15 @@ class Loop:
             return False
         self.outgoing = []
         try:
-            with self.store.write(epoch=self.control.epoch) as uow:
+            with self.metrics.store_seconds.time(), self.store.write(epoch=self.control.epoch) as uow:
                 work(uow)
         except StoreSick:
             raise
         except Stale:
+            self.metrics.store_errors.labels("stale").inc()
             return False
         except LeaseLost:
+            self.metrics.store_errors.labels("lease").inc()
             self.control.lead.lost()
             return False
         except Exception as error:  # noqa: BLE001 - one bad item must not stop the others

@@ -41,6 +41,11 @@ class Alerts:
     def firing(self) -> tuple[Reported, ...]:
         return tuple(self._firing.values())
 
+    @property
+    def full(self) -> bool:
+        """No further alert can be counted."""
+        return len(self._firing) >= MOST
+
     def seen(self) -> None:
         """An assessment took the present alerts into account."""
         self.changed = False

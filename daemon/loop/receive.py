@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from daemon.escalate.message import Receipt
 from daemon.incidents.records import MuteKind, Order, Phase
 from daemon.loop import say
 from daemon.loop.messages import Answered, Asked, Fetched, Message, Performed, Posted, Tick
@@ -30,9 +31,7 @@ def take(loop: Loop, message: Message, now: float) -> None:
         case Performed(key, outcome):
             performed(loop, key, outcome, now)
         case Posted(key, receipt):
-            loop.item(
-                "post", lambda uow: loop.apply(uow, loop.stages.escalate.receipt(uow, key, receipt, now)), now
-            )
+            _posted(loop, key, receipt, now)
         case Asked(what):
             _asked(loop, what, now)
         case Tick("heartbeat"):
@@ -41,6 +40,19 @@ def take(loop: Loop, message: Message, now: float) -> None:
             loop.host.housekeeping(loop, now)
         case _:
             pass
+
+
+def _posted(loop: Loop, key: str, receipt: Receipt, now: float) -> None:
+    """A message was handed to its provider: its row is settled."""
+
+    def book(uow: UnitOfWork) -> None:
+        row = uow.deliveries.get(key.rpartition("#")[0])
+        if row is not None:
+            loop.metrics.deliveries.labels(row.channel, str(receipt.kind)).inc()
+            loop.metrics.lateness_seconds.labels("page").observe(max(0.0, now - row.due_at))
+        loop.apply(uow, loop.stages.escalate.receipt(uow, key, receipt, now))
+
+    loop.item("post", book, now)
 
 
 def performed(loop: Loop, key: str, outcome: Outcome, now: float) -> None:

@@ -52,6 +52,11 @@ class Recorder:
             raise Overloaded(f"{BACKLOG} submissions are waiting") from None
         return submission.done
 
+    @property
+    def waiting(self) -> int:
+        """Submissions that wait for a commit."""
+        return self._backlog.qsize()
+
     def close(self) -> None:
         """Refuse what comes, commit what waits."""
         self._closed = True

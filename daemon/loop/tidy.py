@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
-from config.scope import scope_of
-from daemon.assess.grouping import BLIND_SEVERITY
 from daemon.escalate.message import Receipt, ReceiptKind
-from daemon.escalate.triggers import Ended, PageOwed
 from daemon.incidents.change import Change, Job
-from daemon.incidents.escalation import Escalation
 from daemon.incidents.events import Event, Kind
-from daemon.incidents.model import DAEMON, Impact, Incident, IncidentState, incident_id
-from daemon.incidents.transitions import IncidentEvent, incident_after
-from daemon.loop import receive, say
+from daemon.loop import receive, say, selfcare
 from daemon.loop.messages import Answered, Performed, Posted
 from daemon.mitigate import journal, paying
 from daemon.mitigate.facts import paused
 from daemon.store.unit import UnitOfWork
 from remediations.outcome import Outcome, OutcomeState
 from remediations.run import Evidence
-
-PART = "part"
-"""The label that says which item of the daemon's own work rests."""
 
 if TYPE_CHECKING:
     from daemon.loop.core import Loop
@@ -37,7 +26,7 @@ def up(loop: Loop, now: float) -> None:
     _pauses(loop, now)
     _debts(loop, now)
     _well_again(loop, now)
-    _at_work_again(loop, now)
+    selfcare.look(loop, now)
 
 
 def park(loop: Loop, name: str, error: Exception, now: float) -> None:
@@ -46,7 +35,8 @@ def park(loop: Loop, name: str, error: Exception, now: float) -> None:
     say.parked(name, error, parked.until)
     loop.metrics.items_parked.set(len(loop.parked))
     if parked.failures == 1 and name != "parked":
-        loop.item("parked", lambda uow: _page_about(loop, uow, name, parked.error, now), now)
+        text = f"{name} could not be worked on and rests: {parked.error}. Look at it by hand."
+        loop.item("parked", lambda uow: selfcare.opened(loop, uow, name, text, now), now)
 
 
 def interrupted(loop: Loop, now: float) -> None:
@@ -115,48 +105,3 @@ def _well_again(loop: Loop, now: float) -> None:
         jobs, records = loop.host.store_well(now)
         loop.submit(jobs)
         loop.item("well", lambda uow: loop.apply(uow, Change(events=tuple(records))), now)
-
-
-def _at_work_again(loop: Loop, now: float) -> None:
-    """What rested could be worked on again: its incident is over."""
-    with loop.store.read() as uow:
-        own = [i for i in uow.incidents.open() if i.failure_mode == DAEMON and PART in dict(i.scope)]
-    for incident in own:
-        part = dict(incident.scope)[PART]
-        if part not in loop.parked.items():
-            loop.item("parked", partial(_over, loop, incident=incident, now=now), now)
-
-
-def _over(loop: Loop, uow: UnitOfWork, *, incident: Incident, now: float) -> None:
-    state = incident_after(incident.state, IncidentEvent.CLEAR)
-    text = "It could be worked on again."
-    ended = replace(incident, state=state, resolved_at=now, resolved_by="self")
-    event = Event(incident.id, now, Kind.RESOLVED, text, {"by": "self"})
-    kept = loop.apply(uow, Change(incident=ended, events=(event,)))
-    assert kept.incident is not None
-    loop.tell(uow, kept.incident, (Ended(text),), now)
-
-
-def _page_about(loop: Loop, uow: UnitOfWork, name: str, error: str, now: float) -> None:
-    scope = scope_of({PART: name})
-    if any(i.failure_mode == DAEMON and i.scope == scope for i in uow.incidents.open()):
-        return
-    incident = Incident(
-        id=incident_id(DAEMON, scope, now),
-        failure_mode=DAEMON,
-        scope=scope,
-        severity=BLIND_SEVERITY,
-        state=IncidentState.OPEN,
-        began_at=now,
-        detected_at=now,
-        impact=Impact(1, 1, f"{name} is parked"),
-    )
-    text = f"{name} could not be worked on and rests: {error}. Look at it by hand."
-    event = Event(incident.id, now, Kind.DETECTED, text, {PART: name, "error": error})
-    loop.apply(
-        uow,
-        Change(
-            incident=incident, escalation=Escalation(incident.id, severity=incident.severity), events=(event,)
-        ),
-    )
-    loop.tell(uow, incident, (PageOwed(text),), now)

@@ -22,6 +22,7 @@ _DUE = (
 )
 _SENDING = _all.where(_c.state == DeliveryState.SENDING.value).order_by(_c.due_at, _c.key)
 _OF = _all.where(_c.incident == bindparam("incident_")).order_by(_c.created_at, _c.key)
+_UNSENT = _all.where(_c.state.in_([DeliveryState.OWED.value, DeliveryState.SENDING.value])).limit(10_000)
 _RECENT = _all.order_by(_c.created_at.desc(), _c.key.desc()).limit(bindparam("limit"))
 
 
@@ -50,3 +51,7 @@ class Deliveries:
     def recent(self, *, limit: int = 100) -> tuple[Delivery, ...]:
         """The newest deliveries of all incidents, newest first."""
         return tuple(map(MAPPER.value, self._tx.rows(_RECENT, {"limit": limit})))
+
+    def unsent(self) -> tuple[Delivery, ...]:
+        """Everything that is owed, due or not, or being sent; at most 10 000."""
+        return tuple(map(MAPPER.value, self._tx.rows(_UNSENT)))

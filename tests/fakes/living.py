@@ -189,7 +189,7 @@ class Living:
         wait_for(f"the daemon is ready; it said {self.tail()}", self.serves, within)
         return self
 
-    def metric(self, name: str, **labels: str) -> float | None:
+    def metric(self, name: str, /, **labels: str) -> float | None:
         """Value of one of its own metrics; None when there is no such series."""
         wanted = {f'{key}="{value}"' for key, value in labels.items()}
         for line in self.ask("/metrics", role=None).text.splitlines():

@@ -1,0 +1,100 @@
+"""The daemon's own troubles: bounds that were reached, workers that hang. Each is an incident with a page of its own.
+
+Levels, not edges: what is in trouble now is compared with what stands open, so a restart loses nothing. Items that
+were parked open their incident when they are parked (`tidy.park`); here it ends once they work again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from config.scope import scope_of
+from daemon.assess.grouping import BLIND_SEVERITY
+from daemon.escalate.triggers import Ended, PageOwed
+from daemon.incidents.change import Change
+from daemon.incidents.escalation import Escalation
+from daemon.incidents.events import Event, Kind
+from daemon.incidents.model import DAEMON, Impact, Incident, IncidentState, incident_id
+from daemon.incidents.transitions import INCIDENT, IncidentEvent, incident_after
+from daemon.store.unit import UnitOfWork
+
+if TYPE_CHECKING:
+    from daemon.loop.core import Loop
+
+HUNG = 16
+"""Threads of one pool (twice its size) that hang on abandoned jobs before people are told."""
+BOUND = "series_limit"
+"""The kind of notice that is a trouble: something is not looked at."""
+
+
+def look(loop: Loop, now: float) -> None:
+    """Open what is new, end what is over. Costs nothing while all is well."""
+    troubles = _troubles(loop, now)
+    if not troubles and not loop.ailing:
+        return
+    with loop.store.read() as uow:
+        standing = {_part(i): i for i in uow.incidents.open() if i.failure_mode == DAEMON}
+    for part in troubles.keys() - standing.keys():
+        loop.item(part, lambda uow, part=part: opened(loop, uow, part, troubles[part], now), now)  # type: ignore[misc]  # bound per round
+    resting = loop.parked.items()
+    for part in standing.keys() - troubles.keys() - resting.keys():
+        loop.item(part, lambda uow, part=part: _ended(loop, uow, standing[part].id, now), now)  # type: ignore[misc]  # bound per round
+    loop.ailing = bool(troubles or standing)
+
+
+def opened(loop: Loop, uow: UnitOfWork, part: str, text: str, now: float) -> None:
+    """An incident about a part of the daemon, and its page; nothing when one stands open."""
+    scope = scope_of({"part": part})
+    if any(i.failure_mode == DAEMON and i.scope == scope for i in uow.incidents.open()):
+        return
+    incident = Incident(
+        id=incident_id(DAEMON, scope, now),
+        failure_mode=DAEMON,
+        scope=scope,
+        severity=BLIND_SEVERITY,
+        state=IncidentState.OPEN,
+        began_at=now,
+        detected_at=now,
+        impact=Impact(1, 1, text),
+    )
+    event = Event(incident.id, now, Kind.DETECTED, text, {"part": part})
+    escalation = Escalation(incident.id, severity=incident.severity)
+    loop.apply(uow, Change(incident=incident, escalation=escalation, events=(event,)))
+    loop.tell(uow, incident, (PageOwed(text),), now)
+    loop.ailing = True
+
+
+def _troubles(loop: Loop, now: float) -> Mapping[str, str]:
+    """Part of the daemon -> what is the matter with it."""
+    found = {
+        f"series of {notice.name}": f"{notice.text}: raise the limit or read less."
+        for notice in loop.stages.detection.notices(now)
+        if notice.kind == BOUND
+    }
+    for name, pool in loop.pools.by_name().items():
+        if pool.abandoned >= HUNG:
+            found[f"workers of {name}"] = (
+                f"{pool.abandoned} workers of {name} hang on jobs that were given up."
+            )
+    if loop.stages.alerts.full:
+        found["alerts"] = "More alerts fire than are counted; further ones are not looked at."
+    return found
+
+
+def _ended(loop: Loop, uow: UnitOfWork, incident: str, now: float) -> None:
+    before = uow.incidents.get(incident)
+    if before is None or (before.state, IncidentEvent.CLEAR) not in INCIDENT:
+        return
+    state = incident_after(before.state, IncidentEvent.CLEAR)
+    after = replace(before, state=state, resolved_at=now, resolved_by="self")
+    text = f"{_part(before)} is well again."
+    event = Event(incident, now, Kind.RESOLVED, text, {"by": "self"})
+    kept = loop.apply(uow, Change(incident=after, events=(event,))).incident
+    assert kept is not None
+    loop.tell(uow, kept, (Ended(text),), now)
+
+
+def _part(incident: Incident) -> str:
+    return dict(incident.scope).get("part", "")
