@@ -7,6 +7,7 @@ of its own; the others go on.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -116,6 +117,8 @@ class Loop:
     """An incident about the daemon itself may stand open: looked at until none does."""
     hold_escalations: bool = False
     """The wall clock stepped: levels and reminders wait one tick."""
+    unheard: deque[Message] = field(default_factory=deque)
+    """What came back and is not written down yet: an answer that the store refuses now is heard again, never lost."""
     outgoing: list[Change] = field(default_factory=list)
     """Changes of the transaction under way: their jobs and log lines leave after its commit, never before."""
 
@@ -124,9 +127,9 @@ class Loop:
 
         `also`: what came together with `message`; it is heard in the same round.
         """
+        self.unheard.extend((message, *also))
         try:
-            for heard in (message, *also):
-                receive.take(self, heard, now)
+            receive.all_of(self, now)
             receive.orders_and_alerts(self, now)
             fresh = self.detect(now)
             self.assess(fresh, now)

@@ -21,6 +21,13 @@ SIGNAL = "signal"
 """Owner of pauses set by SIGUSR1."""
 
 
+def all_of(loop: Loop, now: float) -> None:
+    """Hear everything that came back, in order. What cannot be written down now stays for the next step."""
+    for _ in range(len(loop.unheard)):
+        take(loop, loop.unheard[0], now)
+        loop.unheard.popleft()
+
+
 def take(loop: Loop, message: Message, now: float) -> None:
     """Keep one message."""
     match message:
@@ -52,7 +59,8 @@ def _posted(loop: Loop, key: str, receipt: Receipt, now: float) -> None:
             loop.metrics.lateness_seconds.labels("page").observe(max(0.0, now - row.due_at))
         loop.apply(uow, loop.stages.escalate.receipt(uow, key, receipt, now))
 
-    loop.item("post", book, now)
+    if not loop.item("post", book, now):
+        loop.unheard.append(Posted(key, receipt))
 
 
 def performed(loop: Loop, key: str, outcome: Outcome, now: float) -> None:
@@ -67,7 +75,8 @@ def performed(loop: Loop, key: str, outcome: Outcome, now: float) -> None:
         if attempt.phase is Phase.RETURN:
             loop.apply(uow, paying.ended(uow, attempt, outcome, now))
 
-    loop.item(key.split("/", 1)[0], record, now)
+    if not loop.item(key.split("/", 1)[0], record, now):
+        loop.unheard.append(Performed(key, outcome))
 
 
 def _answered(loop: Loop, key: str, evidence: Evidence, now: float) -> None:

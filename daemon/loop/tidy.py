@@ -58,11 +58,11 @@ def _late(loop: Loop, now: float) -> None:
 def _lost(loop: Loop, job: Job, now: float) -> None:
     if job.kind == "action":
         outcome = Outcome(OutcomeState.UNKNOWN, "no answer before its deadline", "", now)
-        receive.take(loop, Performed(job.key, outcome), now)
+        loop.unheard.append(Performed(job.key, outcome))
     elif job.kind == "post":
-        receive.take(loop, Posted(job.key, Receipt(ReceiptKind.AMBIGUOUS, "no answer in time")), now)
+        loop.unheard.append(Posted(job.key, Receipt(ReceiptKind.AMBIGUOUS, "no answer in time")))
     elif job.kind == "probe":
-        receive.take(loop, Answered(job.key, Evidence(now, ok=False, error="no answer in time")), now)
+        loop.unheard.append(Answered(job.key, Evidence(now, ok=False, error="no answer in time")))
     else:
         loop.stages.detection.lost(job, now)
 

@@ -171,6 +171,8 @@ def ended(
     rung = _rung(playbook, attempt.rung)
     if rung is None or playbook is None or outcome.state is not OutcomeState.DONE:
         return change
+    if attempt.phase is Phase.RETURN:
+        return change  # it pays a debt and opens none
     if attempt.phase is Phase.UNDO:
         return undone(uow, replace(change, unlocks=_own_locks(uow, attempt, now)), attempt, now)
     if rung.return_ is None and rung.kind is not RungKind.CONTAIN:

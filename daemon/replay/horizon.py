@@ -49,7 +49,7 @@ def _dates(loop: Loop, uow: UnitOfWork, now: float) -> Iterator[float]:
             yield debt.due_at
     for mute in uow.mutes.listed():
         yield from _ahead(now, mute.starts_at, *(() if mute.ends_at is None else (mute.ends_at,)))
-    if loop.waiting or uow.attempts.intended():
+    if loop.waiting or loop.unheard or uow.attempts.intended():
         yield now
     yield from (parked.until for parked in loop.parked.items().values() if parked.until > now)
 

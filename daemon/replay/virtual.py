@@ -29,7 +29,6 @@ from daemon.store.store import Store
 from detectors.board import Board
 from remediations.ports import Ports
 
-
 _DUE = Tick("due")
 
 
@@ -125,6 +124,10 @@ class VirtualDriver:
         self._heap = []
         self.time.set(self.time.now() + down_for)
         self._start()
+
+    def hear(self, message: Message) -> None:
+        """Give the loop a message now, as a signal or the recorder would."""
+        self._push(self.time.now(), message)
 
     def take(self, loaded: Loaded[Settings]) -> None:
         """Take a new configuration as the live daemon does after it was checked."""

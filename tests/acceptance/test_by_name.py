@@ -245,7 +245,7 @@ def test_a_persons_resolve_on_a_firing_incident_holds_for_its_time_and_then_page
     assert incident.state is IncidentState.OPEN
     assert story.paged(incident) == [1, 1], story.told()
     again = [r for r in story.deliveries(incident) if r.event is PageEvent.TRIGGER][-1]
-    assert 1200.0 <= again.created_at - closed_at < 1230.0
+    assert 1199.0 <= again.created_at - closed_at < 1230.0
 
 
 def test_a_persons_resolve_on_a_fault_that_ended_meanwhile_pages_nobody_again() -> None:

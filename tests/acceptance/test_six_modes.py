@@ -12,18 +12,19 @@ from daemon.incidents.events import Kind
 from daemon.incidents.model import Incident, IncidentState
 from tests.acceptance.expected import ITSELF, STORIES
 from tests.acceptance.variants import VARIANTS
-from tests.fakes.story import ALLOWED, HOUR, Story
+from tests.fakes.story import ALLOWED, HOUR, WARM, Story
 
 EVERY_30S = "poll_interval: 30s\ntelemetry: {edge: {every: 30s}}\n"
 """Half the polls: these stories are many."""
-TOGETHER = ("provider_outage:both-down",)
+LEARNT, LEARNING = {"ingestion_stopped:bad-config"}, 360.0
+"""Silence is a finding only where traffic is known to be usual: five minutes of it have to be seen first."""
 MENDED = [name for name, story in STORIES.items() if story.mended_by not in {None, ITSELF}]
 UNMENDED = [name for name, story in STORIES.items() if story.mended_by is None]
 HEALING = [name for name, story in STORIES.items() if story.mended_by == ITSELF]
 
 
 def broken(name: str) -> Story:
-    story = Story(ALLOWED + EVERY_30S)
+    story = Story(ALLOWED + EVERY_30S, warm=LEARNING if name in LEARNT else WARM)
     VARIANTS[name].break_it(story.world)
     return story
 

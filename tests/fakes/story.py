@@ -13,18 +13,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
-
 from config.loader import Loaded
 from config.scope import Scope, scope_of
 from daemon.incidents.escalation import Escalation
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.model import BLIND, DAEMON, Incident
 from daemon.incidents.records import Alert, Attempt, Debt, Delivery, DeliveryState, Order, PageEvent, Phase
+from daemon.loop.messages import Recorded
 from daemon.replay.virtual import Time, VirtualDriver
 from daemon.settings.load import load
 from daemon.settings.model import Settings
-from daemon.store import tables
 from daemon.store.store import Store
 from remediations.run import Run
 from tests.fakes.ports import EPOCH
@@ -121,6 +119,7 @@ class Story:
     store: Store = field(default_factory=lambda: Store.open("sqlite://"))
     driver: VirtualDriver = field(init=False)
     world: World = field(init=False)
+    _orders: int = 0
 
     def __post_init__(self) -> None:
         self.time = Time(EPOCH)
@@ -246,16 +245,16 @@ class Story:
     def order(self, kind: str, incident: Incident | None = None, who: str = "ana", **args: Any) -> None:
         """What the command line writes; the loop carries it out at its next step."""
         row = Order(0, self.now, kind, who, "cli", incident.id if incident else None, args)
-        self.driver.store.record(orders=[row])
+        (self._orders,) = self.driver.store.record(orders=[row]).orders
+        self.driver.hear(Recorded())
         self.run(1.0)
 
-    def answers(self) -> list[str]:
-        """What those who gave orders were told."""
+    def answer(self) -> str:
+        """What whoever gave the last order was told."""
         with self.driver.store.read() as uow:
-            return [
-                str(row[0])
-                for row in uow._tx.rows(select(tables.orders.c.answer).order_by(tables.orders.c.id))
-            ]
+            order = uow.inbox.order(self._orders)
+        assert order is not None
+        return order.answer
 
     def alert(self, name: str, *, status: str = "firing", fingerprint: str = "f-1", **labels: str) -> None:
         row = Alert(
@@ -263,6 +262,7 @@ class Story:
             self.now, None, "alertmanager",
         )  # fmt: skip
         self.driver.store.record(alerts=[row])
+        self.driver.hear(Recorded())
 
     # ------------------------------------------------------------------ for whoever reads a failure
 

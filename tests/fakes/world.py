@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -107,7 +108,7 @@ class World:
         self.http.on("GET", EDGE, self._edge)
         self.http.on("POST", PAGER, self._pager)
         for unit, target in zip(UNITS, TARGETS, strict=True):
-            self.http.on("GET", target, lambda _, unit=unit: self._metrics(unit))
+            self.http.on("GET", target, partial(self._metrics_of, unit))
         for host in ("storage-admin", "transformation", "api", *(f"ingestion-{p}" for p in PROVIDERS)):
             self.http.on("GET", f"http://{host}:8080", self._health)
             self.http.on("POST", f"http://{host}:8080", self._admin)
@@ -258,7 +259,7 @@ class World:
             raise Unreachable("connection refused")
         return answer(200, "".join(self._text(unit) for unit in UNITS if self.running(unit)))
 
-    def _metrics(self, unit: str) -> Response:
+    def _metrics_of(self, unit: str, _: Request) -> Response:
         self._demand(unit, silent=self.silent or unit in self.deaf)
         return answer(200, self._text(unit))
 
