@@ -22,7 +22,8 @@ from remediations.spec import action_of
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 Visitor = Annotated[Visit, Depends(visit)]
-SHOWN = 20
+SHOWN = 12
+"""Open incidents on the overview; the rest is counted."""
 TAIL = 400
 """How far back, in rows of the timeline, the stream of the overview looks."""
 CHANGES_BEFORE = 86_400.0

@@ -3,7 +3,7 @@
 
 const PARTS = ["frame", "main", "foot"];
 const RETRY_MS = 5000;
-const APART_MS = 1000;
+const APART_MS = 1000 * Number(document.body.dataset.apart);
 
 const line = () => document.getElementById("line");
 const lost = document.getElementById("lost");

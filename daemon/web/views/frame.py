@@ -12,8 +12,8 @@ from daemon.document.words import length
 from daemon.web.views.reader import Reader
 
 LEASH = {
-    "observe": "Observe mode: nothing is done by itself, only shown",
-    "propose": "Proposes: a person approves every step",
+    "observe": "Nothing is done by itself; what would be done is only shown",
+    "propose": "A person approves every step before it runs",
     "auto": "Acts by itself, within its guardrails",
 }
 
@@ -64,7 +64,7 @@ def banners(live: Snapshot | None, reader: Reader) -> tuple[tuple[str, str], ...
         found.append(
             (
                 "pending",
-                f"The last reload was refused ({len(live.refused)} problems); the configuration before it is in force.",
+                "The last reload was refused; the configuration before it is in force. See Configuration.",
             )
         )
     return tuple(found)

@@ -23,7 +23,9 @@ from remediations.run import ACTIVE, RunState
 
 CELLS = 12
 """Scopes drawn in one row; the rest is counted."""
-POINTS = 36
+SPARKS = 8
+"""Scopes of a row that are drawn with their signal: the worst ones."""
+POINTS = 32
 """Points of one sparkline: what can be seen at its width."""
 STREAM = 14
 
@@ -170,7 +172,10 @@ def _row(mode: FailureMode, cells: Sequence[Cell]) -> Row:
         by_scope.setdefault(cell.scope, []).append(cell)
     worst = {scope: min(group, key=_rank) for scope, group in by_scope.items()}
     order = sorted(worst, key=lambda scope: (_rank(worst[scope]), scope))
-    squares = tuple(_square(worst[scope], len(by_scope[scope]) - 1) for scope in order[:CELLS])
+    squares = tuple(
+        _square(worst[scope], len(by_scope[scope]) - 1, drawn=place < SPARKS)
+        for place, scope in enumerate(order[:CELLS])
+    )
     look = squares[0].look if squares else Look("unknown", "nothing is known")
     return Row(
         mode=mode,
@@ -200,7 +205,7 @@ def _summary(worst: Sequence[Cell]) -> str:
     return ", ".join(f"{number} {word}" for word, number in counts.items())
 
 
-def _square(cell: Cell, others: int) -> Square:
+def _square(cell: Cell, others: int, *, drawn: bool) -> Square:
     percent = "%" in cell.threshold
     return Square(
         name=labels(dict(cell.scope)),
@@ -209,7 +214,7 @@ def _square(cell: Cell, others: int) -> Square:
         value="" if cell.value is None else value(cell.value, percent=percent),
         threshold=cell.threshold,
         since=cell.since,
-        spark=spark(cell),
+        spark=spark(cell) if drawn else "",
         others=others,
     )
 

@@ -155,6 +155,57 @@ def test_a_page_is_small_whole_and_self_contained(client: TestClient, path: str)
     assert "https://" not in re.sub(r"<pre.*?</pre>|<code.*?</code>", "", page, flags=re.DOTALL)
 
 
+def crowded(face: Face, store: Store) -> None:
+    """A very bad night: many incidents, scopes, decisions, and a long timeline."""
+    gates = {"rung": "restart", "allowed": False, "gates": scene.gates("budget", "3 of 3 used " * 10)}
+    for number in range(60):
+        key = f"dq-{number:06d}"
+        with store.write() as uow:
+            uow.apply(
+                Change(
+                    incident=rows.incident(
+                        key,
+                        failure_mode="data_quality",
+                        scope=scope_of({"provider": f"provider-{number}", "field": "f" * 40}),
+                        began_at=scene.NOW - 500,
+                        detected_at=scene.NOW - 400 + number,
+                        severity="critical",
+                    ),
+                    run=rows.run(key, reason="why " * 50),
+                    events=tuple(
+                        Event(key, scene.NOW - 300 + step, Kind.GATES, "refused by budget " * 8, gates)
+                        for step in range(400 if number == 0 else 3)
+                    ),
+                )
+            )
+    cells = tuple(
+        Cell("values-missing", scope_of({"customer": f"customer-{number}"}), "ok", 0.1234, "> 5% for 10m", 0.05, spark=tuple(number / 7 + step / 13 for step in range(120)))
+        for number in range(400)
+    )  # fmt: skip
+    assert face.live is not None
+    face.live = replace(face.live, cells=dict.fromkeys(face.live.cells, cells))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/incidents/dq-000000",
+        "/detectors",
+        "/history",
+        "/pages",
+        "/debts",
+        "/incidents/dq-000000/postmortem",
+    ],
+)
+def test_a_very_bad_night_still_fits_a_page(face: Face, store: Store, client: TestClient, path: str) -> None:
+    crowded(face, store)
+    log_in(client, "operator")
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert len(answer.content) < MOST, path
+
+
 def hostile(face: Face, store: Store) -> None:
     """Markup wherever a text can come from outside."""
     labels = scope_of({"provider": EVIL})
