@@ -38,6 +38,8 @@ def look(loop: Loop, now: float) -> None:
         standing = {_part(i): i for i in uow.incidents.open() if i.failure_mode == DAEMON}
     for part in troubles.keys() - standing.keys():
         loop.item(part, lambda uow, part=part: opened(loop, uow, part, troubles[part], now), now)  # type: ignore[misc]  # bound per round
+    if loop.board is None or not loop.board.all_rounds_done:
+        return  # just started: a trouble that lasts may not have shown itself yet
     resting = loop.parked.items()
     for part in standing.keys() - troubles.keys() - resting.keys():
         loop.item(part, lambda uow, part=part: _ended(loop, uow, standing[part].id, now), now)  # type: ignore[misc]  # bound per round

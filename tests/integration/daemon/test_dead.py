@@ -1,0 +1,203 @@
+"""With the daemon dead, paused, doubled or without a store: what people can still see and do, and what it does itself."""
+
+from __future__ import annotations
+
+import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from daemon.incidents.events import Kind
+from tests.fakes.living import Living, Site, pause, wait_for
+
+pytestmark = pytest.mark.live
+CALL = "/tiers/hot/failover"
+DIRECT_KEY = "fleetmend/daemon/store"
+
+
+def open_incident(site: Site) -> tuple[Living, str]:
+    """A daemon that paged, stepped back and was killed."""
+    site.plant.mends = False
+    daemon = site.start()
+    site.plant.broken = True
+    wait_for("somebody is paged", lambda: site.plant.pager.pages)
+    incident = site.incident()
+    assert incident is not None
+    wait_for("it is marked", lambda: all(row.state == "accepted" for row in site.deliveries(incident.id)))
+    daemon.kill()
+    return daemon, incident.id
+
+
+def test_with_the_daemon_dead_the_store_answers_and_says_so(site: Site) -> None:
+    _, incident = open_incident(site)
+    dead = "the daemon is not running; this is the store as of "
+    status = site.cli("status", "--json")
+    assert (status.code, status.json["incidents"]["open"]) == (1, 1)
+    assert dead in status.err
+    shown = site.cli("incident", incident, "--json")
+    assert (shown.code, shown.json["id"], shown.json["flags"]) == (0, incident, ["stepped_back"])
+    assert {moment["kind"] for moment in shown.json["timeline"]} >= {
+        "detected",
+        "started",
+        "ended",
+        "verdict",
+        "owed",
+    }
+    assert dead in shown.err
+    explained = site.cli("explain", incident, "--json")
+    assert explained.code == 0
+    assert len(explained.json["gates"]) == 15
+    assert dead in explained.err
+    for words in (
+        ["status"],
+        ["incidents"],
+        ["incident", incident],
+        ["explain", incident],
+        ["postmortem", incident],
+    ):
+        said = site.cli(*words)
+        assert dead in said.err
+        assert said.out.strip()
+
+
+def test_an_order_to_a_dead_daemon_is_carried_out_when_it_starts(site: Site) -> None:
+    _, incident = open_incident(site)
+    said = site.cli("ack", incident, "--reason", "on it")
+    assert said.code == 0
+    assert "when it starts" in said.err
+    site.start()
+    wait_for("the ack is on the timeline", lambda: any(e.kind is Kind.ACKED for e in site.events(incident)))
+
+
+def test_the_file_pauses_within_a_second_and_its_absence_lets_go(site: Site) -> None:
+    site.config["playbooks"]["storage"]["guardrails"]["wait_up_to"] = "30s"
+    daemon = site.start()
+    site.switch.touch()
+    wait_for(
+        "it shows", lambda: any("exists" in why for why in daemon.ask("/api/v1/status").json["paused"]), 1.5
+    )
+    site.plant.broken = True
+    incident = wait_for("the incident is tracked all the same", site.incident)
+    wait_for("the refusal is recorded", lambda: any(e.kind is Kind.GATES for e in site.events(incident.id)))
+    pause(1.0)
+    assert site.plant.asked.count(CALL) == 0
+    assert any("pause" in gate["name"] or "switch" in gate["name"] for gate in refused(site, incident.id))
+
+
+def test_a_pause_stops_what_has_a_slot_but_has_not_acted(site: Site) -> None:
+    """The permit is asked at the moment of acting: `pause` between decision and act means that nothing is sent."""
+    daemon = site.start()
+    said = site.cli("pause", "--reason", "hands off")
+    assert said.code == 0
+    wait_for("it is in force", lambda: daemon.ask("/api/v1/status").json["paused"], 2.0)
+    site.plant.broken = True
+    wait_for("the incident is tracked", site.incident)
+    pause(1.5)
+    assert not site.plant.did("failover")
+    assert site.cli("unpause").code == 0
+
+
+def test_sigusr1_pauses_within_a_second_and_sigusr2_lets_go(site: Site) -> None:
+    daemon = site.start()
+    daemon.signal(signal.SIGUSR1)
+    wait_for("it is paused", lambda: daemon.ask("/api/v1/status").json["paused"], 1.5)
+    daemon.signal(signal.SIGUSR2)
+    wait_for("it is not", lambda: not daemon.ask("/api/v1/status").json["paused"], 1.5)
+
+
+def refused(site: Site, incident: str) -> list[dict[str, object]]:
+    gates = [e.data.get("gates", ()) for e in site.events(incident) if e.kind is Kind.GATES]
+    return [gate for asked in gates for gate in asked if not gate["allowed"]]
+
+
+def test_a_second_daemon_on_the_same_store_is_refused_by_name(site: Site) -> None:
+    first = site.start()
+    second = site.start(ready=False)
+    assert second.wait(20.0) == 2
+    assert f"process {first.pid}" in second.said()
+    assert len(second.said().strip().splitlines()) == 1, "one sentence, no traceback"
+    assert first.serves()
+
+
+def test_a_corrupt_store_is_a_clear_error_and_an_exit_code(site: Site) -> None:
+    site.state.write_bytes(b"this is no database " * 500)
+    daemon = site.start(ready=False)
+    assert daemon.wait(20.0) == 1
+    assert "store" in daemon.said()
+    assert "corrupt" in daemon.said()
+    assert "Traceback" not in daemon.said()
+    for command in ("status", "incidents"):
+        said = site.cli(command)
+        assert said.code == 1
+        assert "Traceback" not in said.err
+        assert "corrupt" in said.err
+    paused = site.cli("pause", "--reason", "the store is gone")
+    assert paused.code == 0
+    assert site.switch.exists(), "pause works without a store: by file"
+    assert "the store is gone" in site.switch.read_text()
+
+
+def test_a_folder_that_cannot_be_written_is_a_clear_error(site: Site) -> None:
+    site.config["state"] = "sqlite:////proc/nowhere/state.db"
+    daemon = site.start(ready=False)
+    assert daemon.wait(20.0) == 1
+    assert "Traceback" not in daemon.said()
+    assert "/proc/nowhere" in daemon.said()
+
+
+def test_a_port_that_is_taken_is_a_clear_error_and_nothing_runs_on(site: Site) -> None:
+    site.config["listen"] = site.plant.url.removeprefix("http://")
+    daemon = site.start(ready=False)
+    assert daemon.wait(30.0) == 1
+    assert "cannot listen on" in daemon.said()
+    assert "Traceback" not in daemon.said()
+
+
+def direct(site: Site, action: str) -> list[dict[str, object]]:
+    return [
+        e for e in site.plant.pager.events if e["dedup_key"] == DIRECT_KEY and e["event_action"] == action
+    ]
+
+
+def test_with_the_store_full_nothing_is_done_and_one_page_goes_out_directly(site: Site) -> None:
+    daemon = site.start()
+    pause(0.5)
+    with full(daemon):
+        site.plant.broken = True
+        wait_for("a page goes out directly", lambda: direct(site, "trigger"), within=30)
+        pause(3.0)
+        assert not site.plant.did("failover"), "nothing may be done that cannot be written down"
+        assert site.plant.asked.count(CALL) == 0
+        assert len(direct(site, "trigger")) == 1
+        summary = site.plant.pager.pages[0]
+        assert "store" in summary
+        assert daemon.ask("/api/v2/alerts", method="POST", role="operator", body=[alert()]).status == 503
+    wait_for("it says that it is over", lambda: direct(site, "resolve"), within=30)
+    incident = wait_for(
+        "it mends what is broken", lambda: (i := site.incident()) and i.ended and i, within=30
+    )
+    assert incident.state == "resolved"
+    told = wait_for(
+        "what was sent directly is recorded", lambda: [e for e in site.events("-") if e.kind is Kind.SENT]
+    )
+    assert "directly" in told[0].text
+    assert any(event.data.get("what") == "store_sick" for event in site.events("-"))
+    assert len(direct(site, "trigger")) == 1
+    assert len(direct(site, "resolve")) == 1
+
+
+@contextmanager
+def full(daemon: Living) -> Iterator[None]:
+    """Nothing more can be written to any file of this process: as with a disk without room."""
+    everything = resource.RLIM_INFINITY
+    resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (0, everything))
+    try:
+        yield
+    finally:
+        resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (everything, everything))
+
+
+def alert() -> dict[str, object]:
+    return {"labels": {"alertname": "StorageWriteErrors", "tier": "hot"}, "annotations": {}}
