@@ -41,7 +41,7 @@ lint: $(V)/.tools
 types: $(V)/.tools
 	$(V)/bin/mypy
 	$(V)/bin/mypy $(wildcard .ci/*.py) docs/generate.py $(wildcard docs/pages/*.py)
-	$(V)/bin/mypy -p benchmarks
+	$(V)/bin/mypy -p benchmarks -p tests
 layers: $(V)/.tools
 	$(V)/bin/lint-imports
 sizes: $(V)/.tools

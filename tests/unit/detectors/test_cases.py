@@ -181,7 +181,7 @@ def test_row_13_a_tenth_of_requests_over_the_bound_fires_exactly() -> None:
 
 def test_row_14_a_value_that_dances_fires_once_and_clears_once() -> None:
     spec = {"signal": {"gauge": {"of": "ms"}}, "fire": {"above": 1000, "for": "5m", "of_last": "5 of 10"}, "clear": {"below": 900, "for": "2m"}}  # fmt: skip
-    samples: list[Sample] = [980, 1010, 990, 1020] * 15 + [850] * 10
+    samples: list[Sample] = [*[980, 1010, 990, 1020] * 15, *[850] * 10]
     events = story(rule(**spec), block({Series("ms", ()): samples}))
     assert [state for state, _ in events] == ["fired", "cleared"]
     assert events[1][1] >= 30
