@@ -1,4 +1,4 @@
-"""All tests, in phases: quick ones first, then packaging, real processes, whole-daemon stories, demo scenarios.
+"""All tests, in phases: quick ones, packaging, stories on a virtual clock, real processes, the demo's scenarios.
 
 Every test belongs to exactly one phase. The first phase that fails ends the run. With FLEETMEND_CI set a skipped
 test is a failure (`tests/conftest.py`), no variant of the demo may be left out, and every one of them is played.
@@ -41,14 +41,15 @@ class Phase:
 
 def phases(*, soak: bool) -> list[Phase]:
     """What runs, in this order."""
-    quick = ("tests", "--ignore=tests/packaging", "-m", "not live and not slow", "-n", "2")
-    live = ("tests", "--ignore=tests/packaging", "--ignore=tests/acceptance", "-m", "live or slow")
-    stories = ("tests/acceptance", "-m", "live or slow")
+    elsewhere = ("--ignore=tests/packaging", "--ignore=tests/acceptance")
+    side_by_side = ("-n", "2", "--dist", "worksteal")
+    told, real = ("-m", "not live and not slow"), ("-m", "live or slow")
     return [
-        Phase("quick", lambda: pytest(quick)),
-        Phase("packaging", lambda: pytest(("tests/packaging",))),
-        Phase("live", lambda: pytest(live)),
-        Phase("acceptance", lambda: pytest(stories, may_be_empty=True)),
+        Phase("quick", lambda: pytest(("tests", *elsewhere, *told, *side_by_side))),
+        Phase("packaging", lambda: pytest(("tests/packaging", *side_by_side))),
+        Phase("stories", lambda: pytest(("tests/acceptance", *told, *side_by_side))),
+        Phase("live", lambda: pytest(("tests", *elsewhere, *real))),
+        Phase("acceptance", lambda: pytest(("tests/acceptance", *real), may_be_empty=True)),
         Phase("scenarios", lambda: demo(soak=soak)),
     ]
 

@@ -369,7 +369,7 @@ def test_the_clock_of_escalation_is_the_one_of_the_design(pack: Sections) -> Non
         "team:architecture",
     }
     assert second.after == {"critical": 900.0, "high": 1800.0, "medium": 86400.0}
-    assert third.after == {**third.repeat, "critical": 1800.0, "high": 14400.0}
+    assert third.after == dict(third.repeat) | {"critical": 1800.0, "high": 14400.0}
     assert pack.remind == {"critical": 300.0, "high": 600.0}
 
 
