@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from http import HTTPStatus
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,7 +23,9 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-CACHED = "public, max-age=300"
+_COMMON = [(name.lower().encode(), text.encode()) for name, text in HEADERS.items()]
+_CACHED = [*_COMMON, (b"cache-control", b"public, max-age=300")]
+_FRESH = [*_COMMON, (b"cache-control", b"no-store")]
 
 
 class TooLarge(HTTPException):
@@ -48,10 +50,10 @@ class Guard:
 
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, text in HEADERS.items():
-                    headers.setdefault(name, text)
-                headers.setdefault("Cache-Control", CACHED if cached else "no-store")
+                given = message.get("headers", [])
+                names = {name for name, _ in given}
+                wanted = _CACHED if cached else _FRESH
+                message = {**message, "headers": [*given, *(pair for pair in wanted if pair[0] not in names)]}
             await send(message)
 
         await self._app(scope, _counted(receive, Headers(scope=scope), self._most(path)), dressed)

@@ -33,13 +33,12 @@ async def keep(parts: Parts, orders: Sequence[Order] = (), alerts: Sequence[Aler
 async def _on_disk(future: Future[Recorded], within: float) -> Recorded:
     waiting = asyncio.wrap_future(future)
     waiting.add_done_callback(_heard)
+    # `wait` cancels nothing: giving up, or a sender that hangs up, must not take from the recorder what it writes.
+    done, _ = await asyncio.wait({waiting}, timeout=within)
+    if not done:
+        raise Busy(f"not on disk after {within:g} s; it may still be recorded: look before trying again")
     try:
-        # Shielded: giving up waiting, or a sender that hangs up, must not cancel what the recorder is writing.
-        return await asyncio.wait_for(asyncio.shield(waiting), within)
-    except TimeoutError:
-        raise Busy(
-            f"not on disk after {within:g} s; it may still be recorded: look before trying again"
-        ) from None
+        return waiting.result()
     except Exception as error:
         raise Busy(f"not recorded, try again: {error}") from error
 
