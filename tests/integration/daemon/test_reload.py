@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -134,7 +135,7 @@ def test_a_pending_finding_goes_on_counting_through_a_reload(site: Site) -> None
     wait_for("it is pending", lambda: "pending" in daemon.ask("/api/v1/detectors").text)
     pause(1.5)
     reload_by(daemon, "signal", 1)
-    incident = wait_for("it fires", lambda: site.incident())
+    incident = wait_for("it fires", site.incident)
     assert 2.5 <= incident.detected_at - incident.began_at <= 4.2, json.dumps(
         {"began": incident.began_at, "detected": incident.detected_at}
     )
@@ -151,5 +152,5 @@ def test_a_reload_leaves_no_thread_behind(site: Site) -> None:
 
 
 def threads(daemon: Living) -> int:
-    with open(f"/proc/{daemon.pid}/status", encoding="ascii") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("Threads:"))
+    text = Path(f"/proc/{daemon.pid}/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Threads:"))
