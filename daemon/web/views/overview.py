@@ -92,6 +92,10 @@ def headline(status: Status, live: Snapshot | None, dossiers: Sequence[Dossier],
         return f"No incident was open when the loop last reported, at {reader.both(live.at)}."
     if not live.rounds_done:
         return "Starting: nothing is judged before every detector has finished its first round."
+    unseen = [row.name for row in rows(live) if all(one.look.tone == "unknown" for one in row.squares)]
+    if unseen:
+        what = f"{len(unseen)} of the six failure modes" if len(unseen) > 3 else ", ".join(unseen).lower()
+        return f"No incident is open, but nothing is known of {what}."
     blind = status.detectors.blind
     if blind:
         total = status.detectors.total

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from config.scope import scope_of
+from config.section import FailureMode
 from daemon.desk import models
 from daemon.desk.snapshot import Cell, Snapshot
 from daemon.document.dossier import Dossier
@@ -24,12 +25,14 @@ READER = Reader(scene.NOW)
 QUIET = replace(
     scene_live.snapshot(),
     cells={
-        "storage_failure": tuple(
-            Cell("storage-writes", scope_of({"tier": tier}), "ok", 0.0, "above 1%", 0.01)
+        str(mode): tuple(
+            Cell("some-detector", scope_of({"tier": tier}), "ok", 0.0, "> 1%", 0.01)
             for tier in ("hot", "warm")
         )
+        for mode in FailureMode
     },
 )
+UNSEEN = replace(QUIET, cells={**QUIET.cells, "data_quality": (), "ingestion_stopped": ()})
 
 
 def status(count: int = 0, blind: int = 0) -> models.Status:
@@ -62,7 +65,13 @@ def dossier(**fields: Any) -> Dossier:
         (
             QUIET,
             0,
-            "All quiet: no incident is open, 2 scopes are watched by 22 detectors. You need do nothing.",
+            "All quiet: no incident is open, 12 scopes are watched by 22 detectors. You need do nothing.",
+        ),
+        (UNSEEN, 0, "No incident is open, but nothing is known of ingestion stopped, data quality."),
+        (
+            replace(QUIET, cells={}),
+            0,
+            "No incident is open, but nothing is known of 6 of the six failure modes.",
         ),
         (QUIET, 1, "No incident is open, but 1 detector sees nothing, of 22."),
         (QUIET, 3, "No incident is open, but 3 detectors see nothing, of 22."),
