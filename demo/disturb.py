@@ -62,7 +62,7 @@ DISTURBANCES: dict[str, Callable[[Hands, str], None]] = {
 
 
 def undisturb(hands: Hands) -> None:
+    """Ends what lasts. A new provider stays, until `heal` takes it away."""
     for provider in PROVIDERS:
         with contextlib.suppress(CannotBreak):
             hands.control(f"provider-{provider}", "/control/heal", {})
-    newcomer(hands.stack, on=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -18,6 +19,9 @@ from detectors.rule import Signal
 from detectors.signals import measure
 from detectors.spec import Inventory, SeenWithin
 from detectors.values import Bools, Quality
+
+Lists = tuple[tuple[str, frozenset[str]], ...]
+"""Label -> the values that should be there, for the labels whose members are listed by name."""
 
 _SCOPE_LABEL = re.compile(r"\bscope\.([A-Za-z_][A-Za-z0-9_]*)|\bscope\[['\"]([A-Za-z_][A-Za-z0-9_]*)['\"]\]")
 _MAX_SEEN = 20_000
@@ -68,6 +72,12 @@ class Members:
         }
         return listed_scopes(signal, lately)
 
+    @property
+    def lists(self) -> Lists:
+        """Labels whose members are listed by name."""
+        rules = self.inventory.labels.items()
+        return tuple((label, frozenset(rule)) for label, rule in rules if isinstance(rule, tuple))
+
     def suspend(self, rings: Mapping[str, Rings], default: str, tick: float) -> None:
         """Read who is switched off on purpose; while that cannot be read, the last known ones stay so."""
         rule = self.inventory.suspended
@@ -113,6 +123,16 @@ class Members:
 
     def _remembered(self, label: str) -> bool:
         return isinstance(self.inventory.labels.get(label), SeenWithin)
+
+
+@lru_cache(maxsize=64)
+def strangers(scopes: tuple[Scope, ...], lists: Lists) -> Bools:
+    """`[S]`: scopes with a label that the inventory lists, and not with this value: nobody misses them when they go."""
+    known = dict(lists)
+    return np.array(
+        [any(label in known and value not in known[label] for label, value in scope) for scope in scopes],
+        dtype=bool,
+    )
 
 
 def suspended_signal(of: str, by: tuple[str, ...]) -> Signal:

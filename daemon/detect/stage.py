@@ -206,7 +206,7 @@ class Detection:
         listed: tuple[Scope, ...] = self._members.expected(watch.rule.signal, now)
         if watch.rule.signal.kind == "probe":
             listed = self._questions.probe_scopes(watch.rule.signal.text, now)
-        return Around(rings[watch.reads], rings[gate], listed, self._members.suspended)
+        return Around(rings[watch.reads], rings[gate], listed, self._members.suspended, self._members.lists)
 
     def _look_around(self, news: Mapping[str, bool], now: float) -> None:
         """Who is there, and who is switched off."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from config.scope import Scope, covers
+from daemon.detect.inventory import Lists, strangers
 from daemon.detect.trace import Trace
 from daemon.detect.usual import Usual
 from detectors.machine import advance
@@ -32,12 +33,16 @@ _CELLS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What a rule has to know beside its samples. `gate`: rings its gate's signal is read from."""
+    """What a rule has to know beside its samples. `gate`: rings its gate's signal is read from.
+
+    `lists`: who should be there by name; the silence of anybody else is no finding.
+    """
 
     rings: Rings
     gate: Rings
     listed: tuple[Scope, ...] = ()
     suspended: frozenset[Scope] = frozenset()
+    lists: Lists = ()
 
 
 @dataclass(slots=True)
@@ -101,7 +106,8 @@ class Watch:
         usual = None
         if self.usual is not None:
             usual = np.broadcast_to(self.usual.of(values.scopes), values.value.shape)
-        return values, observe(self.rule, values, expected=usual, gate=gate, suspended=around.suspended)
+        seen = observe(self.rule, values, expected=usual, gate=gate, suspended=around.suspended)
+        return values, replace(seen, dark=seen.dark & ~strangers(values.scopes, around.lists))
 
     def take(self, ticks: Floats, around: Around) -> tuple[Transition, ...]:
         """Advance over `ticks[T]`, all newer than the last one."""

@@ -386,10 +386,12 @@ def test_disturbances_reach_no_threshold(pipeline: Pipeline) -> None:
     assert "newcomer" in ports["vars"]["ingestion_admin"]
     assert "ingestion-newcomer" in pipeline.manager.processes()
     pipeline.command("undisturb")
-    assert "ingestion-newcomer" not in pipeline.manager.processes()
     assert pipeline.becomes(
         lambda growth: growth("telemetry_ingestion_packets_received_total", provider="oem-a") > 20
     )
+    assert "ingestion-newcomer" in pipeline.manager.processes(), "a provider that is new stays"
+    pipeline.command("heal")
+    assert "ingestion-newcomer" not in pipeline.manager.processes()
 
 
 def test_effects_are_one_json_object_a_line_in_time_order(pipeline: Pipeline) -> None:
