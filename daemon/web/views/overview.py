@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from config.scope import Scope
 from config.section import SEVERITY_OF, FailureMode
-from daemon.desk.models import Status
+from daemon.desk import models
 from daemon.desk.snapshot import Cell, Snapshot
 from daemon.document.charts import sparkline
 from daemon.document.dossier import Dossier
@@ -82,7 +82,9 @@ class Said:
     incident: str
 
 
-def headline(status: Status, live: Snapshot | None, dossiers: Sequence[Dossier], reader: Reader) -> str:
+def headline(
+    status: models.Status, live: Snapshot | None, dossiers: Sequence[Dossier], reader: Reader
+) -> str:
     """The one sentence that answers: is it bad, is the machine on it, do I have to do something?"""
     if dossiers:
         return _how_bad(status.incidents.open, dossiers)
@@ -92,18 +94,22 @@ def headline(status: Status, live: Snapshot | None, dossiers: Sequence[Dossier],
         return f"No incident was open when the loop last reported, at {reader.both(live.at)}."
     if not live.rounds_done:
         return "Starting: nothing is judged before every detector has finished its first round."
+    return _quiet(status, live)
+
+
+def _quiet(status: models.Status, live: Snapshot) -> str:
+    """Nothing is open: whether that is known, or only not seen."""
     unseen = [row.name for row in rows(live) if all(one.look.tone == "unknown" for one in row.squares)]
     if unseen:
-        what = f"{len(unseen)} of the six failure modes" if len(unseen) > 3 else ", ".join(unseen).lower()
+        what = f"{len(unseen)} of the six failure modes" if len(unseen) > 3 else ", ".join(unseen)
         return f"No incident is open, but nothing is known of {what}."
-    blind = status.detectors.blind
+    blind, total = status.detectors.blind, status.detectors.total
     if blind:
-        total = status.detectors.total
         return f"No incident is open, but {_counted(blind, 'detector sees', 'detectors see')} nothing, of {total}."
     scopes = len({(mode, cell.scope) for mode, cells in live.cells.items() for cell in cells})
     return (
         f"All quiet: no incident is open, {_counted(scopes, 'scope is', 'scopes are')} watched by "
-        f"{_counted(status.detectors.total, 'detector', 'detectors')}. You need do nothing."
+        f"{_counted(total, 'detector', 'detectors')}. You need do nothing."
     )
 
 

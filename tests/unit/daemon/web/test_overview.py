@@ -67,7 +67,7 @@ def dossier(**fields: Any) -> Dossier:
             0,
             "All quiet: no incident is open, 12 scopes are watched by 22 detectors. You need do nothing.",
         ),
-        (UNSEEN, 0, "No incident is open, but nothing is known of ingestion stopped, data quality."),
+        (UNSEEN, 0, "No incident is open, but nothing is known of Ingestion stopped, Data quality."),
         (
             replace(QUIET, cells={}),
             0,
