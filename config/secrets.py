@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
@@ -191,7 +191,7 @@ class Redactor:
         plain: set[str] = set()
         encoded: set[str] = set()
         for secret in secrets:
-            for part in {secret, *_long_lines(secret)}:
+            for part in {secret, *_long_lines(secret), *_address_parts(secret)}:
                 if len(part) >= MIN_LENGTH:
                     plain |= _spellings(part)
                     encoded |= _base64_cores(part.encode())
@@ -229,6 +229,21 @@ def _long_lines(secret: str) -> list[str]:
         if len(lines) > 1
         else []
     )
+
+
+def _address_parts(secret: str) -> list[str]:
+    """What of a secret address is told without the rest: its path by a client's errors, a token of it by a server's."""
+    try:
+        parts = urlsplit(secret) if "://" in secret[:12] else None
+    except ValueError:
+        parts = None
+    if parts is None or not parts.netloc:
+        return []
+    query = f"?{parts.query}" if parts.query else ""
+    words = [*parts.path.split("/"), *(value for _, value in parse_qsl(parts.query))]
+    tokens = [word for word in words if len(word) >= _MIN_LINE and re.search(r"\d", word)]
+    whole = [f"{parts.path}{query}"] if len(parts.path) + len(query) >= _MIN_LINE else []
+    return [*whole, *tokens, *([parts.password] if parts.password else [])]
 
 
 def _spellings(secret: str) -> set[str]:

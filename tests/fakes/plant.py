@@ -45,6 +45,8 @@ class Plant:
     mends: bool = True
     refuses: bool = False
     """Admin calls answer 500 and change nothing."""
+    echoes: bool = False
+    """Answers repeat the headers they were asked with, as a debugging proxy does."""
     active: str = "primary"
     health: dict[str, Any] = field(default_factory=lambda: {"replica_lag_s": 1})
     effects: list[Effect] = field(default_factory=list)
@@ -113,7 +115,10 @@ class Plant:
             return 200, "application/json", json.dumps(state).encode()
         if call.command == "POST" and path.startswith("/tiers/hot/"):
             return self._admin(call, path.rsplit("/", 1)[1])
-        return 404, "application/json", b"{}"
+        return 404, "application/json", json.dumps(self._echo(call)).encode()
+
+    def _echo(self, call: _Call) -> dict[str, Any]:
+        return {"asked": call.path, "headers": dict(call.headers.items())} if self.echoes else {}
 
     def _metrics(self) -> str:
         level = 1 if self.broken else 0
@@ -141,7 +146,8 @@ class Plant:
                 self.active = "primary"
             if self.mends and what != "failback":
                 self.broken = False
-        return 200, "application/json", json.dumps({"done": True, "active": self.active}).encode()
+        said = {"done": True, "active": self.active, **self._echo(call)}
+        return 200, "application/json", json.dumps(said).encode()
 
     def _reached(self, path: str, moment: Moment) -> bool:
         with self._guard:

@@ -184,3 +184,21 @@ def test_a_long_text_of_base64_is_redacted_in_linear_time() -> None:
 
 def test_a_redactor_without_secrets_changes_nothing() -> None:
     assert Redactor([]).text("anything") == "anything"
+
+
+def test_of_a_secret_address_its_path_and_tokens_are_hidden_too_and_its_words_are_not() -> None:
+    """A client's error tells the path without the host; a server's 404 may tell one token of it."""
+    address = "https://hooks.example.org/services/T0A1/B2C3/kL9mN8oP7qR6sT5u?key=aA1bB2cC3dD4eE5"
+    redactor = Redactor([address, "https://ana:hunter-2-pass@push.example.org/notifications"])
+    for text in (
+        address,
+        "Max retries exceeded with url: /services/T0A1/B2C3/kL9mN8oP7qR6sT5u?key=aA1bB2cC3dD4eE5",
+        "404 no hook kL9mN8oP7qR6sT5u",
+        "key aA1bB2cC3dD4eE5 was revoked",
+        "login ana:hunter-2-pass failed",
+    ):
+        hidden = redactor.text(text)
+        assert not any(token in hidden for token in ("kL9mN8oP7qR6sT5u", "aA1bB2cC3dD4eE5", "hunter-2-pass"))
+    assert redactor.text("the services of hooks.example.org send notifications") == (
+        "the services of hooks.example.org send notifications"
+    )
