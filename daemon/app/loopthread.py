@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 from daemon import log
@@ -22,6 +23,8 @@ DRIFT = 2.0
 HANDS_WITHIN = 20.0
 POSTS_WITHIN = 5.0
 AFTER_BUG = 1.0
+AT_ONCE = 1_000
+"""Messages heard in one round at most."""
 
 
 class LoopThread:
@@ -55,14 +58,12 @@ class LoopThread:
     def _serve(self) -> None:
         now = self._clock.now()
         self._guarded(lambda: tidy.interrupted(self._loop, now), now)
-        due = now
-        message: Message = Tick("start")
+        messages: list[Message] = [Tick("start")]
         while not self._draining.is_set():
-            due = self._step(message)
-            message = self._next(due)
+            messages = self._next(self._step(messages))
         self._drain()
 
-    def _step(self, message: Message) -> float:
+    def _step(self, messages: list[Message]) -> float:
         now = self._clock.now()
         while not self._adopting.empty():
             take = self._adopting.get()
@@ -71,22 +72,27 @@ class LoopThread:
         began = self._clock.monotonic()
         due = now + IDLE
         try:
-            due = self._loop.step(message, now)
+            due = self._loop.step(messages[0], now, also=messages[1:])
         except Exception as error:  # noqa: BLE001 - the loop must outlive any bug; it says so and goes on
             self._host.bug(self._loop, error, now)
             due = now + AFTER_BUG
         took = self._clock.monotonic() - began
         self._host.cycle = (now, took * 1000)
-        self._loop.metrics.cycle_seconds.labels(type(message).__name__.lower()).observe(took)
+        self._loop.metrics.cycle_seconds.labels(type(messages[0]).__name__.lower()).observe(took)
         self._loop.metrics.cycle_last_at.set(now)
         return due
 
-    def _next(self, due: float) -> Message:
+    def _next(self, due: float) -> list[Message]:
+        """Everything that has come: one round hears it all, so that answers never wait behind rounds."""
         wait = min(max(due - self._clock.now(), 0.0), IDLE)
         try:
-            return self._inbox.get(timeout=wait) if wait > 0 else self._inbox.get_nowait()
+            found = [self._inbox.get(timeout=wait) if wait > 0 else self._inbox.get_nowait()]
         except Empty:
-            return Tick("due")
+            return [Tick("due")]
+        with suppress(Empty):
+            while len(found) < AT_ONCE:
+                found.append(self._inbox.get_nowait())
+        return found
 
     def _drain(self) -> None:
         self._loop.control.drain()
@@ -104,12 +110,12 @@ class LoopThread:
     def _settle(self, done: Callable[[], bool], within: float) -> None:
         """Go on receiving and paging, begin nothing new, until done or out of time."""
         end = self._clock.monotonic() + within
-        message: Message = Tick("drain")
+        messages: list[Message] = [Tick("drain")]
         while self._clock.monotonic() < end:
-            self._step(message)
+            self._step(messages)
             if done() and self._inbox.empty():
                 return
-            message = self._next(self._clock.now() + 0.05)
+            messages = self._next(self._clock.now() + 0.05)
 
     def _owed(self) -> bool:
         with self._loop.store.read() as uow:
