@@ -19,7 +19,8 @@ from daemon.escalate.schedules import directory_of
 from daemon.escalate.stage import AckToken, Escalate, Setup
 from daemon.incidents.change import Job
 from daemon.loop.control import Lead, SwitchBoard
-from daemon.loop.core import Host, Loop, Pools, Stages
+from daemon.loop.core import Loop
+from daemon.loop.ground import Host, Pools, Stages
 from daemon.loop.inbox import Alerts
 from daemon.loop.messages import Message
 from daemon.loop.pools import Pool

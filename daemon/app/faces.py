@@ -10,7 +10,6 @@ from config.scope import Scope
 from daemon.app.build import Parts
 from daemon.app.host import LiveHost
 from daemon.clock import SystemClock
-from daemon.desk.known import known_of
 from daemon.desk.tokens import Tokens
 from daemon.detect.trace import Chart
 from daemon.loop.recorder import Recorder
@@ -45,7 +44,7 @@ def faces_of(
     reader = Store.open(settings.state, read_only=True)
     app = build_app(
         reader=reader,
-        known=lambda: known_of(host.loaded, host.version),
+        known=host.known,
         snapshot=lambda: host.snapshot,
         record=recorder.submit,
         reload=reload,

@@ -10,13 +10,14 @@ from daemon.app.build import setup_of
 from daemon.app.gauges import Gauges
 from daemon.app.publish import snapshot_of
 from daemon.app.workers import DIRECT, HEARTBEAT, Workers
+from daemon.desk.known import Known, known_of
 from daemon.desk.snapshot import Snapshot
 from daemon.errors import StoreSick
 from daemon.escalate.channels.port import Doors
 from daemon.escalate.direct import DirectPager
 from daemon.incidents.change import Job
 from daemon.incidents.events import Event
-from daemon.loop.core import Loop
+from daemon.loop.ground import Ground
 from daemon.settings.model import Settings
 from daemon.store.retention import Retention
 from detectors.board import Board, FindingState
@@ -51,12 +52,21 @@ class LiveHost:
         self.snapshot: Snapshot | None = None
         self.workers: Workers | None = None
         self.gauges: Gauges | None = None
+        self._known: tuple[Loaded[Settings], Known] = (loaded, known_of(loaded, version))
         self._told_at = 0.0
         self._bugs = 0
 
     def take(self, loaded: Loaded[Settings], now: float) -> None:
         """A reloaded configuration is in force."""
         self.loaded, self.loaded_at, self.refused = loaded, now, ()
+
+    def known(self) -> Known:
+        """What the faces need of the configuration; made once per configuration, asked for many times a page."""
+        loaded, known = self._known
+        if loaded is not self.loaded:
+            known = known_of(self.loaded, self.version)
+            self._known = (self.loaded, known)
+        return known
 
     def pager(self) -> DirectPager:
         """A pager for what cannot be owed as a row, for the present configuration."""
@@ -65,7 +75,7 @@ class LiveHost:
         doors = Doors(self._ports.http, self._ports.clock, self.loaded.redactor.text)
         return DirectPager(setup.directory, setup.policies["default"], self.workers.tools.book, doors)
 
-    def publish(self, loop: Loop, now: float) -> None:
+    def publish(self, loop: Ground, now: float) -> None:
         """Everything true now, by one assignment."""
         if not self.ready[0] and self.ready[1] == "starting" and loop.board is not None:
             self.ready = (True, "")
@@ -91,7 +101,7 @@ class LiveHost:
         log.get().info(log.ORDER_TAKEN, order="reload", who=who)
         self._ask("reload")
 
-    def heartbeat(self, loop: Loop, now: float) -> None:
+    def heartbeat(self, loop: Ground, now: float) -> None:
         """Tell the outside that all is well, after looking whether it is."""
         spec = self.loaded.model.heartbeat
         if spec is None or not self._well(loop, now) or not loop.pools.posts.free():
@@ -99,14 +109,14 @@ class LiveHost:
         job = Job(f"heartbeat-{now:.0f}", HEARTBEAT, "-", now + DIRECT_WITHIN, {"url": spec.url.reveal()})
         loop.submit((job,))
 
-    def _well(self, loop: Loop, now: float) -> bool:
+    def _well(self, loop: Ground, now: float) -> bool:
         """The self-audit: store writable, a fresh board, nothing parked, no page owed for long."""
         with loop.store.write(epoch=loop.control.epoch) as uow:
             owed = [row for row in uow.deliveries.due(now) if now - row.due_at > OWED_FOR]
         fresh = loop.board is not None and now - loop.board.at < 4 * self.loaded.model.poll_interval
         return fresh and not owed and not len(loop.parked) and loop.sick_since is None
 
-    def housekeeping(self, loop: Loop, now: float) -> None:
+    def housekeeping(self, loop: Ground, now: float) -> None:
         """Delete what is past its age, in small bites; never what is owed or open."""
         keep = self.loaded.model.retention
         for _ in range(PRUNE_ROUNDS):
@@ -138,7 +148,7 @@ class LiveHost:
         )
         return (job,), self.workers.direct_records()
 
-    def bug(self, loop: Loop, error: Exception, now: float) -> None:
+    def bug(self, loop: Ground, error: Exception, now: float) -> None:
         """A step raised: log it whole, tell people once, go on."""
         self._bugs += 1
         log.get().error(log.ITEM_PARKED, item="loop", exc_info=error)

@@ -10,7 +10,7 @@ import numpy as np
 from config.loader import Loaded
 from daemon.desk.snapshot import Cell, Due, Snapshot, SourceView
 from daemon.detect.watch import Watch
-from daemon.loop.core import Loop
+from daemon.loop.ground import Ground
 from daemon.settings.model import Settings
 from daemon.store.unit import UnitOfWork
 from detectors.board import Finding
@@ -25,7 +25,7 @@ MOST_DUE = 20
 
 
 def snapshot_of(
-    loop: Loop,
+    loop: Ground,
     loaded: Loaded[Settings],
     *,
     version: str,
@@ -40,8 +40,6 @@ def snapshot_of(
     settings = loaded.model
     with loop.store.read() as uow:
         due = _due(uow)
-        mutes = uow.mutes.active(now)
-    paused = [f"{mute.kind} by {mute.owner}" + (f": {mute.reason}" if mute.reason else "") for mute in mutes]
     switch = loop.control.kill_switch()
     board = loop.board
     return Snapshot(
@@ -52,7 +50,7 @@ def snapshot_of(
         leader=leader,
         started_at=started_at,
         poll_interval=settings.poll_interval,
-        paused=(*((switch,) if switch else ()), *paused),
+        paused=(switch,) if switch else (),
         rounds_done=board is not None and board.all_rounds_done,
         sources=_sources(loop, settings, now),
         detectors_total=len(loop.stages.detection.watches),
@@ -66,7 +64,7 @@ def snapshot_of(
     )
 
 
-def _sources(loop: Loop, settings: Settings, now: float) -> tuple[SourceView, ...]:
+def _sources(loop: Ground, settings: Settings, now: float) -> tuple[SourceView, ...]:
     views = []
     for view in loop.stages.detection.sources(now):
         spec = settings.telemetry[view.name]
@@ -81,7 +79,7 @@ def _sources(loop: Loop, settings: Settings, now: float) -> tuple[SourceView, ..
     return tuple(views)
 
 
-def _cells(loop: Loop, now: float) -> dict[str, tuple[Cell, ...]]:
+def _cells(loop: Ground, now: float) -> dict[str, tuple[Cell, ...]]:
     findings = {} if loop.board is None else loop.board.findings
     cells: dict[str, list[Cell]] = defaultdict(list)
     for name, watch in loop.stages.detection.watches.items():

@@ -83,12 +83,19 @@ def choice(words: Sequence[str]) -> Parse:
     return parse
 
 
+LAST_INSTANT = 253_370_764_800.0
+"""The year 9999: what lies beyond cannot be written back as text."""
+
+
 def instant(argument: str, value: Any) -> float:
-    """Unix seconds of an RFC 3339 text."""
+    """Unix seconds of an RFC 3339 text between 1970 and 9999."""
     try:
-        return parse_rfc3339(value)
+        at = parse_rfc3339(value)
     except (ValueError, TypeError, OverflowError):
         raise BadOrder(argument, "expected a time such as 2026-01-05T09:00:00Z") from None
+    if not 0 <= at < LAST_INSTANT:
+        raise BadOrder(argument, "expected a time between 1970 and 9999")
+    return at
 
 
 def labels(argument: str, value: Any) -> dict[str, str]:

@@ -7,36 +7,18 @@ of its own; the others go on.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
-from daemon.assess.causes import undecided_causes
 from daemon.assess.grouping import Reported
 from daemon.assess.reconcile import Known, reconcile
-from daemon.assess.topology import Topology
-from daemon.detect.stage import Detection
-from daemon.errors import LeaseLost, Stale, StoreSick
-from daemon.escalate.stage import Escalate
-from daemon.escalate.triggers import Trigger
-from daemon.incidents.change import Change, Job
-from daemon.incidents.events import Event
-from daemon.incidents.model import Incident
+from daemon.errors import StoreSick
 from daemon.incidents.records import Attempt
-from daemon.loop import receive, say, tidy, triggers
-from daemon.loop.control import SwitchBoard
-from daemon.loop.inbox import Alerts
+from daemon.loop import receive, tidy, triggers
+from daemon.loop.ground import Ground, detectors_of
 from daemon.loop.messages import Message
-from daemon.loop.parked import ParkingLot
-from daemon.loop.pools import Pool
-from daemon.metrics import Metrics
 from daemon.mitigate import journal
-from daemon.mitigate.applying import Progress
-from daemon.mitigate.moves import Approval
-from daemon.mitigate.stage import Mitigate
-from daemon.store.store import Store
 from daemon.store.unit import UnitOfWork
 from detectors.board import Board
 from remediations.run import IN_FLIGHT
@@ -46,81 +28,8 @@ IDLE = 1.0
 
 
 @dataclass(slots=True)
-class Stages:
-    """The stages, each built from its own section. Replaced as a whole by a reload."""
-
-    detection: Detection
-    mitigate: Mitigate
-    escalate: Escalate
-    topology: Topology
-    holds: Mapping[str, float]
-    """Detector -> its `for` in seconds."""
-    alerts: Alerts
-
-
-@dataclass(frozen=True, slots=True)
-class Pools:
-    """Three pools that never share a thread: reading telemetry, acting, telling people."""
-
-    sources: Pool
-    hands: Pool
-    posts: Pool
-
-    def by_name(self) -> Mapping[str, Pool]:
-        return {"sources": self.sources, "hands": self.hands, "posts": self.posts}
-
-
-class Host(Protocol):
-    """What the loop asks of the program around it."""
-
-    def publish(self, loop: Loop, now: float) -> None:
-        """Make the present state visible to the faces."""
-        ...
-
-    def reload(self, who: str) -> None:
-        """Read the configuration anew and hand the loop new stages, if it is good."""
-        ...
-
-    def heartbeat(self, loop: Loop, now: float) -> None:
-        """Tell the outside that all is well, if it is."""
-        ...
-
-    def housekeeping(self, loop: Loop, now: float) -> None:
-        """Delete what is past its age."""
-        ...
-
-    def store_sick(self, reason: str, board: Board | None, now: float) -> Sequence[Job]:
-        """Jobs that tell people directly, with a fixed dedup key, since nothing can be written."""
-        ...
-
-    def store_well(self, now: float) -> tuple[Sequence[Job], Sequence[Event]]:
-        """The store writes again: jobs that say so, and the record of what was sent meanwhile."""
-        ...
-
-
-@dataclass(slots=True)
-class Loop:
-    """One step handles one message, then looks at everything that is due. Single-threaded; never sleeps."""
-
-    store: Store
-    stages: Stages
-    pools: Pools
-    control: SwitchBoard
-    host: Host
-    metrics: Metrics
-    parked: ParkingLot = field(default_factory=ParkingLot)
-    board: Board | None = None
-    waiting: list[Job] = field(default_factory=list)
-    """Questions to probes for which no slot was free; they lapse at their deadline."""
-    sick_since: float | None = None
-    ailing: bool = True
-    """An incident about the daemon itself may stand open: looked at until none does."""
-    hold_escalations: bool = False
-    """The wall clock stepped: levels and reminders wait one tick."""
-    unheard: deque[Message] = field(default_factory=deque)
-    """What came back and is not written down yet: an answer that the store refuses now is heard again, never lost."""
-    outgoing: list[Change] = field(default_factory=list)
-    """Changes of the transaction under way: their jobs and log lines leave after its commit, never before."""
+class Loop(Ground):
+    """One step handles one message, then looks at everything that is due. Never sleeps."""
 
     def step(self, message: Message, now: float, *, also: Sequence[Message] = ()) -> float:
         """Detect -> assess -> mitigate -> escalate -> document. Returns when to call again at the latest.
@@ -216,46 +125,6 @@ class Loop:
             if news:
                 self.tell(uow, kept.incident, news, now)
 
-    def advance(
-        self, uow: UnitOfWork, incident_id: str, now: float, approval: Approval | None = None
-    ) -> None:
-        """One step of one incident's ladder, and its deadline."""
-        incident = uow.incidents.get(incident_id)
-        if incident is None or self.board is None:
-            return
-        causes = undecided_causes(incident, self.board, self.stages.topology, self.stages.holds)
-        progress = self.stages.mitigate.advance(uow, incident, causes, now, approval)
-        if progress is not None:
-            self.keep(uow, incident, progress, now)
-            return
-        overdue = triggers.overdue(uow, incident, self.stages.mitigate.rules.playbooks, now)
-        if overdue is not None:
-            self.apply(uow, Change(events=(overdue.event,)))
-            self.tell(uow, incident, (overdue.trigger,), now)
-
-    def keep(self, uow: UnitOfWork, incident: Incident, progress: Progress, now: float) -> None:
-        """Write a progress and what it means for people, in this transaction."""
-        incident = self.apply(uow, progress.change).incident or incident
-        news = triggers.of_progress(progress)
-        if news:
-            self.tell(uow, incident, news, now)
-        if progress.recheck:
-            self.stages.detection.hurry(detectors_of(incident), now)
-
-    def tell(
-        self, uow: UnitOfWork, incident: Incident, news: Sequence[Trigger], now: float
-    ) -> tuple[str, ...]:
-        """Hand triggers to the escalation clock in the same commit; returns what those who ordered are told."""
-        response = self.stages.escalate.advance(uow, incident.id, news, now)
-        self.apply(uow, response.change)
-        return response.answers
-
-    def apply(self, uow: UnitOfWork, change: Change) -> Change:
-        """Write a change; what it lets out (jobs, log lines) waits for the commit of this transaction."""
-        kept = uow.apply(change)
-        self.outgoing.append(kept)
-        return kept
-
     def _step_up(self, uow: UnitOfWork, *, incident_id: str, now: float) -> None:
         self.advance(uow, incident_id, now)
 
@@ -274,49 +143,5 @@ class Loop:
     def _start(self, uow: UnitOfWork, *, attempt: Attempt, now: float) -> None:
         self.apply(uow, journal.start(attempt, now))
 
-    # ------------------------------------------------------------------ one item, one transaction
-
-    def item(self, name: str, work: Callable[[UnitOfWork], object], now: float) -> bool:
-        """Run `work` in its own transaction; let its jobs out after the commit. False when it could not be done."""
-        if self.parked.rests(name, now):
-            return False
-        self.outgoing = []
-        try:
-            with self.metrics.store_seconds.time(), self.store.write(epoch=self.control.epoch) as uow:
-                work(uow)
-        except StoreSick:
-            raise
-        except Stale:
-            self.metrics.store_errors.labels("stale").inc()
-            return False
-        except LeaseLost:
-            self.metrics.store_errors.labels("lease").inc()
-            self.control.lead.lost()
-            return False
-        except Exception as error:  # noqa: BLE001 - one bad item must not stop the others
-            tidy.park(self, name, error, now)
-            return False
-        self.parked.worked(name)
-        changes, self.outgoing = self.outgoing, []
-        for change in changes:
-            say.changed(change, self.metrics)
-            self.submit(change.jobs)
-        return True
-
-    def submit(self, jobs: Sequence[Job]) -> None:
-        """Hand committed jobs to their pools; questions that find no slot wait in memory until their deadline."""
-        for job in jobs:
-            pool = self._pool(job)
-            if pool.free():
-                pool.submit(job)
-            else:
-                self.waiting.append(job)
-
-    def _pool(self, job: Job) -> Pool:
-        pools = {"action": self.pools.hands, "fetch": self.pools.sources, "probe": self.pools.sources}
-        return pools.get(job.kind, self.pools.posts)
-
-
-def detectors_of(incident: Incident) -> tuple[str, ...]:
-    """Names of the deciding detectors, each once."""
-    return tuple(dict.fromkeys(record.detector for record in incident.findings))
+    def failed(self, name: str, error: Exception, now: float) -> None:
+        tidy.park(self, name, error, now)

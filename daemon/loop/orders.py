@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from config.scope import scope_of
 from daemon.escalate.triggers import Acked, Ended, Escalated, Extended, Tick
@@ -13,13 +12,11 @@ from daemon.incidents.events import Event, Kind
 from daemon.incidents.model import Incident
 from daemon.incidents.records import Mute, MuteKind, Order, OrderState, PipelineChange
 from daemon.incidents.transitions import INCIDENT, IncidentEvent, incident_after
+from daemon.loop.ground import Ground
 from daemon.mitigate import paying
 from daemon.mitigate.moves import Approval
 from daemon.store.unit import UnitOfWork
 from remediations.run import RunState
-
-if TYPE_CHECKING:
-    from daemon.loop.core import Loop
 
 DAEMON_TIMELINE = "-"
 """What concerns no single incident stands on this timeline."""
@@ -34,10 +31,10 @@ class Answer:
     done: bool = True
 
 
-Handler = Callable[["Loop", UnitOfWork, Order, float], Answer]
+Handler = Callable[[Ground, UnitOfWork, Order, float], Answer]
 
 
-def carry_out(loop: Loop, uow: UnitOfWork, order: Order, now: float) -> Answer:
+def carry_out(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> Answer:
     """Do what the order says and settle it in the same transaction."""
     handler = HANDLERS.get(order.kind)
     answer = (
@@ -55,7 +52,7 @@ def _incident(uow: UnitOfWork, order: Order) -> Incident | None:
 
 
 def _on_escalation(make: Callable[[Order], Acked | Extended | Escalated]) -> Handler:
-    def handle(loop: Loop, uow: UnitOfWork, order: Order, now: float) -> Answer:
+    def handle(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> Answer:
         incident = _incident(uow, order)
         if incident is None:
             return Answer("no such incident", False)
@@ -65,7 +62,7 @@ def _on_escalation(make: Callable[[Order], Acked | Extended | Escalated]) -> Han
     return handle
 
 
-def _resolve(loop: Loop, uow: UnitOfWork, order: Order, now: float) -> Answer:
+def _resolve(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> Answer:
     incident = _incident(uow, order)
     if incident is None or (incident.state, IncidentEvent.CLOSE) not in INCIDENT:
         return Answer("no such open incident", False)
@@ -87,7 +84,7 @@ def _resolve(loop: Loop, uow: UnitOfWork, order: Order, now: float) -> Answer:
     return Answer("closed, not verified; pages again if it still fires by then")
 
 
-def _resume(loop: Loop, uow: UnitOfWork, order: Order, now: float) -> Answer:
+def _resume(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> Answer:
     incident = _incident(uow, order)
     if incident is None or incident.ended:
         return Answer("no such open incident", False)
@@ -99,7 +96,7 @@ def _resume(loop: Loop, uow: UnitOfWork, order: Order, now: float) -> Answer:
 
 
 def _decide(approved: bool) -> Handler:
-    def handle(loop: Loop, uow: UnitOfWork, order: Order, now: float) -> Answer:
+    def handle(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> Answer:
         incident = _incident(uow, order)
         if incident is None:
             return Answer("no such incident", False)
@@ -119,7 +116,7 @@ def _decide(approved: bool) -> Handler:
     return handle
 
 
-def _note(loop: Loop, uow: UnitOfWork, order: Order, now: float) -> Answer:
+def _note(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> Answer:
     incident = _incident(uow, order)
     if incident is None:
         return Answer("no such incident", False)
@@ -131,7 +128,7 @@ def _note(loop: Loop, uow: UnitOfWork, order: Order, now: float) -> Answer:
     return Answer("noted")
 
 
-def _verdict(loop: Loop, uow: UnitOfWork, order: Order, now: float) -> Answer:
+def _verdict(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> Answer:
     incident = _incident(uow, order)
     if incident is None:
         return Answer("no such incident", False)
@@ -142,7 +139,7 @@ def _verdict(loop: Loop, uow: UnitOfWork, order: Order, now: float) -> Answer:
     return Answer("noted")
 
 
-def _unlock(loop: Loop, uow: UnitOfWork, order: Order, now: float) -> Answer:
+def _unlock(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> Answer:
     target, reason = str(order.args.get("target")), str(order.args.get("reason"))
     lock = uow.locks.get(target)
     if lock is None:
@@ -154,7 +151,7 @@ def _unlock(loop: Loop, uow: UnitOfWork, order: Order, now: float) -> Answer:
 
 
 def _mute(kind: MuteKind) -> Handler:
-    def handle(loop: Loop, uow: UnitOfWork, order: Order, now: float) -> Answer:
+    def handle(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> Answer:
         lasts = order.args.get("for")
         starts = float(order.args.get("at", now))
         matchers: Mapping[str, str] = dict(order.args.get("scope", {}))
@@ -178,7 +175,7 @@ def _mute(kind: MuteKind) -> Handler:
     return handle
 
 
-def _unpause(loop: Loop, uow: UnitOfWork, order: Order, now: float) -> Answer:
+def _unpause(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> Answer:
     """Lift one reason by id, else every reason of the kind with the same matchers."""
     kind = MuteKind(str(order.args.get("kind", "pause")))
     wanted, matchers = order.args.get("id"), dict(order.args.get("scope", {}))
@@ -205,7 +202,7 @@ def _unpause(loop: Loop, uow: UnitOfWork, order: Order, now: float) -> Answer:
     return Answer(f"lifted {names}" + (f"; {len(left)} other reason(s) still hold" if left else ""))
 
 
-def _pipeline_change(_: Loop, uow: UnitOfWork, order: Order, now: float) -> Answer:
+def _pipeline_change(_: Ground, uow: UnitOfWork, order: Order, now: float) -> Answer:
     args = order.args
     change = PipelineChange(
         at=float(args.get("at", now)),
@@ -218,12 +215,12 @@ def _pipeline_change(_: Loop, uow: UnitOfWork, order: Order, now: float) -> Answ
     return Answer("recorded")
 
 
-def _reload(loop: Loop, _: UnitOfWork, order: Order, __: float) -> Answer:
+def _reload(loop: Ground, _: UnitOfWork, order: Order, __: float) -> Answer:
     loop.host.reload(order.who)
     return Answer("reloading")
 
 
-def _page_test(loop: Loop, uow: UnitOfWork, order: Order, now: float) -> Answer:
+def _page_test(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> Answer:
     change = loop.stages.escalate.test_page(str(order.args.get("person")), now)
     if change is None:
         return Answer("no such person, or no channel to try", False)

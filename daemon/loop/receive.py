@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from daemon.escalate.message import Receipt
 from daemon.incidents.records import MuteKind, Order, Phase
 from daemon.loop import say
+from daemon.loop.ground import Ground
 from daemon.loop.messages import Answered, Asked, Fetched, Message, Performed, Posted, Tick
 from daemon.loop.orders import carry_out
 from daemon.mitigate import journal, paying
@@ -14,21 +13,18 @@ from daemon.store.unit import UnitOfWork
 from remediations.outcome import Outcome
 from remediations.run import Evidence
 
-if TYPE_CHECKING:
-    from daemon.loop.core import Loop
-
 SIGNAL = "signal"
 """Owner of pauses set by SIGUSR1."""
 
 
-def all_of(loop: Loop, now: float) -> None:
+def all_of(loop: Ground, now: float) -> None:
     """Hear everything that came back, in order. What cannot be written down now stays for the next step."""
     for _ in range(len(loop.unheard)):
         take(loop, loop.unheard[0], now)
         loop.unheard.popleft()
 
 
-def take(loop: Loop, message: Message, now: float) -> None:
+def take(loop: Ground, message: Message, now: float) -> None:
     """Keep one message."""
     match message:
         case Fetched(_, result):
@@ -49,7 +45,7 @@ def take(loop: Loop, message: Message, now: float) -> None:
             pass
 
 
-def _posted(loop: Loop, key: str, receipt: Receipt, now: float) -> None:
+def _posted(loop: Ground, key: str, receipt: Receipt, now: float) -> None:
     """A message was handed to its provider: its row is settled."""
 
     def book(uow: UnitOfWork) -> None:
@@ -63,7 +59,7 @@ def _posted(loop: Loop, key: str, receipt: Receipt, now: float) -> None:
         loop.unheard.append(Posted(key, receipt))
 
 
-def performed(loop: Loop, key: str, outcome: Outcome, now: float) -> None:
+def performed(loop: Ground, key: str, outcome: Outcome, now: float) -> None:
     """An action ended: its outcome goes into the journal; the run is stepped in the same round."""
 
     def record(uow: UnitOfWork) -> None:
@@ -79,7 +75,7 @@ def performed(loop: Loop, key: str, outcome: Outcome, now: float) -> None:
         loop.unheard.append(Performed(key, outcome))
 
 
-def _answered(loop: Loop, key: str, evidence: Evidence, now: float) -> None:
+def _answered(loop: Ground, key: str, evidence: Evidence, now: float) -> None:
     if loop.stages.detection.answered(key, evidence, now):
         return
     name = key.split("|", 2)[1 if key.startswith(f"{paying.DEBT}|") else 0]
@@ -95,7 +91,7 @@ def _answered(loop: Loop, key: str, evidence: Evidence, now: float) -> None:
     loop.item(name, record, now)
 
 
-def orders_and_alerts(loop: Loop, now: float) -> None:
+def orders_and_alerts(loop: Ground, now: float) -> None:
     """Rows that faces and the command line appended; each order is its own transaction."""
     with loop.store.read() as uow:
         orders, alerts = uow.inbox.new_orders(), uow.inbox.new_alerts()
@@ -105,7 +101,7 @@ def orders_and_alerts(loop: Loop, now: float) -> None:
         loop.item("inbox", lambda uow: _alerts(loop, uow), now)
 
 
-def _order(loop: Loop, order: Order, now: float) -> None:
+def _order(loop: Ground, order: Order, now: float) -> None:
     name = f"order-{order.id}"
     if loop.item(name, lambda uow: say.ordered(order, carry_out(loop, uow, order, now).text), now):
         return
@@ -114,12 +110,12 @@ def _order(loop: Loop, order: Order, now: float) -> None:
         loop.item(f"{name}-refused", lambda uow: uow.inbox.dead_letter(order, parked.error), now)
 
 
-def _alerts(loop: Loop, uow: UnitOfWork) -> None:
+def _alerts(loop: Ground, uow: UnitOfWork) -> None:
     loop.stages.alerts.take(uow, uow.inbox.new_alerts())
     uow.checkpoints.save(loop.stages.alerts.rows())
 
 
-def _asked(loop: Loop, what: str, now: float) -> None:
+def _asked(loop: Ground, what: str, now: float) -> None:
     if what == "reload":
         loop.host.reload("signal")
     elif what in {"pause", "unpause"}:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from config.scope import scope_of
 from daemon.assess.grouping import BLIND_SEVERITY
@@ -18,10 +17,8 @@ from daemon.incidents.escalation import Escalation
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.model import DAEMON, Impact, Incident, IncidentState, incident_id
 from daemon.incidents.transitions import INCIDENT, IncidentEvent, incident_after
+from daemon.loop.ground import Ground
 from daemon.store.unit import UnitOfWork
-
-if TYPE_CHECKING:
-    from daemon.loop.core import Loop
 
 HUNG = 16
 """Threads of one pool (twice its size) that hang on abandoned jobs before people are told."""
@@ -29,7 +26,7 @@ BOUND = "series_limit"
 """The kind of notice that is a trouble: something is not looked at."""
 
 
-def look(loop: Loop, now: float) -> None:
+def look(loop: Ground, now: float) -> None:
     """Open what is new, end what is over. Costs nothing while all is well."""
     troubles = _troubles(loop, now)
     if not troubles and not loop.ailing:
@@ -46,7 +43,7 @@ def look(loop: Loop, now: float) -> None:
     loop.ailing = bool(troubles or standing)
 
 
-def opened(loop: Loop, uow: UnitOfWork, part: str, text: str, now: float) -> None:
+def opened(loop: Ground, uow: UnitOfWork, part: str, text: str, now: float) -> None:
     """An incident about a part of the daemon, and its page; nothing when one stands open."""
     scope = scope_of({"part": part})
     if any(i.failure_mode == DAEMON and i.scope == scope for i in uow.incidents.open()):
@@ -68,7 +65,7 @@ def opened(loop: Loop, uow: UnitOfWork, part: str, text: str, now: float) -> Non
     loop.ailing = True
 
 
-def _troubles(loop: Loop, now: float) -> Mapping[str, str]:
+def _troubles(loop: Ground, now: float) -> Mapping[str, str]:
     """Part of the daemon -> what is the matter with it."""
     found = {
         f"series of {notice.name}": f"{notice.text}: raise the limit or read less."
@@ -85,7 +82,7 @@ def _troubles(loop: Loop, now: float) -> Mapping[str, str]:
     return found
 
 
-def _ended(loop: Loop, uow: UnitOfWork, incident: str, now: float) -> None:
+def _ended(loop: Ground, uow: UnitOfWork, incident: str, now: float) -> None:
     before = uow.incidents.get(incident)
     if before is None or (before.state, IncidentEvent.CLEAR) not in INCIDENT:
         return

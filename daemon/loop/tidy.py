@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from daemon.escalate.message import Receipt, ReceiptKind
 from daemon.incidents.change import Change, Job
 from daemon.incidents.events import Event, Kind
 from daemon.loop import receive, say, selfcare
+from daemon.loop.ground import Ground
 from daemon.loop.messages import Answered, Performed, Posted
 from daemon.mitigate import journal, paying
 from daemon.mitigate.facts import paused
@@ -15,11 +14,8 @@ from daemon.store.unit import UnitOfWork
 from remediations.outcome import Outcome, OutcomeState
 from remediations.run import Evidence
 
-if TYPE_CHECKING:
-    from daemon.loop.core import Loop
 
-
-def up(loop: Loop, now: float) -> None:
+def up(loop: Ground, now: float) -> None:
     """End of a step."""
     _late(loop, now)
     _waiting(loop, now)
@@ -29,7 +25,7 @@ def up(loop: Loop, now: float) -> None:
     selfcare.look(loop, now)
 
 
-def park(loop: Loop, name: str, error: Exception, now: float) -> None:
+def park(loop: Ground, name: str, error: Exception, now: float) -> None:
     """One item raised: it rests, the others go on, and people are told plainly, once."""
     parked = loop.parked.park(name, f"{type(error).__name__}: {error}", now)
     say.parked(name, error, parked.until)
@@ -39,7 +35,7 @@ def park(loop: Loop, name: str, error: Exception, now: float) -> None:
         loop.item("parked", lambda uow: selfcare.opened(loop, uow, name, text, now), now)
 
 
-def interrupted(loop: Loop, now: float) -> None:
+def interrupted(loop: Ground, now: float) -> None:
     """At start: attempts and deliveries of an earlier life, whose workers are gone."""
     with loop.store.read() as uow:
         lost = [attempt for attempt in uow.attempts.in_flight() if attempt.outcome is None]
@@ -48,14 +44,14 @@ def interrupted(loop: Loop, now: float) -> None:
     loop.item("post", lambda uow: loop.apply(uow, loop.stages.escalate.restart(uow, now)), now)
 
 
-def _late(loop: Loop, now: float) -> None:
+def _late(loop: Ground, now: float) -> None:
     """Jobs past their deadline: what became of them is unknown, and said so; their slots have been replaced."""
     for pool in loop.pools.by_name().values():
         for job in pool.overdue(now):
             _lost(loop, job, now)
 
 
-def _lost(loop: Loop, job: Job, now: float) -> None:
+def _lost(loop: Ground, job: Job, now: float) -> None:
     if job.kind == "action":
         outcome = Outcome(OutcomeState.UNKNOWN, "no answer before its deadline", "", now)
         loop.unheard.append(Performed(job.key, outcome))
@@ -67,19 +63,19 @@ def _lost(loop: Loop, job: Job, now: float) -> None:
         loop.stages.detection.lost(job, now)
 
 
-def _waiting(loop: Loop, now: float) -> None:
+def _waiting(loop: Ground, now: float) -> None:
     waiting, loop.waiting = loop.waiting, []
     loop.submit([job for job in waiting if now < job.deadline_at])
 
 
-def _pauses(loop: Loop, now: float) -> None:
+def _pauses(loop: Ground, now: float) -> None:
     """A pause over everything stops also what has a slot but has not acted yet."""
     with loop.store.read() as uow:
         mutes = uow.mutes.active(now)
     loop.control.pause("a pause over everything" if paused(mutes, now) else None)
 
 
-def _debts(loop: Loop, now: float) -> None:
+def _debts(loop: Ground, now: float) -> None:
     mitigate = loop.stages.mitigate
     with loop.store.read() as uow:
         due = [debt.id for debt in uow.debts.due(now)]
@@ -94,7 +90,7 @@ def _debts(loop: Loop, now: float) -> None:
         loop.item(debt_id, lambda uow, d=debt_id: pay(uow, d), now)  # type: ignore[misc]  # bound per round
 
 
-def _well_again(loop: Loop, now: float) -> None:
+def _well_again(loop: Ground, now: float) -> None:
     """The store writes again: record what was done while it did not."""
     if loop.sick_since is None:
         return

@@ -20,6 +20,7 @@ from daemon.incidents.events import Event
 from daemon.loop import tidy
 from daemon.loop.control import Lead
 from daemon.loop.core import Loop
+from daemon.loop.ground import Ground
 from daemon.loop.messages import Message, Performed, Tick
 from daemon.loop.pools import Pool, Work
 from daemon.metrics import Metrics
@@ -136,7 +137,7 @@ class VirtualDriver:
 
     # ------------------------------------------------------------------ the loop's host
 
-    def publish(self, loop: Loop, now: float) -> None:
+    def publish(self, loop: Ground, now: float) -> None:
         """Nobody looks."""
 
     def reload(self, who: str) -> None:
@@ -144,10 +145,10 @@ class VirtualDriver:
         del who
         self.take(self.loaded)
 
-    def heartbeat(self, loop: Loop, now: float) -> None:
+    def heartbeat(self, loop: Ground, now: float) -> None:
         """Nobody listens."""
 
-    def housekeeping(self, loop: Loop, now: float) -> None:
+    def housekeeping(self, loop: Ground, now: float) -> None:
         """A story is too short to be pruned."""
 
     def store_sick(self, reason: str, board: Board | None, now: float) -> Sequence[Job]:
