@@ -11,7 +11,7 @@ from config.section import Autonomy
 from daemon import log
 from daemon.app.build import SLOTS
 from daemon.detect.notices import Notice
-from daemon.loop.core import Loop
+from daemon.loop.ground import Ground
 from daemon.metrics import Metrics
 from daemon.store.unit import UnitOfWork
 from detectors.board import FindingState
@@ -35,7 +35,7 @@ class Gauges:
         self._told: set[tuple[str, str, float]] = set()
         self._at = 0.0
 
-    def show(self, loop: Loop, autonomy: Autonomy, paused: int, now: float) -> None:
+    def show(self, loop: Ground, autonomy: Autonomy, paused: int, now: float) -> None:
         """Set everything. Raises `StoreSick`."""
         self._unknown(loop)
         if 0.0 <= now - self._at < EVERY:
@@ -55,7 +55,7 @@ class Gauges:
         debts = Count[Labels]((str(debt.state),) for debt in uow.debts.unpaid())
         self._levels("debts", metrics.debts, debts)
 
-    def _detection(self, loop: Loop, now: float) -> None:
+    def _detection(self, loop: Ground, now: float) -> None:
         metrics, detection = self._metrics, loop.stages.detection
         views = detection.sources(now)
         ages: dict[Labels, float] = {(view.name,): view.age for view in views if view.age is not None}
@@ -86,7 +86,7 @@ class Gauges:
                 log.get().warning(log.NOTICED, kind=notice.kind, name=notice.name, text=notice.text)
         self._told = {(notice.kind, notice.name, notice.since) for notice in notices}
 
-    def _unknown(self, loop: Loop) -> None:
+    def _unknown(self, loop: Ground) -> None:
         """Each evaluation once: scopes of which nothing could be said."""
         for name, watch in loop.stages.detection.watches.items():
             if watch.seen is None or self._judged.get(name) == watch.last_tick:
@@ -96,7 +96,7 @@ class Gauges:
             if unknown:
                 self._metrics.observations_unknown.labels(name).inc(unknown)
 
-    def _self(self, loop: Loop, autonomy: Autonomy, paused: int) -> None:
+    def _self(self, loop: Ground, autonomy: Autonomy, paused: int) -> None:
         metrics = self._metrics
         for name, pool in loop.pools.by_name().items():
             free = pool.free()
