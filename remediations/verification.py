@@ -29,6 +29,8 @@ class Reading:
     value: float | None = None
 
 
+LATE = 60.0
+"""Seconds by which the reading that ends a hold may be late."""
 NOTHING_SEEN = Reading(0.0, Seen.UNKNOWN)
 
 
@@ -54,7 +56,9 @@ def judge(
     """Judge a rung from readings since `acted_until` (unix seconds); None while it is still open.
 
     Recovered as soon as readings were OK without a break for `hold` seconds. At `acted_until + within`: unknown
-    when the last reading is unknown or there is none, else not recovered. An UNKNOWN breaks the hold.
+    when the last reading is unknown or there is none, not recovered when it is a breach. A hold that runs then may
+    finish: what is healthy and was not seen for long enough (a restart, a scrape that failed) must not be undone.
+    An UNKNOWN breaks the hold.
     """
     hold_from: float | None = None
     last: Reading | None = None
@@ -72,8 +76,8 @@ def judge(
         return None
     if last is None or last.seen is Seen.UNKNOWN:
         return Judgement(Verdict.UNKNOWN, f"nothing could be observed at the end of {within:.0f} s")
-    if last.seen is Seen.OK:
-        return Judgement(
-            Verdict.NOT_RECOVERED, f"not healthy for {hold:.0f} s without a break in {within:.0f} s"
-        )
+    if hold_from is not None:
+        if now < hold_from + hold + LATE:
+            return None
+        return Judgement(Verdict.UNKNOWN, f"healthy when last seen, and not seen for {hold:.0f} s in a row")
     return Judgement(Verdict.NOT_RECOVERED, f"still failing {within:.0f} s after the action")
