@@ -230,6 +230,7 @@ class Site:
     config: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     started: list[Living] = field(default_factory=list)
+    scripts: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.port = free_port()
@@ -288,6 +289,25 @@ class Site:
     def close(self) -> None:
         for living in self.started:
             living.kill()
+        for process in self.scripts:
+            process.wait(10)
+
+    def run(self) -> Living:
+        """The console script itself, as an operator starts it."""
+        self.write()
+        log = self.folder / f"daemon-{len(self.started)}.log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                [Path(sys.executable).with_name("fleetmend"), "run", "--config", self.file],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env=self.environment,
+                cwd=self.folder,
+            )
+        self.started.append(Living(process.pid, log, self.port))
+        self.scripts.append(process)
+        return self.started[-1].ready()
 
     # ------------------------------------------------------------------ what is on disk
 

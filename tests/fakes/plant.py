@@ -55,6 +55,8 @@ class Plant:
     """Of every admin call."""
     extra_metrics: str = ""
     stuck: set[str] = field(default_factory=set)
+    silent: set[str] = field(default_factory=set)
+    """Paths that do as they are told and answer only after `release`."""
     pager: FakePagerDuty = field(default_factory=lambda: FakePagerDuty({ROUTING_KEY}))
     pager_down: bool = False
     receiver: FakeReceiver = field(default_factory=lambda: FakeReceiver(SystemClock()))  # type: ignore[arg-type]  # it reads `now` only
@@ -71,6 +73,7 @@ class Plant:
     def release(self) -> None:
         """Answer what is stuck."""
         self.stuck.clear()
+        self.silent.clear()
         self._released.set()
 
     def did(self, what: str) -> list[Effect]:
@@ -90,6 +93,8 @@ class Plant:
         if path in self.stuck:
             self._released.wait(30)
         status, kind, answer = self._answer(call, path, body)
+        if path in self.silent:
+            self._released.wait(30)
         if self._reached(path, Moment.APPLIED):
             call.close_connection = True
             return
@@ -102,7 +107,7 @@ class Plant:
         self._reached(path, Moment.ANSWERED)
 
     def _answer(self, call: _Call, path: str, body: bytes) -> tuple[int, str, bytes]:
-        if path == "/metrics":
+        if path in {"/metrics", "/slow"}:
             return 200, "text/plain; version=0.0.4", self._metrics().encode()
         if path == "/v2/enqueue":
             return self._paged(call, body)
