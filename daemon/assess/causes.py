@@ -12,6 +12,8 @@ from detectors.board import Board, Finding, FindingState
 from remediations.guardrails.facts import Cause
 
 UNDECIDED = frozenset({FindingState.PENDING, FindingState.NO_DATA})
+DECIDES_WITHIN = 45.0
+"""Seconds after its hold in which a pending finding decides itself: it takes a poll at or after that, and its answer."""
 
 
 def undecided_causes(
@@ -27,9 +29,11 @@ def undecided_causes(
     for finding in board.findings.values():
         if finding.state not in UNDECIDED or not _could_explain(finding, symptom, topology):
             continue
-        hold = holds.get(finding.detector, 0.0)
-        start = finding.since if finding.state is FindingState.PENDING else incident.detected_at
-        causes.append(Cause(finding.failure_mode, finding.scope, str(finding.state), start + hold))
+        if finding.state is FindingState.PENDING:
+            settles_at = _decided_at(finding, holds)
+        else:
+            settles_at = incident.detected_at + holds.get(finding.detector, 0.0)
+        causes.append(Cause(finding.failure_mode, finding.scope, str(finding.state), settles_at))
     return (*causes, *_shared_cause_forming(incident, board, topology, holds))
 
 
@@ -56,4 +60,8 @@ def _shared_cause_forming(
     firing = {f.scope for f in own if f.state not in UNDECIDED}
     if len(firing | {incident.scope} | pending.keys()) < share * len(population):
         return []
-    return [Cause(mode, f.scope, "pending", f.since + holds.get(f.detector, 0.0)) for f in pending.values()]
+    return [Cause(mode, f.scope, "pending", _decided_at(f, holds)) for f in pending.values()]
+
+
+def _decided_at(finding: Finding, holds: Mapping[str, float]) -> float:
+    return finding.since + holds.get(finding.detector, 0.0) + DECIDES_WITHIN

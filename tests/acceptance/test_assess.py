@@ -93,7 +93,7 @@ def test_a_critical_incident_that_is_held_back_for_15_minutes_pages_for_itself()
     story.world.kill("storage-writer-cold")
     story.until(10 * MINUTE, lambda: bool(story.incidents()))
     story.world.break_tier("hot", "both_refuse")
-    story.until(10 * MINUTE, lambda: len(story.incidents()) == 2)
+    story.until(10 * MINUTE, lambda: len(story.incidents("storage_failure")) == 2)
     hot = story.incident("storage_failure", tier="hot")
     assert hot.state is IncidentState.SUPPRESSED
     story.run(14 * MINUTE)

@@ -209,4 +209,6 @@ def test_the_rules_hold_in_a_random_story(seed: int) -> None:
         rows = chaos.story.deliveries(incident)
         waiting = [row for row in rows if row.state in {DeliveryState.OWED, DeliveryState.SENDING}]
         assert [row for row in waiting if row.due_at < chaos.story.now - 180.0] == [], "a message hangs"
-        assert incident.ended or chaos.story.paged(incident), f"{incident.id} is nobody's\n{chaos.story.told()}"
+        assert incident.ended or chaos.story.paged(incident), (
+            f"{incident.id} is nobody's\n{chaos.story.told()}"
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.assess.causes import undecided_causes
+from daemon.assess.causes import DECIDES_WITHIN, undecided_causes
 from detectors.board import FindingState
 from tests.unit.daemon.assess.test_reconcile import (
     HOT,
@@ -26,7 +26,11 @@ SLOW = incident("api_degradation", LIVE, detected_at=NOW - 20)
 @pytest.mark.parametrize(
     ("state", "until", "why"),
     [
-        (FindingState.PENDING, NOW - 100 + 300, "its own hold, from its first breach"),
+        (
+            FindingState.PENDING,
+            NOW - 100 + 300 + DECIDES_WITHIN,
+            "its own hold, from its first breach, and the poll that decides",
+        ),
         (
             FindingState.NO_DATA,
             NOW - 20 + 300,
@@ -56,7 +60,7 @@ def test_a_provider_waits_while_others_are_about_to_fire() -> None:
     )
     first = incident("provider_outage", NAVIXY)
     (cause,) = undecided_causes(first, seen, TOPOLOGY, HOLDS)
-    assert cause.settles_at == NOW - 500 + 600
+    assert cause.settles_at == NOW - 500 + 600 + DECIDES_WITHIN
 
 
 def test_an_incident_does_not_wait_for_itself() -> None:
