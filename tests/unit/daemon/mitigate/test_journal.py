@@ -1,0 +1,246 @@
+"""The journal, debts and their return, on a real store in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from config.section import Autonomy
+from daemon.incidents.change import Change
+from daemon.incidents.model import Incident, IncidentState
+from daemon.incidents.records import Attempt, Debt, DebtState, Phase
+from daemon.mitigate import journal, paying
+from daemon.mitigate.facts import Rules, mutings, wheel_of
+from daemon.store.store import Store
+from remediations.actions.registry import Actions
+from remediations.outcome import Outcome, OutcomeState
+from remediations.run import Run, RunState
+from remediations.spec import Limits, Playbook
+from tests.fakes import rows
+from tests.fakes.climbing import CALL, INCIDENT, NOW, attempt, playbook, rung
+
+DONE = Outcome(OutcomeState.DONE, "answered 200", "", NOW)
+RETURN = {"return": {"after": "1h", "do": CALL, "autonomy": "auto"}}
+
+
+class Free:
+    """Nothing is stopped, and this daemon leads."""
+
+    epoch = 1
+
+    def kill_switch(self) -> str | None:
+        return None
+
+    def leader(self) -> bool:
+        return True
+
+
+def rules(book: Playbook, autonomy: Autonomy = Autonomy.AUTO) -> Rules:
+    actions = Actions({}, lambda _: "", {}, lambda text: text, None)
+    return Rules(autonomy, {"storage-hot": book}, Limits(), {}, actions)
+
+
+def ended(book: Playbook, row: Attempt, outcome: Outcome = DONE) -> Change:
+    store = Store.open("sqlite://")
+    with store.write() as uow:
+        uow.apply(Change(incident=INCIDENT))
+        return journal.ended(uow, row, book, outcome, NOW)
+
+
+# ---------------------------------------------------------------------- outcomes
+
+
+@pytest.mark.parametrize(
+    ("fields", "outcome", "phase", "debts", "why"),
+    [
+        (RETURN, OutcomeState.DONE, Phase.DO, 1, "a switch has to be given back"),
+        ({}, OutcomeState.DONE, Phase.DO, 0, "a cure without return owes nothing"),
+        (
+            {"kind": "contain", "effect": {"probe": "p"}},
+            OutcomeState.DONE,
+            Phase.DO,
+            1,
+            "a contain rung always owes",
+        ),
+        (RETURN, OutcomeState.FAILED, Phase.DO, 0, "what did not happen owes nothing"),
+        (RETURN, OutcomeState.UNKNOWN, Phase.DO, 0, "nor does what nobody knows"),
+        (RETURN, OutcomeState.DONE, Phase.RETURN, 0, "a return pays a debt and opens none"),
+    ],
+)
+def test_a_debt_is_opened_by_what_took_effect_and_has_to_be_given_back(
+    fields: dict[str, Any], outcome: OutcomeState, phase: Phase, debts: int, why: str
+) -> None:
+    change = ended(playbook(rung(**fields)), attempt(None, phase=phase), replace(DONE, state=outcome))
+    assert len(change.debts) == debts, why
+    assert change.attempts[0].outcome == str(outcome)
+
+
+def test_a_switch_locks_its_target_for_the_failover_lock() -> None:
+    book = playbook(rung(**RETURN), guardrails={"failover_lock": "1h"})
+    (lock,) = ended(book, attempt(None)).locks
+    assert (lock.target, lock.until) == ("tier=hot", NOW + 3600)
+
+
+@pytest.mark.parametrize(
+    ("started_at", "state"), [(None, OutcomeState.NOT_DONE), (NOW - 1, OutcomeState.UNKNOWN)]
+)
+def test_what_was_not_started_was_not_done_and_what_was_started_is_unknown(  # B5
+    started_at: float | None, state: OutcomeState
+) -> None:
+    assert journal.interrupted(attempt(None, started_at=started_at), NOW).state is state
+
+
+def test_started_is_committed_with_the_job_that_carries_its_key() -> None:
+    change = journal.start(attempt(None, started_at=None), NOW)
+    assert change.attempts[0].started_at == NOW
+    assert change.jobs[0].key == change.attempts[0].key
+    assert change.jobs[0].deadline_at == change.attempts[0].deadline_at
+
+
+# ---------------------------------------------------------------------- who has the wheel, what is muted
+
+
+@pytest.mark.parametrize(
+    ("paged_at", "stepped_back", "released_at", "held", "why"),
+    [
+        (None, False, None, False, "nobody was paged"),
+        (NOW - 60, False, None, True, "paged"),
+        (NOW - 60, False, NOW - 30, False, "released after the page"),
+        (NOW - 30, False, NOW - 60, True, "paged again after the release"),
+        (None, True, None, True, "stepped back while its page waits"),
+    ],
+)
+def test_the_wheel_is_held_from_the_page_until_it_is_released(
+    paged_at: float | None, stepped_back: bool, released_at: float | None, held: bool, why: str
+) -> None:
+    incident = replace(INCIDENT, stepped_back=stepped_back)
+    run = Run("sf-1", "storage-hot", RunState.GAVE_UP, NOW - 40, released_at=released_at)
+    assert wheel_of(incident, rows.escalation("sf-1", paged_at=paged_at), run).held == held, why
+
+
+@pytest.mark.parametrize(
+    ("matchers", "hit"),
+    [
+        ({}, True),
+        ({"tier": "hot"}, True),
+        ({"tier": "warm"}, False),
+        ({"failure_mode": "storage_failure"}, True),
+        ({"playbook": "storage-hot", "tier": "hot"}, True),
+        ({"provider": "navixy"}, False),
+    ],
+)
+def test_a_mute_concerns_what_all_its_matchers_fit(matchers: dict[str, str], hit: bool) -> None:
+    mute = rows.mute("m", starts_at=NOW - 10, ends_at=NOW + 10, matchers=matchers)
+    assert bool(list(mutings([mute], INCIDENT, "storage-hot", NOW))) == hit
+
+
+@pytest.mark.parametrize(("now", "hit"), [(NOW - 11, False), (NOW, True), (NOW + 10, False)])
+def test_a_mute_holds_by_absolute_times_checked_at_use(now: float, hit: bool) -> None:  # B13
+    mute = rows.mute("m", starts_at=NOW - 10, ends_at=NOW + 10, matchers={})
+    assert bool(list(mutings([mute], INCIDENT, "storage-hot", now))) == hit
+
+
+# ---------------------------------------------------------------------- paying
+
+
+def owed(
+    state: DebtState = DebtState.OPEN,
+    *,
+    autonomy: str = "auto",
+    incident: Incident | None = None,
+    **plan: Any,
+) -> tuple[Store, Debt]:
+    store = Store.open("sqlite://")
+    resolved = replace(INCIDENT, state=IncidentState.RESOLVED, resolved_at=NOW - 60)
+    debt = rows.debt(
+        "sf-1/switch", incident="sf-1", playbook="storage-hot", rung="switch", scope=INCIDENT.scope, state=state,
+        due_at=NOW - 1, autonomy=autonomy, plan={"do": dict(CALL), **plan},
+    )  # fmt: skip
+    with store.write() as uow:
+        run = Run("sf-1", "storage-hot", RunState.DONE, NOW - 60)
+        kept = uow.apply(Change(incident=incident or resolved, run=run, debts=(debt,)))
+    return store, kept.debts[0]
+
+
+def pay(store: Store, debt: Debt, book: Playbook, ceiling: Autonomy = Autonomy.AUTO) -> Change | None:
+    with store.read() as uow:
+        return paying.step(uow, debt, rules(book, ceiling), Free(), NOW)
+
+
+BOOK = playbook(rung(**RETURN))
+
+
+def test_a_debt_is_paid_only_after_success() -> None:
+    store, debt = owed(incident=INCIDENT)
+    assert pay(store, debt, BOOK) is None
+
+
+@pytest.mark.parametrize(
+    ("autonomy", "ceiling", "state"),
+    [
+        ("auto", Autonomy.AUTO, None),
+        ("propose", Autonomy.AUTO, DebtState.PROPOSED),
+        ("auto", Autonomy.PROPOSE, DebtState.PROPOSED),
+    ],
+)
+def test_a_due_debt_is_asked_about_or_proposed(
+    autonomy: str, ceiling: Autonomy, state: DebtState | None
+) -> None:
+    store, debt = owed(DebtState.DUE, autonomy=autonomy)
+    change = pay(store, debt, BOOK, ceiling)
+    assert change is not None
+    if state is None:
+        assert [job.kind for job in change.jobs] == ["probe"]
+    else:
+        assert change.debts[0].state is state
+
+
+@pytest.mark.parametrize(
+    ("when", "body", "paid"),
+    [
+        ("facts.health.body.primary == 'healthy'", {"primary": "healthy"}, True),
+        ("facts.health.body.primary == 'healthy'", {"primary": "refusing"}, False),
+        ("facts.health.body.primary == 'healthy'", None, False),
+        (None, None, True),
+    ],
+    ids=["healthy", "not yet", "unknown", "nothing asked"],
+)
+def test_a_debt_is_paid_when_its_pre_check_holds_on_fresh_answers(
+    when: str | None, body: Any, paid: bool
+) -> None:
+    evidence = {"health": {"ok": True, "at": NOW, **({} if body is None else {"body": body})}}
+    store, debt = owed(DebtState.DUE, when=when, asked_at=NOW - 5, evidence=evidence)
+    change = pay(store, debt, BOOK)
+    if paid:
+        assert change is not None
+        assert change.debts[0].state is DebtState.PAYING
+        assert change.attempts[0].phase is Phase.RETURN
+        assert change.attempts[0].on_interrupt == "page"
+    else:
+        assert change is None
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"),
+    [
+        (OutcomeState.DONE, DebtState.PAID),
+        (OutcomeState.FAILED, DebtState.FAILED),
+        (OutcomeState.UNKNOWN, DebtState.FAILED),
+    ],
+)
+def test_what_a_return_came_to_is_what_became_of_the_debt(outcome: OutcomeState, state: DebtState) -> None:
+    store, _ = owed(DebtState.PAYING)
+    with store.read() as uow:
+        change = paying.ended(uow, attempt(None, phase=Phase.RETURN), replace(DONE, state=outcome), NOW)
+    assert [debt.state for debt in change.debts] == [state]
+
+
+@pytest.mark.parametrize(("approved", "state"), [(True, DebtState.DUE), (False, DebtState.WAIVED)])
+def test_a_person_approves_a_return_or_waives_it(approved: bool, state: DebtState) -> None:
+    store, _ = owed(DebtState.PROPOSED)
+    with store.read() as uow:
+        change = paying.decide(uow, "sf-1", "ana", NOW, approved=approved)
+    assert change is not None
+    assert change.debts[0].state is state
