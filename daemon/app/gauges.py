@@ -35,7 +35,7 @@ class Gauges:
         self._told: set[tuple[str, str, float]] = set()
         self._at = 0.0
 
-    def show(self, loop: Ground, autonomy: Autonomy, paused: int, now: float) -> None:
+    def show(self, loop: Ground, autonomy: Autonomy, now: float) -> None:
         """Set everything. Raises `StoreSick`."""
         self._unknown(loop)
         if 0.0 <= now - self._at < EVERY:
@@ -43,6 +43,7 @@ class Gauges:
         self._at = now
         with loop.store.read() as uow:
             self._rows(uow)
+            paused = len(uow.mutes.active(now)) + (loop.control.kill_switch() is not None)
         self._detection(loop, now)
         self._self(loop, autonomy, paused)
 

@@ -92,7 +92,7 @@ class LiveHost:
                 now=now,
             )
             if self.gauges is not None:
-                self.gauges.show(loop, self.loaded.model.autonomy, len(self.snapshot.paused), now)
+                self.gauges.show(loop, self.loaded.model.autonomy, now)
         except StoreSick as error:
             log.get().error(log.STORE_FAILED, error=str(error))
 

@@ -88,11 +88,14 @@ def listed(uow: UnitOfWork, wanted: Wanted) -> tuple[Incident, ...]:
 def status(
     uow: UnitOfWork, known: Known, live: Snapshot | None, now: float, *, paused: Sequence[str] = ()
 ) -> models.Status:
-    """The whole in one look. `paused`: reasons that only the caller knows of, such as a kill-switch file."""
+    """The whole in one look. `paused`: reasons that only the caller knows of, such as a kill-switch file.
+
+    What holds by rows is read from them; the loop tells only of what no row knows.
+    """
     rows = uow.incidents.open()
     worst = min((row.severity for row in rows), key=SEVERITIES.index, default=None)
     counts = models.IncidentCounts(open=len(rows), worst=worst)
-    reasons = [*paused, *(live.paused if live else _mutings(uow, now))]
+    reasons = [*dict.fromkeys((*paused, *(live.paused if live else ()), *_mutings(uow, now)))]
     if live is None:
         return models.Status(
             version=known.version,

@@ -57,7 +57,7 @@ class Due:
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """`at`: unix seconds of publication. `cells`: failure mode -> its detectors' scopes. `population`: failure mode ->
-    number of known scopes. `paused`: a sentence per reason why actions stop (kill switch, signal, mutes).
+    number of known scopes. `paused`: a sentence per reason why actions stop that stands in no row (the kill switch).
     `poll_interval`: seconds; a snapshot older than two is stale. `refused`: what was wrong with the last reload,
     empty when it was taken.
     """

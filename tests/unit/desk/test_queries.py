@@ -163,7 +163,11 @@ def test_status_with_a_daemon_is_what_the_loop_knows(store: Store) -> None:
         status = queries.status(uow, KNOWN, LIVE, NOW)
     assert status.autonomy == "auto"
     assert status.leader == "host:1"
-    assert status.paused == ["the kill switch /run/x exists"], "what the loop says is not said twice"
+    assert status.paused == [
+        "the kill switch /run/x exists",
+        "pause of provider=navixy by ana: deploying",
+        "silence of provider=navixy by ana: deploying",
+    ], "what the loop knows and what rows hold, each once"
     assert [(source.state, source.age_s) for source in status.sources] == [("ok", 1.5)]
     assert (status.detectors.total, status.detectors.firing, status.detectors.blind) == (17, 1, 2)
     assert (status.last_cycle.at, status.last_cycle.ms) == (NOW - 0.5, 3.5)
