@@ -88,6 +88,19 @@ def test_killed_at_any_commit_of_a_fail_over_it_is_never_done_twice(more: str, *
         keeps_its_promises(story)
 
 
+def test_a_store_that_is_full_for_a_moment_loses_no_outcome_and_no_page() -> None:
+    """An outcome or a receipt that could not be written is written when it can be."""
+    first, last = spans()
+    for number in range(first, last + 1, 2):
+        story = mortal()
+        assert isinstance(story.store, MortalStore)
+        story.store.full_at = number
+        REFUSES(story.world)
+        story.run(HOUR, until=lambda story=story: over(story))  # type: ignore[misc]
+        keeps_its_promises(story)
+        assert story.driver.direct or story.store.commits < number, "nobody was told of the sick store"
+
+
 @pytest.mark.parametrize("kind", ["action", "post", "probe", "fetch"])
 def test_killed_between_a_commit_and_the_hand_over_of_its_job(kind: str) -> None:
     story = mortal()
