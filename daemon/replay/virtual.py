@@ -93,6 +93,8 @@ class VirtualDriver:
     direct: list[tuple[float, str]] = field(default_factory=list)
     """What would have gone out directly while the store was sick: (time, reason)."""
     parts: Parts = field(init=False)
+    skips: bool = True
+    """Pass over seconds in which nothing is due; else step every second, as the live loop does."""
     doomed: Callable[[Job], bool] | None = None
     """Jobs at whose hand-over the daemon dies: committed, and no worker has them."""
     _heap: list[tuple[float, int, Message, str]] = field(default_factory=list)
@@ -218,14 +220,14 @@ class VirtualDriver:
     def _step(self, messages: Sequence[Message], now: float) -> None:
         self.steps += 1
         try:
-            self.loop.step(messages[0], now, also=messages[1:])
+            late = self.loop.step(messages[0], now, also=messages[1:])
         except Killed:
             self.crash()
             return
         self._heap = [entry for entry in self._heap if entry[2] != _DUE]
         heapq.heapify(self._heap)
         jobs = [job for name in self.loop.pools.by_name() for job in self._slots(name).jobs.values()]
-        due = next_at(self.loop, jobs, now)
+        due = next_at(self.loop, jobs, now) if self.skips else late
         if math.isfinite(due):
             self._push(max(due, now + 0.001), _DUE)
 
