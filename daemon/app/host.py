@@ -23,6 +23,8 @@ from daemon.store.retention import Retention
 from detectors.board import Board, FindingState
 from remediations.ports import Ports
 
+PUBLISH_EVERY = 0.25
+"""Seconds between two snapshots: nobody looks more often, and a step has better things to do."""
 TELL_EVERY = 60.0
 """Seconds between tries to reach somebody directly while nobody was reached."""
 DIRECT_WITHIN = 60.0
@@ -79,6 +81,8 @@ class LiveHost:
         """Everything true now, by one assignment."""
         if not self.ready[0] and self.ready[1] == "starting" and loop.board is not None:
             self.ready = (True, "")
+        if self.snapshot is not None and 0.0 <= now - self.snapshot.at < PUBLISH_EVERY:
+            return
         try:
             self.snapshot = snapshot_of(
                 loop,

@@ -13,7 +13,7 @@ from daemon.incidents.change import Change
 from daemon.incidents.events import Event, Kind
 from daemon.loop import tidy
 from daemon.loop.core import IDLE, Loop
-from daemon.loop.messages import Message, Tick
+from daemon.loop.messages import Message, Recorded, Tick
 from daemon.loop.pools import ThreadPool
 from daemon.scheduling import Schedule
 from remediations.ports import Clock
@@ -23,6 +23,8 @@ DRIFT = 2.0
 HANDS_WITHIN = 20.0
 POSTS_WITHIN = 5.0
 AFTER_BUG = 1.0
+ROWS_EVERY = 0.05
+"""Seconds between two rounds that only look at rows which the recorder wrote."""
 AT_ONCE = 1_000
 """Messages heard in one round at most."""
 
@@ -39,6 +41,7 @@ class LoopThread:
         self._end_all: Callable[[], object] = lambda: None
         self._adopting: SimpleQueue[Callable[[float], None]] = SimpleQueue()
         self._wall, self._mono = clock.now(), clock.monotonic()
+        self._rows_at = 0.0
 
     def start(self) -> None:
         self._thread.start()
@@ -92,7 +95,19 @@ class LoopThread:
         with suppress(Empty):
             while len(found) < AT_ONCE:
                 found.append(self._inbox.get_nowait())
+        self._calm(found)
         return found
+
+    def _calm(self, found: list[Message]) -> None:
+        """While rows stream in, one round in `ROWS_EVERY` takes them all: the recorder needs the store as well."""
+        until = self._rows_at + ROWS_EVERY
+        with suppress(Empty):
+            while all(isinstance(message, Recorded) for message in found) and len(found) < AT_ONCE:
+                left = until - self._clock.monotonic()
+                if left <= 0:
+                    break
+                found.append(self._inbox.get(timeout=left))
+        self._rows_at = self._clock.monotonic()
 
     def _drain(self) -> None:
         self._loop.control.drain()

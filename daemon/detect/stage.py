@@ -140,8 +140,9 @@ class Detection:
     def evaluate(self, now: float) -> Board | None:
         """The new board, when anything was heard since the last one; else None."""
         news = self._intake.fresh()
-        if not news and not self._heard:
-            return None
+        stale = self._board is None or now - self._board.at >= self.plan.sections.poll_interval
+        if not news and not self._heard and (self._watches or not stale):
+            return None  # with no detector at all an empty board is true, and said once a poll
         self._heard = False
         down = self._intake.down(now)
         for watch in self._watches.values():
