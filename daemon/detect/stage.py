@@ -40,8 +40,7 @@ USUAL, SEEN = "@usual", "@seen"
 """Checkpoints beside those of detectors, under names no detector can have."""
 PREFIX = "detect/"
 """Of the keys of detection's jobs."""
-CLOCK_STEP = 30.0
-"""Seconds the wall clock may step back without more ado than a pause."""
+CLOCK_STEP = 30.0  # seconds the wall clock may step back without more ado
 _MOST_REPLAYED = 5_000
 _MOST_TRANSITIONS = 10_000
 
