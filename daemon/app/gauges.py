@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter as Count
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from prometheus_client import Counter, Gauge
 
 from config.section import Autonomy
 from daemon import log
 from daemon.app.build import SLOTS
-from daemon.detect.notices import Notice
+from daemon.detect.notices import Notice, SourceView
 from daemon.loop.ground import Ground
 from daemon.metrics import Metrics
 from daemon.store.unit import UnitOfWork
@@ -33,6 +33,7 @@ class Gauges:
         self._totals: dict[tuple[str, Labels], float] = {}
         self._judged: dict[str, float] = {}
         self._told: set[tuple[str, str, float]] = set()
+        self._failing: set[str] = set()
         self._at = 0.0
 
     def show(self, loop: Ground, autonomy: Autonomy, now: float) -> None:
@@ -59,6 +60,7 @@ class Gauges:
     def _detection(self, loop: Ground, now: float) -> None:
         metrics, detection = self._metrics, loop.stages.detection
         views = detection.sources(now)
+        self._sources(views)
         ages: dict[Labels, float] = {(view.name,): view.age for view in views if view.age is not None}
         self._levels("age", metrics.source_age_seconds, ages)
         self._levels("series", metrics.series, {(view.name,): view.series for view in views})
@@ -78,6 +80,16 @@ class Gauges:
         self._levels("firing", metrics.detectors_firing, firing)
         self._levels("blind", metrics.detectors_blind, blind)
         self._notices(detection.notices(now))
+
+    def _sources(self, views: Sequence[SourceView]) -> None:
+        """A line when a source begins to fail and when it is back, none while either lasts."""
+        failing = {view.name for view in views if view.state in {"failing", "down"}}
+        for view in views:
+            if view.name in failing - self._failing:
+                log.get().warning(log.SOURCE_FAILED, source=view.name, error=view.reason)
+            elif view.name in self._failing - failing:
+                log.get().info(log.SOURCE_BACK, source=view.name)
+        self._failing = failing
 
     def _notices(self, notices: tuple[Notice, ...]) -> None:
         """Each is said once when it begins, and shown while it lasts."""

@@ -87,6 +87,7 @@ class Daemon:
         leader = f"{socket.gethostname()}/{os.getpid()}"
         with self._store.write() as uow:
             epoch = uow.lease.claim(leader, now)
+        log.get().info(log.LEASE_TAKEN, holder=leader, epoch=epoch)
         ports = Ports(self._http, self._processes, FileDoor(), DatabaseDoor(self._clock), self._clock)
         self._host = LiveHost(loaded, ports, leader, version("fleetmend"), self._asked.put, now)
         self._parts: Parts = build(

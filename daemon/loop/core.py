@@ -15,7 +15,7 @@ from daemon.assess.grouping import Reported
 from daemon.assess.reconcile import Known, reconcile
 from daemon.errors import StoreSick
 from daemon.incidents.records import Attempt
-from daemon.loop import receive, tidy, triggers
+from daemon.loop import receive, say, tidy, triggers
 from daemon.loop.ground import Ground, detectors_of
 from daemon.loop.messages import Message
 from daemon.mitigate import journal
@@ -67,6 +67,7 @@ class Loop(Ground):
         if board is None:
             return False
         self.board = board
+        say.detected(detection.transitions())
         rows = detection.checkpoint(now)
         if rows is not None:
             self.item(

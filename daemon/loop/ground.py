@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from daemon import log
 from daemon.assess.causes import undecided_causes
 from daemon.assess.topology import Topology
 from daemon.detect.stage import Detection
@@ -176,6 +177,7 @@ class Ground(ABC):
             return False
         except LeaseLost:
             self.metrics.store_errors.labels("lease").inc()
+            log.get().error(log.LEASE_LOST, epoch=self.control.epoch)
             self.control.lead.lost()
             return False
         except Exception as error:  # noqa: BLE001 - one bad item must not stop the others

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from config.scope import Scope
 from daemon import log
-from daemon.incidents.change import Change
+from daemon.incidents.change import Change, Job
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.records import Order
 from daemon.metrics import Metrics
+from detectors.state import Transition
 
 LINES: Mapping[Kind, str] = {
     Kind.GATES: log.GATE_REFUSED,
@@ -21,6 +23,11 @@ LINES: Mapping[Kind, str] = {
     Kind.ALERT: log.ALERT_TAKEN,
 }
 """Log lines by kind of timeline row; every other kind is an incident that changed."""
+_OURS = frozenset(
+    {"correlation_id", "detector", "event", "exc_info", "kind", "level", "message", "service", "since"}
+    | {"stack_info", "stacklevel", "state", "text", "timestamp", "value"}
+)
+"""Fields of a line that a scope's label of that name must not replace."""
 
 
 def changed(change: Change, metrics: Metrics) -> None:
@@ -34,6 +41,23 @@ def changed(change: Change, metrics: Metrics) -> None:
             line, correlation_id=event.incident, kind=str(event.kind), text=event.text, **_labels(change)
         )
         _count(event, change, metrics)
+
+
+def detected(transitions: Sequence[Transition]) -> None:
+    """One line per change of a detector at a scope; what follows from it has lines of its own."""
+    for change in transitions:
+        log.get().info(
+            log.DETECTOR_CHANGED,
+            detector=change.detector,
+            state=str(change.state),
+            since=change.at,
+            value=change.value,
+            **_fields(change.scope),
+        )
+
+
+def abandoned(job: Job) -> None:
+    log.get().warning(log.JOB_ABANDONED, correlation_id=job.incident, job=job.key, kind=job.kind)
 
 
 def ordered(order: Order, answer: str) -> None:
@@ -52,7 +76,11 @@ def parked(name: str, error: Exception, until: float) -> None:
 
 
 def _labels(change: Change) -> dict[str, str]:
-    return {} if change.incident is None else dict(change.incident.scope)
+    return {} if change.incident is None else _fields(change.incident.scope)
+
+
+def _fields(scope: Scope) -> dict[str, str]:
+    return {name: value for name, value in scope if name not in _OURS}
 
 
 def _count(event: Event, change: Change, metrics: Metrics) -> None:

@@ -48,6 +48,7 @@ def _late(loop: Ground, now: float) -> None:
     """Jobs past their deadline: what became of them is unknown, and said so; their slots have been replaced."""
     for pool in loop.pools.by_name().values():
         for job in pool.overdue(now):
+            say.abandoned(job)
             _lost(loop, job, now)
 
 

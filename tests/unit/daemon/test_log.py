@@ -58,7 +58,7 @@ def test_lines_of_one_incident_share_its_correlation_id(lines: Lines) -> None:
     with log.correlated("sf-4k7q2m", tier="hot"):
         log.get().info(log.ACTION_STARTED)
         logging.getLogger("some.library").warning("slow: %s", 3)
-    log.get().info(log.CYCLE_DONE)
+    log.get().info(log.CONFIG_LOADED)
     assert [(line["correlation_id"], line.get("tier")) for line in lines()] == [
         ("sf-4k7q2m", "hot"),
         ("sf-4k7q2m", "hot"),
@@ -107,7 +107,7 @@ def fail() -> None:
         pytest.param(lambda: log.get().info(f"event with {CANARY}"), id="the message"),
         pytest.param(lambda: log.get().info(log.ACTION_ENDED, body=CANARY.encode()), id="bytes"),
         pytest.param(lambda: logging.getLogger("lib").error("GET /?token=%s", CANARY), id="a library's line"),
-        pytest.param(lambda: log.get(f"name-{CANARY}").info(log.CYCLE_DONE), id="a logger's name"),
+        pytest.param(lambda: log.get(f"name-{CANARY}").info(log.CONFIG_LOADED), id="a logger's name"),
     ],
 )
 def test_a_secret_is_in_no_line(lines: Lines, write: Callable[[], None]) -> None:
