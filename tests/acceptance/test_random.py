@@ -1,6 +1,6 @@
 """Random faults, outages of telemetry, orders, lies and crashes; the rules that must always hold, after every step.
 
-Each seed is one story; a seed that fails is the name of its test. `FLEETMEND_SEEDS` runs more of them.
+Each seed is one story; a seed that fails is the name of its test. `STORY_SEEDS` runs more of them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.fakes.story import MINUTE, PAGES, Story
 
 WATCHED = ("storage-writes", "storage-down", "provider-errors", "mapping-failures")
 CAP = 2
-SEEDS = range(int(os.environ.get("FLEETMEND_SEEDS", "4")))
+SEEDS = range(int(os.environ.get("STORY_SEEDS", "4")))
 CHANGES = 14
 
 
