@@ -92,7 +92,8 @@ def given_up(incident: Incident, events: list[Event]) -> None:
     for event in events:
         if event.kind is Kind.GAVE_UP:
             same = [e for e in events if e.at == event.at and e.kind in {Kind.OWED, Kind.NOTE}]
-            assert same, f"{incident.id} gave up in silence: {event.text}"
+            held = [e for e in events if e.at <= event.at < e.data.get("held_until", 0.0)]
+            assert same or held, f"{incident.id} gave up in silence: {event.text}"
 
 
 def told(incident: Incident, rows: list[Delivery]) -> None:
