@@ -65,6 +65,9 @@ def _rechecking(turn: Turn) -> Step:
     if fault.seen is Seen.OK and fresh:
         # Healthy by now: the board closes the incident as self-resolved once `clear` has held.
         return turn.end(Await())
+    if turn.run.rung >= len(turn.playbook.ladder):
+        # Nothing is left to be done, so there is nothing to look again for.
+        return consider(turn)
     if fault.seen is Seen.UNKNOWN or not fresh:
         if turn.situation.facts_for(turn.rung, turn.run).wheel.held:
             return give_up(turn, "a person has been paged and has the wheel")

@@ -279,6 +279,13 @@ def test_an_empty_ladder_is_a_page_at_once() -> None:
     assert Climb(book)(run()).move == GiveUp("no rung applies and the fault is still there")
 
 
+@pytest.mark.parametrize("ladder", [(), (rung("first", **VERIFY),)], ids=["empty", "climbed to its end"])
+def test_with_nothing_left_to_do_nobody_waits_for_better_sight(ladder: tuple[Any, ...]) -> None:
+    book = playbook().model_copy(update={"ladder": ladder})
+    climb = Climb(book, fault=UNKNOWN)
+    assert isinstance(climb(run(rung=len(ladder))).move, GiveUp)
+
+
 def test_a_ladder_that_ends_contained_says_so_and_pages() -> None:
     done = Climb(playbook())(run(rung=1, contained_by=("spool",)))
     assert done.move == GiveUp("contained by spool, but nothing mends it")
