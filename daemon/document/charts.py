@@ -321,8 +321,12 @@ def _path(
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
+    """Lowest and highest, far enough apart to be divided into ticks."""
     low, high = min(values, default=0.0), max(values, default=1.0)
-    return (low, high) if high > low else (low, low + (abs(low) or 1.0))
+    size = max(abs(low), abs(high))
+    if high - low > max(size * 1e-9, 1e-200):
+        return low, high
+    return low, low + max(size, 1e-200) if size else 1.0
 
 
 def _nice(step: float) -> float:
