@@ -33,8 +33,6 @@ class Wanted:
     source: str = "scrape"
 
 
-PERSON = (Wanted(("all",)),)
-CI = (Wanted(("every",), quiet_s=180.0),)
 SOAK = (Wanted(("every",), quiet_s=600.0), Wanted(("every",), source="prometheus"))
 
 
