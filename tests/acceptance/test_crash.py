@@ -25,6 +25,9 @@ PROBE, PAGE = (
     f"{{on_interrupt: {settled}, verify: {{within: 3m, hold: 30s}}}}}}}}}}\n"
     for settled in ("probe", "page")
 )
+
+pytestmark = pytest.mark.timeout(400)
+"""A story takes seconds of processor time; a busy machine makes minutes of them."""
 """Shorter holds than the pack's: what counts here are the moments, and there are many."""
 DETECTED = 90.0
 

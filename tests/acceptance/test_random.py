@@ -18,6 +18,9 @@ from daemon.incidents.model import Incident
 from daemon.incidents.records import Attempt, Delivery, DeliveryState, PageEvent, Phase
 from tests.fakes.story import MINUTE, PAGES, Story
 
+pytestmark = pytest.mark.timeout(400)
+"""A story takes seconds of processor time; a busy machine makes minutes of them."""
+
 WATCHED = ("storage-writes", "storage-down", "provider-errors", "mapping-failures")
 CAP = 2
 SEEDS = range(int(os.environ.get("STORY_SEEDS", "4")))

@@ -15,6 +15,9 @@ from tests.acceptance.expected import ITSELF, STORIES
 from tests.acceptance.variants import VARIANTS
 from tests.fakes.story import ALLOWED, HOUR, WARM, Story
 
+pytestmark = pytest.mark.timeout(400)
+"""A story takes seconds of processor time; a busy machine makes minutes of them."""
+
 EVERY_30S = "poll_interval: 30s\ntelemetry: {edge: {every: 30s}}\n"
 """Half the polls: these stories are many."""
 LEARNT, LEARNING = {"ingestion_stopped:bad-config"}, 360.0

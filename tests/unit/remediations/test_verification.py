@@ -23,7 +23,12 @@ def readings(*seen: Seen, start: float = 110.0, step: float = 10.0) -> list[Read
         ((B, B, B, B, B), 220.0, Verdict.NOT_RECOVERED, "still failing at the end"),
         ((G, B, G, B, G, B), 220.0, Verdict.NOT_RECOVERED, "a symptom that changes is no recovery"),
         ((U, U, U, U, U, U, U, U, U, U, G, G), 221.0, None, "a hold that runs at the end may finish"),
-        ((U, U, U, U, U, U, U, U, U, U, G, G, B), 231.0, Verdict.NOT_RECOVERED, "and breaks at the first breach"),
+        (
+            (U, U, U, U, U, U, U, U, U, U, G, G, B),
+            231.0,
+            Verdict.NOT_RECOVERED,
+            "and breaks at the first breach",
+        ),
         ((U, U, U, U, U, U, U, U, U, U, G, G, G, G), 241.0, Verdict.RECOVERED, "health seen late is health"),
         ((B, G), 400.0, Verdict.UNKNOWN, "healthy when last seen, and nobody knows since"),
         ((B, B, U, U, U), 220.0, Verdict.UNKNOWN, "the scrape died after the action"),
