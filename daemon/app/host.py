@@ -16,7 +16,6 @@ from daemon.errors import StoreSick
 from daemon.escalate.channels.port import Doors
 from daemon.escalate.direct import DirectPager
 from daemon.incidents.change import Job
-from daemon.incidents.events import Event
 from daemon.loop.ground import Ground
 from daemon.settings.model import Settings
 from daemon.store.retention import Retention
@@ -143,14 +142,11 @@ class LiveHost:
         )
         return (Job(f"direct-{now:.3f}", DIRECT, "-", now + DIRECT_WITHIN, {"part": "store", "text": text}),)
 
-    def store_well(self, now: float) -> tuple[Sequence[Job], Sequence[Event]]:
-        """It writes again: tell those who were told, and hand over what was sent without a row."""
-        assert self.workers is not None
+    def store_well(self, now: float) -> Sequence[Job]:
+        """It writes again: tell those who were told."""
         self._told_at = 0.0
-        job = Job(
-            f"well-{now:.3f}", DIRECT, "-", now + DIRECT_WITHIN, {"part": "store", "over": "it writes again"}
-        )
-        return (job,), self.workers.direct_records()
+        args = {"part": "store", "over": "it writes again"}
+        return (Job(f"well-{now:.3f}", DIRECT, "-", now + DIRECT_WITHIN, args),)
 
     def bug(self, loop: Ground, error: Exception, now: float) -> None:
         """A step raised: log it whole, tell people once, go on."""

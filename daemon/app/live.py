@@ -23,14 +23,17 @@ from prometheus_client import CollectorRegistry
 from config.loader import Loaded
 from config.problems import ConfigError
 from daemon import log
-from daemon.app.build import Parts, build, rebuild
+from daemon.app.build import Parts, build, rebuild, setup_of
 from daemon.app.faces import Face, faces_of
 from daemon.app.gauges import Gauges
 from daemon.app.host import LiveHost
 from daemon.app.loopthread import LoopThread
 from daemon.clock import SystemClock, rfc3339
 from daemon.databases import DatabaseDoor
-from daemon.errors import GOOD
+from daemon.errors import GOOD, StoreSick
+from daemon.escalate.channels.port import Doors
+from daemon.escalate.channels.registry import address_book
+from daemon.escalate.direct import DirectPager
 from daemon.files import FileDoor
 from daemon.http.door import HttpDoor
 from daemon.loop.control import Lead
@@ -42,6 +45,7 @@ from daemon.processes import ProcessDoor
 from daemon.scheduling import Schedule
 from daemon.settings.load import load
 from daemon.settings.model import Settings
+from daemon.store.engine import place
 from daemon.store.store import Store
 from remediations.ports import Ports
 
@@ -59,7 +63,28 @@ JOIN = 5.0
 def run(files: Sequence[Path], *, environment: Mapping[str, str]) -> int:
     """Run until a signal; the exit code. Raises `ConfigError`, `AlreadyRunning`, `StoreSick` before anything starts."""
     loaded = load(files, environment=environment)
-    return Daemon(loaded, environment).run()
+    try:
+        daemon = Daemon(loaded, environment)
+    except StoreSick as error:
+        _tell_of_sick_store(loaded, str(error))
+        raise
+    return daemon.run()
+
+
+def _tell_of_sick_store(loaded: Loaded[Settings], reason: str) -> None:
+    """A store that was good and cannot be used now keeps the daemon from starting: nobody watches, so people hear.
+
+    A path where there never was a store is a mistake of whoever starts it, and is said to them alone.
+    """
+    path = place(loaded.model.state).path
+    if path is None or not path.is_file() or not path.stat().st_size:
+        return
+    clock = SystemClock()
+    setup = setup_of(loaded.model)
+    book, _ = address_book(loaded.model.people, loaded.model.channels, loaded.environment.context)
+    doors = Doors(HttpDoor(clock), clock, loaded.redactor.text)
+    pager = DirectPager(setup.directory, setup.policies["default"], book, doors)
+    pager.page("store", f"the daemon cannot start: {reason}; nothing is watched", clock.now())
 
 
 class Daemon:

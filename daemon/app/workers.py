@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,8 +19,7 @@ from daemon.escalate.direct import DirectPager
 from daemon.escalate.message import Receipt, ReceiptKind
 from daemon.escalate.post import post
 from daemon.incidents.change import Job
-from daemon.incidents.events import Event
-from daemon.loop.messages import Answered, Fetched, Message, Performed, Posted, Tick
+from daemon.loop.messages import Answered, Fetched, Message, Performed, Posted, Tick, Told
 from detectors.samples import Failed
 from remediations.actions.action import Permit
 from remediations.actions.registry import Actions
@@ -143,11 +142,7 @@ class Workers:
             self._direct = None
         else:
             pager.page(job.args["part"], job.args["text"], now)
-        return Tick(job.kind + " sent")
-
-    def direct_records(self) -> Sequence[Event]:
-        """What was sent without a row, for the timeline."""
-        return () if self._direct is None else self._direct.records()
+        return Told(pager.records())
 
     def _deadline(self, job: Job) -> float:
         clock = self._ports.clock

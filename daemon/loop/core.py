@@ -46,6 +46,7 @@ class Loop(Ground):
             self.escalate(now)
             tidy.up(self, now)
         except StoreSick as error:
+            self.look(now)
             self.submit(self.host.store_sick(str(error), self.board, now))
             self.sick_since = self.sick_since or now
             self.metrics.store_errors.labels("sick").inc()
@@ -59,21 +60,26 @@ class Loop(Ground):
     # ------------------------------------------------------------------ the five stages
 
     def detect(self, now: float) -> bool:
-        """Send out what is due, evaluate what came back. True when there is a new board."""
-        detection = self.stages.detection
-        for fetch in detection.due(now, self.pools.sources.free()):
-            self.pools.sources.submit(fetch)
-        board = detection.evaluate(now)
-        if board is None:
+        """Look, and keep what was seen. True when there is a new board."""
+        if not self.look(now):
             return False
-        self.board = board
-        say.detected(detection.transitions())
-        rows = detection.checkpoint(now)
+        rows = self.stages.detection.checkpoint(now)
         if rows is not None:
             self.item(
                 "checkpoint", lambda uow: uow.checkpoints.replace({**rows, **self.stages.alerts.rows()}), now
             )
         return True
+
+    def look(self, now: float) -> bool:
+        """Send out what is due, evaluate what came back; needs no store. True when there is a new board."""
+        detection = self.stages.detection
+        for fetch in detection.due(now, self.pools.sources.free()):
+            self.pools.sources.submit(fetch)
+        board = detection.evaluate(now)
+        if board is not None:
+            self.board = board
+            say.detected(detection.transitions())
+        return board is not None
 
     def assess(self, fresh: bool, now: float) -> None:
         """Compare what fires with what is open. One round, one transaction; document what changed."""

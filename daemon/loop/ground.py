@@ -20,7 +20,6 @@ from daemon.errors import LeaseLost, Stale, StoreSick
 from daemon.escalate.stage import Escalate
 from daemon.escalate.triggers import Trigger
 from daemon.incidents.change import Change, Job
-from daemon.incidents.events import Event
 from daemon.incidents.model import Incident
 from daemon.loop import say, triggers
 from daemon.loop.control import SwitchBoard
@@ -85,8 +84,8 @@ class Host(Protocol):
         """Jobs that tell people directly, with a fixed dedup key, since nothing can be written."""
         ...
 
-    def store_well(self, now: float) -> tuple[Sequence[Job], Sequence[Event]]:
-        """The store writes again: jobs that say so, and the record of what was sent meanwhile."""
+    def store_well(self, now: float) -> Sequence[Job]:
+        """The store writes again: jobs that say so to those who were told."""
         ...
 
 
@@ -172,8 +171,10 @@ class Ground(ABC):
                 work(uow)
         except StoreSick:
             raise
-        except Stale:
+        except Stale as error:
+            # The loop is the only writer of these rows: one that moved on is a mistake of ours, never ignored.
             self.metrics.store_errors.labels("stale").inc()
+            self.failed(name, error, now)
             return False
         except LeaseLost:
             self.metrics.store_errors.labels("lease").inc()

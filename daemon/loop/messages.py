@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from daemon.escalate.message import Receipt
+from daemon.incidents.events import Event
 from detectors.samples import Batch, Failed
 from remediations.outcome import Outcome
 from remediations.run import Evidence
@@ -61,4 +62,11 @@ class Asked:
     what: str
 
 
-Message = Tick | Fetched | Answered | Performed | Posted | Recorded | Asked
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Somebody was told directly, without a row: what is to be recorded as soon as the store writes."""
+
+    events: tuple[Event, ...]
+
+
+Message = Told | Tick | Fetched | Answered | Performed | Posted | Recorded | Asked

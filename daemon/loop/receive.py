@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from daemon.errors import StoreSick
 from daemon.escalate.message import Receipt
+from daemon.incidents.change import Change
 from daemon.incidents.records import MuteKind, Order, Phase
 from daemon.loop import say
 from daemon.loop.ground import Ground
-from daemon.loop.messages import Answered, Asked, Fetched, Message, Performed, Posted, Tick
+from daemon.loop.messages import Answered, Asked, Fetched, Message, Performed, Posted, Tick, Told
 from daemon.loop.orders import carry_out
 from daemon.mitigate import journal, paying
 from daemon.store.unit import UnitOfWork
@@ -18,10 +20,20 @@ SIGNAL = "signal"
 
 
 def all_of(loop: Ground, now: float) -> None:
-    """Hear everything that came back, in order. What cannot be written down now stays for the next step."""
+    """Hear everything that came back, in order. What cannot be written down now stays for the next step.
+
+    Raises `StoreSick` after all were heard: samples need no store.
+    """
+    sick: StoreSick | None = None
     for _ in range(len(loop.unheard)):
-        take(loop, loop.unheard[0], now)
-        loop.unheard.popleft()
+        message = loop.unheard.popleft()
+        try:
+            take(loop, message, now)
+        except StoreSick as error:
+            loop.unheard.append(message)
+            sick = error
+    if sick is not None:
+        raise sick
 
 
 def take(loop: Ground, message: Message, now: float) -> None:
@@ -35,6 +47,8 @@ def take(loop: Ground, message: Message, now: float) -> None:
             performed(loop, key, outcome, now)
         case Posted(key, receipt):
             _posted(loop, key, receipt, now)
+        case Told(events):
+            loop.item("told", lambda uow: loop.apply(uow, Change(events=events)), now)
         case Asked(what):
             _asked(loop, what, now)
         case Tick("heartbeat"):

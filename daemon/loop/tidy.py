@@ -99,6 +99,4 @@ def _well_again(loop: Ground, now: float) -> None:
     event = Event("-", now, Kind.DAEMON, text, {"what": "store_sick", "since": loop.sick_since})
     if loop.item("well", lambda uow: loop.apply(uow, Change(events=(event,))), now):
         loop.sick_since = None
-        jobs, records = loop.host.store_well(now)
-        loop.submit(jobs)
-        loop.item("well", lambda uow: loop.apply(uow, Change(events=tuple(records))), now)
+        loop.submit(loop.host.store_well(now))

@@ -16,7 +16,6 @@ from prometheus_client import CollectorRegistry
 from config.loader import Loaded
 from daemon.app.build import Parts, build, rebuild
 from daemon.incidents.change import Job
-from daemon.incidents.events import Event
 from daemon.loop import tidy
 from daemon.loop.control import Lead
 from daemon.loop.core import Loop
@@ -158,9 +157,9 @@ class VirtualDriver:
         self.direct.append((now, reason))
         return ()
 
-    def store_well(self, now: float) -> tuple[Sequence[Job], Sequence[Event]]:
+    def store_well(self, now: float) -> Sequence[Job]:
         self.direct.append((now, "well again"))
-        return (), ()
+        return ()
 
     # ------------------------------------------------------------------ inside
 

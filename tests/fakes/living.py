@@ -1,17 +1,14 @@
-"""Living daemons on this machine: a configuration, a place for their state, and handles on the processes."""
+"""Living daemons on this machine: a place for their state, and handles on the processes."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import http.client
 import io
 import json
 import os
-import random
 import select
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -29,11 +26,10 @@ from daemon.incidents.events import Event
 from daemon.incidents.model import Incident
 from daemon.incidents.records import Delivery
 from daemon.store.store import Store
-from tests.fakes.pagerduty import ROUTING_KEY
-from tests.fakes.plant import HOOK_SECRET, Plant
+from tests.fakes.living_config import TOKENS, config_for, environment, free_port
+from tests.fakes.plant import Plant
 
 ROOT = Path(__file__).resolve().parents[2]
-TOKENS = {role: f"fm_living-token-of-the-{role}-0123456789" for role in ("viewer", "operator", "admin")}
 CLOCK = SystemClock()
 _PAUSE = threading.Event()
 
@@ -132,7 +128,8 @@ class Living:
         if not self.gone(within):
             raise AssertionError(f"process {self.pid} has not ended within {within:g} s: {self.tail()}")
         code = Path(f"{self.log}.exit")
-        return int(code.read_text()) if code.exists() else None
+        text = code.read_text() if code.exists() else ""
+        return int(text) if text else None
 
     def tail(self, lines: int = 30) -> str:
         return "\n".join(self.said().splitlines()[-lines:])
@@ -347,104 +344,3 @@ def living(folder: Path, plant: Plant, nursery: Nursery) -> Iterator[Site]:
         yield site
     finally:
         site.close()
-
-
-def environment() -> dict[str, str]:
-    """What the configuration's secrets are read from."""
-    return {
-        "PATH": os.environ["PATH"],
-        "PD_ANA": ROUTING_KEY,
-        "HOOK_SECRET": HOOK_SECRET,
-        **{f"{role.upper()}_SHA": hashlib.sha256(text.encode()).hexdigest() for role, text in TOKENS.items()},
-    }
-
-
-def config_for(plant: Plant, folder: Path, port: int) -> dict[str, Any]:
-    """One detector, one rung that fails over, and people: everything within a second or two."""
-    admin = f"{plant.url}/tiers/hot"
-    return {
-        "version": 1,
-        "environment": "test",
-        "autonomy": "auto",
-        "state": f"sqlite:///{folder / 'state.db'}",
-        "listen": f"127.0.0.1:{port}",
-        "poll_interval": "0.25s",
-        "pack": "none",
-        "kill_switch": str(folder / "pause"),
-        "telemetry": {
-            "plant": {
-                "type": "scrape",
-                "targets": [f"{plant.url}/metrics"],
-                "every": "0.25s",
-                "timeout": "2s",
-            }
-        },
-        "detectors": {
-            "plant-fault": {
-                "failure_mode": "storage_failure",
-                "signal": {"gauge": {"of": "plant_fault", "by": ["tier"]}},
-                "fire": {"above": 0.5, "for": "0.5s"},
-                "clear": {"below": 0.5, "for": "0.5s"},
-                "no_data": {"for": "60s"},
-                "fresh_within": "3s",
-            }
-        },
-        "probes": {
-            "health": {"http": {"url": f"{plant.url}/tiers/{{{{ scope.tier }}}}/health", "timeout": "2s"}}
-        },
-        "playbooks": {
-            "storage": {
-                "failure_mode": "storage_failure",
-                "diagnose": {"health": {"probe": "health"}},
-                "ladder": [
-                    {
-                        "name": "fail-over",
-                        "kind": "cure",
-                        "require": "facts.health.body.replica_lag_s < 30",
-                        "do": {
-                            "http": {
-                                "method": "POST",
-                                "url": f"{admin}/failover",
-                                "expect": "2xx",
-                                "timeout": "3s",
-                            }
-                        },
-                        "on_interrupt": "probe",
-                        "confirm": {"probe": "health", "ok": "body.active == 'replica'"},
-                        "verify": {"within": "2s", "hold": "0.5s"},
-                        "autonomy": "auto",
-                    }
-                ],
-                "guardrails": {"cooldown": "1s", "budget": "20 per 1h", "wait_up_to": "5s"},
-                "deadline": "60s",
-            }
-        },
-        "people": {
-            "ana": {"name": "Ana", "channels": [{"pagerduty": {"routing_key": {"env": "PD_ANA"}}}]},
-            "ben": {
-                "name": "Ben",
-                "channels": [{"webhook": {"url": f"{plant.url}/hook", "secret": {"env": "HOOK_SECRET"}}}],
-            },
-        },
-        "channels": {"pagerduty": {"url": plant.url}},
-        "escalation": {
-            "default": [
-                {"level": "L1", "notify": ["person:ana"]},
-                {"level": "L2", "after": {"critical": "15m"}, "notify": ["person:ben"]},
-            ]
-        },
-        "tokens": [{"name": role, "role": role, "sha256": {"env": f"{role.upper()}_SHA"}} for role in TOKENS],
-    }
-
-
-def free_port() -> int:
-    """A port nobody listens at, below those that outgoing connections take."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:] or 0) % 10
-    while True:
-        port = 20_000 + 1_000 * worker + random.randrange(1_000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port

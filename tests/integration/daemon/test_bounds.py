@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from daemon.incidents.events import Kind
-from tests.fakes.living import CLOCK, TOKENS, Living, Site, pause, wait_for
+from tests.fakes.living import CLOCK, Living, Site, pause, wait_for
+from tests.fakes.living_config import TOKENS
 
 pytestmark = pytest.mark.live
 CALL = "/tiers/hot/failover"

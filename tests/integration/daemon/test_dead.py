@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -130,6 +130,8 @@ def test_a_corrupt_store_is_a_clear_error_and_an_exit_code(site: Site) -> None:
     assert "store" in daemon.said()
     assert "corrupt" in daemon.said()
     assert "Traceback" not in daemon.said()
+    (page,) = direct(site, "trigger")
+    assert "cannot start" in str(page), "nobody watches, so somebody hears"
     for command in ("status", "incidents"):
         said = site.cli(command)
         assert said.code == 1
@@ -147,6 +149,7 @@ def test_a_folder_that_cannot_be_written_is_a_clear_error(site: Site) -> None:
     assert daemon.wait(20.0) == 1
     assert "Traceback" not in daemon.said()
     assert "/proc/nowhere" in daemon.said()
+    assert not site.plant.pager.events, "a mistake of whoever starts it wakes nobody"
 
 
 def test_a_port_that_is_taken_is_a_clear_error_and_nothing_runs_on(site: Site) -> None:
@@ -155,6 +158,19 @@ def test_a_port_that_is_taken_is_a_clear_error_and_nothing_runs_on(site: Site) -
     assert daemon.wait(30.0) == 1
     assert "cannot listen on" in daemon.said()
     assert "Traceback" not in daemon.said()
+
+
+def test_term_with_the_store_full_still_ends_the_daemon(site: Site) -> None:
+    daemon = site.start()
+    with full(daemon):
+        site.plant.broken = True
+        wait_for("a page goes out directly", lambda: direct(site, "trigger"), within=30)
+        daemon.signal(signal.SIGTERM)
+        daemon.wait(35.0)
+    assert not site.plant.did("failover")
+    site.start(ready=False)
+    incident = wait_for("the next one mends it", lambda: (i := site.incident()) and i.ended and i, within=30)
+    assert incident.state == "resolved"
 
 
 def direct(site: Site, action: str) -> list[dict[str, object]]:
@@ -182,9 +198,10 @@ def test_with_the_store_full_nothing_is_done_and_one_page_goes_out_directly(site
     )
     assert incident.state == "resolved"
     told = wait_for(
-        "what was sent directly is recorded", lambda: [e for e in site.events("-") if e.kind is Kind.SENT]
+        "what was sent directly is recorded, its end included",
+        lambda: len(sent := [e for e in site.events("-") if e.kind is Kind.SENT]) == 2 and sent,
     )
-    assert "directly" in told[0].text
+    assert all("directly" in event.text for event in told)
     assert any(event.data.get("what") == "store_sick" for event in site.events("-"))
     assert len(direct(site, "trigger")) == 1
     assert len(direct(site, "resolve")) == 1
@@ -198,7 +215,8 @@ def full(daemon: Living) -> Iterator[None]:
     try:
         yield
     finally:
-        resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (everything, everything))
+        with suppress(ProcessLookupError):
+            resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (everything, everything))
 
 
 def alert() -> dict[str, object]:

@@ -8,7 +8,8 @@ from http.cookies import SimpleCookie
 import pytest
 
 from daemon.incidents.events import Kind
-from tests.fakes.living import TOKENS, Answer, Living, Site, pause, wait_for
+from tests.fakes.living import Answer, Living, Site, pause, wait_for
+from tests.fakes.living_config import TOKENS
 
 pytestmark = pytest.mark.live
 
