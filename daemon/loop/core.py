@@ -14,6 +14,7 @@ from functools import partial
 from daemon.assess.grouping import Reported
 from daemon.assess.reconcile import Known, reconcile
 from daemon.errors import StoreSick
+from daemon.incidents.escalation import EscalationState
 from daemon.incidents.records import Attempt
 from daemon.loop import receive, say, tidy, triggers
 from daemon.loop.ground import Ground, detectors_of
@@ -21,7 +22,7 @@ from daemon.loop.messages import Message
 from daemon.mitigate import journal
 from daemon.store.unit import UnitOfWork
 from detectors.board import Board
-from remediations.run import IN_FLIGHT
+from remediations.run import ACTIVE, IN_FLIGHT
 
 IDLE = 1.0
 """Seconds the loop waits at most: orders written by the command line are looked for that often."""
@@ -94,9 +95,11 @@ class Loop(Ground):
         if self.control.draining:
             return
         with self.store.read() as uow:
-            names = [incident.id for incident in uow.incidents.open()]
-            names += [run.id for run in uow.runs.active() if run.id not in names]
-        for name in names:
+            incidents, climbing = uow.incidents.open(), [run.id for run in uow.runs.active()]
+        at_rest = {i.id: i.version for i in incidents if self.resting.get(i.id) == i.version}
+        self.resting = at_rest
+        names = [incident.id for incident in incidents if incident.id not in at_rest]
+        for name in dict.fromkeys((*names, *climbing)):
             self.item(name, partial(self._step_up, incident_id=name, now=now), now)
         self._start_intended(now)
 
@@ -134,6 +137,11 @@ class Loop(Ground):
 
     def _step_up(self, uow: UnitOfWork, *, incident_id: str, now: float) -> None:
         self.advance(uow, incident_id, now)
+        incident, run = uow.incidents.get(incident_id), uow.runs.get(incident_id)
+        escalation = uow.escalations.get(incident_id)
+        told = escalation is not None and escalation.state is not EscalationState.QUIET
+        if incident is not None and run is not None and run.state not in ACTIVE and told:
+            self.resting[incident_id] = incident.version
 
     def _tick(self, uow: UnitOfWork, *, incident_id: str, now: float) -> None:
         incident = uow.incidents.get(incident_id)

@@ -110,6 +110,8 @@ class Ground(ABC):
     """The wall clock stepped: levels and reminders wait one tick."""
     unheard: deque[Message] = field(default_factory=deque)
     """What came back and is not written down yet: an answer that the store refuses now is heard again, never lost."""
+    resting: dict[str, int] = field(default_factory=dict)
+    """Incident -> its version when its ladder had ended and people had been told: nothing to do until it changes."""
     outgoing: list[Change] = field(default_factory=list)
     """Changes of the transaction under way: their jobs and log lines leave after its commit, never before."""
 
