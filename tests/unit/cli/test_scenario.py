@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from daemon.cli.expectations import EXPECTED
-from daemon.cli.scenario import _at_an_end, repeats, row_of
+from daemon.cli.scenario import _at_an_end, repeats, row_of, told
 from daemon.document.dossier import Dossier
+from daemon.incidents.events import Event, Kind
 from daemon.incidents.model import IncidentState
 from daemon.incidents.records import DeliveryState, PageEvent, Phase
 from remediations.run import RunState
@@ -48,6 +49,14 @@ def test_a_mended_story_becomes_a_row() -> None:
         [],
         [],
     )
+
+
+def test_what_went_wrong_is_told_with_its_timeline() -> None:
+    seen = Event("po-1", 100.0, Kind.DETECTED, "provider-silent fires.")
+    assert told([story(events=(seen,))]) == [
+        "po-1 provider_outage at provider=navixy: resolved",
+        "  1970-01-01T00:01:40.000Z detected: provider-silent fires.",
+    ]
 
 
 def test_no_incident_is_a_fault_that_healed_unseen() -> None:
