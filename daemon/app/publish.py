@@ -22,6 +22,8 @@ SPARK = 60
 SPARK_SPAN = 1800.0
 STATES = {"up": "ok", "failing": "late", "down": "down", "waiting": "unknown"}
 MOST_DUE = 20
+FAR = 1e11
+"""Later than any due time (unix seconds)."""
 
 
 def snapshot_of(
@@ -129,19 +131,11 @@ def _thinned(line: list[float]) -> tuple[float, ...]:
 
 
 def _due(uow: UnitOfWork) -> tuple[Due, ...]:
-    found = []
-    for incident in uow.incidents.open():
-        run = uow.runs.get(incident.id)
-        if run is not None and run.due_at is not None and run.ended_at is None:
-            found.append(Due(run.due_at, f"{run.state}", incident.id))
-        escalation = uow.escalations.get(incident.id)
-        if escalation is not None and escalation.next_at is not None:
-            what = (
-                f"L{escalation.level + 1} is paged"
-                if escalation.next_at == escalation.next_level_at
-                else "reminder"
-            )
-            found.append(Due(escalation.next_at, what, incident.id))
+    found = [Due(run.due_at, f"{run.state}", run.id) for run in uow.runs.active() if run.due_at is not None]
+    for escalation in uow.escalations.due(FAR, limit=MOST_DUE):
+        level = escalation.next_at == escalation.next_level_at
+        what = f"L{escalation.level + 1} is paged" if level else "reminder"
+        found.append(Due(escalation.next_at or FAR, what, escalation.id))
     found += [
         Due(debt.due_at, f"debt {debt.rung} falls due", debt.incident)
         for debt in uow.debts.unpaid()

@@ -18,6 +18,7 @@ _DUE = (
     select(*MAPPER.columns)
     .where(_c.next_at <= bindparam("now"), _c.state != EscalationState.ENDED.value)
     .order_by(_c.next_at, _c.id)
+    .limit(bindparam("limit"))
 )
 
 
@@ -31,6 +32,6 @@ class Escalations:
         """The escalation of this incident."""
         return ROWS.get(self._tx, incident_id)
 
-    def due(self, now: float) -> tuple[Escalation, ...]:
+    def due(self, now: float, *, limit: int = 1_000) -> tuple[Escalation, ...]:
         """Those with a held page, a level or a reminder due at `now`, longest overdue first; never an ended one."""
-        return tuple(map(MAPPER.value, self._tx.rows(_DUE, {"now": now})))
+        return tuple(map(MAPPER.value, self._tx.rows(_DUE, {"now": now, "limit": limit})))
