@@ -71,7 +71,7 @@ class LoopThread:
         while not self._adopting.empty():
             take = self._adopting.get()
             self._guarded(lambda take=take: take(now), now)  # type: ignore[misc]  # bound per round
-        self._watch_clock(now)
+        self._guarded(lambda: self._watch_clock(now), now)
         began = self._clock.monotonic()
         due = now + IDLE
         try:
