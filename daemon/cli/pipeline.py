@@ -11,7 +11,7 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,6 +131,7 @@ def watched(
         url = f"http://{listen}"
         found = Watched(pipeline, url, files, source, tuple(children), daemon, prometheus)
         _wait_ready(f"{found.url}/-/ready", daemon, http, clock)
+        _wait_for(lambda: _sees(found.url, http, clock), daemon, clock, "the daemon sees nothing")
         yield found
 
 
@@ -202,15 +203,33 @@ def _prometheus_up(
 
 
 def _wait_ready(url: str, child: Child, http: Http, clock: Clock) -> None:
+    _wait_for(lambda: _got(url, http, clock) is not None, child, clock, f"{url} was not ready")
+
+
+def _wait_for(done: Callable[[], bool], child: Child, clock: Clock, failure: str) -> None:
     pause = threading.Event()
     until = clock.monotonic() + UP_WITHIN
     while clock.monotonic() < until:
         child.must_run()
-        with suppress(PortError):
-            if http.send(Request("GET", url), deadline=clock.monotonic() + 2.0).status == 200:
-                return
+        if done():
+            return
         pause.wait(0.2)
-    raise DaemonUnreachable(f"{url} was not ready within {UP_WITHIN:.0f} s; see {child.log}")
+    raise DaemonUnreachable(f"{failure} within {UP_WITHIN:.0f} s; see {child.log}")
+
+
+def _got(url: str, http: Http, clock: Clock) -> bytes | None:
+    """The body of a good answer, None while there is none."""
+    with suppress(PortError):
+        answer = http.send(Request("GET", url), deadline=clock.monotonic() + 2.0)
+        if answer.status == 200:
+            return answer.body
+    return None
+
+
+def _sees(url: str, http: Http, clock: Clock) -> bool:
+    """Whether every source has answered: from then on the console shows live data."""
+    body = _got(f"{url}/api/v1/status", http, clock)
+    return body is not None and all(source["state"] == "ok" for source in json.loads(body)["sources"])
 
 
 def free_port(preferred: int) -> int:
