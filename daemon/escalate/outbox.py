@@ -70,8 +70,17 @@ def unwanted(
     if incident is None or row.event in {PageEvent.TEST, PageEvent.DIGEST}:
         return ""
     if row.event is PageEvent.RESOLVE:
-        here = [other for other in rows if other.address == row.address and other.event in PAGES]
-        may = any(reached(other) or other.state is DeliveryState.SENDING for other in here)
+        here = [other for other in rows if other.address == row.address and other.key != row.key]
+        before = [
+            other.created_at
+            for other in here
+            if other.event is PageEvent.RESOLVE
+            and other.state is not DeliveryState.DROPPED
+            and other.created_at < row.created_at
+        ]
+        since = max(before, default=float("-inf"))  # what an earlier resolve has ended needs no second one
+        pages = [other for other in here if other.event in PAGES and other.created_at > since]
+        may = any(reached(other) or other.state is DeliveryState.SENDING for other in pages)
         return "" if may else "nobody was told there"
     if incident.ended and row.facts.get("what") != "over":
         return "over before it was sent"
