@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
@@ -125,12 +126,13 @@ def parse_threshold(text: object) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Text:
+class _Text(ABC):
     """Base of the values written as one short text; gives pydantic their parser and their text form."""
 
     @classmethod
+    @abstractmethod
     def parse(cls, text: object) -> Self:
-        raise NotImplementedError
+        """Read the text. Raises `Wrong`."""
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
