@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -55,13 +54,14 @@ def observe(
     *,
     expected: Floats | None = None,
     gate: Values | None = None,
-    suspended: Collection[Scope] = (),
+    off: Bools | None = None,
 ) -> Observations:
     """Observe a rule's values.
 
     `expected[T, S]`: events normal per `rule.expected.per`, NaN where history is too short; there the fleet's median
     at that tick counts, and without one a breach is UNKNOWN. `gate`: values of `rule.gate`; a scope takes the gate's
-    value at the same scope, or at the one that covers it. `suspended`: scopes switched off on purpose.
+    value at the same scope, or at the one that covers it. `off`: `[T, S]` or `[S]`, where a scope is switched off on
+    purpose (`switched_off`).
     """
     fire, clear, anchor = _compared(rule, values)
     dark = np.isin(values.quality, _DARK)
@@ -73,7 +73,8 @@ def observe(
     if rule.gate is not None:
         fire, idle = _gated(rule.gate, fire, values, gate)
         excused |= idle
-    off = _suspended(values.scopes, frozenset(suspended)) if suspended else excused[:0].any(axis=0)
+    if off is None:
+        off = np.zeros(fire.shape, dtype=bool)
     excused |= off
     return Observations(
         scopes=values.scopes,
@@ -86,7 +87,7 @@ def observe(
 
 
 @lru_cache(maxsize=64)
-def _suspended(scopes: tuple[Scope, ...], suspended: frozenset[Scope]) -> Bools:
+def switched_off(scopes: tuple[Scope, ...], suspended: frozenset[Scope]) -> Bools:
     """`[S]`: whether a suspended scope covers it; by label names, so that thousands of either cost little."""
     kinds = {tuple(name for name, _ in scope) for scope in suspended}
     off = []

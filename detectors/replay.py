@@ -10,7 +10,7 @@ import numpy as np
 from config.scope import Scope
 from detectors.expected import usual_events
 from detectors.machine import advance
-from detectors.observe import Observations, observe
+from detectors.observe import Observations, observe, switched_off
 from detectors.rings import Rings
 from detectors.rule import Rule
 from detectors.samples import Floats
@@ -46,7 +46,8 @@ def evaluate(
     if rule.expected is not None:
         usual = usual_events(rule, source, ticks, values.scopes, around.usual.get(rule.name))
     gate = measure(rule.gate.signal, source, ticks) if rule.gate else None
-    return values, observe(rule, values, expected=usual, gate=gate, suspended=around.suspended)
+    off = switched_off(values.scopes, around.suspended)
+    return values, observe(rule, values, expected=usual, gate=gate, off=off)
 
 
 def cycle(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,10 @@ import numpy as np
 from config.probes import ProbeSpec
 from config.scope import Scope, scope_of
 from detectors.expected import listed_scopes
+from detectors.observe import switched_off
 from detectors.rings import Rings
 from detectors.rule import Signal
+from detectors.samples import Floats
 from detectors.signals import measure
 from detectors.spec import Inventory, SeenWithin
 from detectors.values import Bools, Quality
@@ -27,6 +30,39 @@ _SCOPE_LABEL = re.compile(r"\bscope\.([A-Za-z_][A-Za-z0-9_]*)|\bscope\[['\"]([A-
 _MAX_SEEN = 20_000
 _MAX_SCOPES = 500
 _REFRESH = 6 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """Who is switched off on purpose, tick by tick: from row `begins[i]` on, `off[i]`."""
+
+    begins: tuple[int, ...] = (0,)
+    off: tuple[frozenset[Scope], ...] = (frozenset(),)
+
+    @classmethod
+    def of(cls, scopes: Sequence[Scope], off: Bools) -> Suspension:
+        """From `off[T, K]` for `scopes[K]`."""
+        changes = np.flatnonzero((off[1:] != off[:-1]).any(axis=1)) + 1
+        begins = (0, *changes.tolist())
+        return cls(
+            begins, tuple(frozenset(scopes[k] for k in np.flatnonzero(off[row]).tolist()) for row in begins)
+        )
+
+    def rows(self, first: int) -> Suspension:
+        """From this row on."""
+        place = bisect_right(self.begins, first) - 1
+        return Suspension((0, *(begin - first for begin in self.begins[place + 1 :])), self.off[place:])
+
+    def over(self, scopes: tuple[Scope, ...], ticks: int) -> Bools:
+        """`[T, S]`: whether one that is switched off covers the scope."""
+        out = np.zeros((ticks, len(scopes)), dtype=bool)
+        for (begin, end), off in zip(pairwise((*self.begins, ticks)), self.off, strict=True):
+            if off and begin < ticks:
+                out[begin:end] = switched_off(scopes, off)
+        return out
+
+
+NOBODY = Suspension()
 
 
 @dataclass(slots=True)
@@ -42,8 +78,9 @@ class Members:
     news: bool = False
     _noted: dict[str, tuple[tuple[Scope, ...], bytes, float]] = field(default_factory=dict)
 
-    def note(self, who: str, scopes: tuple[Scope, ...], there: Bools, now: float) -> None:
-        """Remember the labels of the scopes that are there now, as `who` (a detector) sees them."""
+    def note(self, who: str, scopes: tuple[Scope, ...], seen_at: Floats, now: float) -> None:
+        """Remember the labels of the scopes that were there (`seen_at[S]`, NaN: not there), as `who` (a detector) saw."""
+        there = np.isfinite(seen_at)
         before = self._noted.get(who)
         shape = there.tobytes()
         if before is not None and before[:2] == (scopes, shape) and now - before[2] < _REFRESH:
@@ -51,7 +88,7 @@ class Members:
         self._noted[who] = (scopes, shape, now)
         for index in np.flatnonzero(there):
             for label, value in scopes[index]:
-                self._note(label, value, now)
+                self._note(label, value, float(seen_at[index]))
 
     def values(self, label: str, now: float) -> tuple[str, ...]:
         """Known values of a label: listed, and seen within its time (without one: seen since start)."""
@@ -78,21 +115,24 @@ class Members:
         rules = self.inventory.labels.items()
         return tuple((label, frozenset(rule)) for label, rule in rules if isinstance(rule, tuple))
 
-    def suspend(self, rings: Mapping[str, Rings], default: str, tick: float) -> None:
-        """Read who is switched off on purpose; while that cannot be read, the last known ones stay so."""
+    def suspension(self, rings: Mapping[str, Rings], default: str, ticks: Floats) -> Suspension:
+        """Who is switched off at `ticks[T]`; where that cannot be read, the last known ones stay so."""
         rule = self.inventory.suspended
         source = rings.get((rule.source or default) if rule else "")
         if rule is None or source is None:
-            return
-        values = measure(suspended_signal(rule.of, rule.by), source, np.array([tick]))
-        known = np.isin(values.quality[0], (Quality.OK, Quality.ABSENT, Quality.UNBORN))
-        off = {
-            scope
-            for scope, up, sure in zip(values.scopes, values.value[0], known, strict=True)
-            if sure and up > 0
-        }
-        unsure = {scope for scope, sure in zip(values.scopes, known, strict=True) if not sure}
-        self.suspended = frozenset(off | (self.suspended & unsure))
+            return NOBODY
+        values = measure(suspended_signal(rule.of, rule.by), source, ticks)
+        known = np.isin(values.quality, (Quality.OK, Quality.ABSENT, Quality.UNBORN))
+        before = np.array([[scope in self.suspended for scope in values.scopes]], dtype=bool)
+        with np.errstate(invalid="ignore"):
+            told = np.vstack([before.reshape(1, -1), known & (values.value > 0)])
+        row = np.where(
+            np.vstack([np.ones_like(before, dtype=bool).reshape(1, -1), known]),
+            np.arange(len(told))[:, None],
+            0,
+        )
+        np.maximum.accumulate(row, axis=0, out=row)
+        return Suspension.of(values.scopes, np.take_along_axis(told, row, axis=0)[1:])
 
     def probe_scopes(self, spec: ProbeSpec, now: float) -> tuple[Scope, ...]:
         """The scopes a probe is asked about: every combination of the labels its address names."""

@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from config.scope import WHOLE, Scope, scope_of
+from daemon.detect.evaluation import Evaluation
 from daemon.detect.fetching import Asked, Fetch
 from daemon.detect.intake import Intake
 from daemon.detect.inventory import Members
@@ -21,16 +20,15 @@ from daemon.detect.plan import Plan, Sections, plan_of
 from daemon.detect.questions import Questions
 from daemon.detect.readings import fault_of, readings_of
 from daemon.detect.trace import Chart, unknown_spans
-from daemon.detect.watch import Around, Watch, probe_rings
+from daemon.detect.watch import Watch
 from daemon.detect.witnesses import Court, Testimony, firing_scopes, rings_interval
 from daemon.incidents.change import Job
 from detectors.board import Board
 from detectors.findings import board_of
 from detectors.rule import FRESH_SCRAPES
-from detectors.samples import Batch, Failed, Floats
+from detectors.samples import Batch, Failed
 from detectors.state import Transition, save
 from detectors.texts import threshold_text
-from detectors.values import Quality
 from remediations.run import Evidence
 from remediations.verification import Reading
 
@@ -41,8 +39,6 @@ USUAL, SEEN = "@usual", "@seen"
 PREFIX = "detect/"
 """Of the keys of detection's jobs."""
 CLOCK_STEP = 30.0  # seconds the wall clock may step back without more ado
-_MOST_REPLAYED = 5_000
-_MOST_TRANSITIONS = 10_000
 
 Rows = dict[tuple[str, Scope], Any]
 
@@ -52,22 +48,25 @@ class Detection:
 
     def __init__(self, sections: Sections, now: float) -> None:
         self.plan: Plan = plan_of(sections)
-        self._started = now
         self._intake = Intake(self.plan, Notices(stays=max(60.0, 4 * sections.poll_interval)))
         self._members = Members(sections.inventory)
         self._testimony = Testimony(sections.poll_interval)
         self._questions = Questions(self.plan, self._members, self._testimony)
-        self._watches: dict[str, Watch] = {}
+        self._evaluation = Evaluation(
+            self.plan,
+            self._intake,
+            self._members,
+            now,
+            self._questions.probe_scopes,
+        )
         self._last_due = now
         self._board: Board | None = None
         self._settled = False
         self._heard = False
         """A witness spoke since the last evaluation."""
-        self._transitions: list[Transition] = []
-        self._moved = False
         self._saved: Rows = {}
         self._saved_at = -math.inf
-        self._adopt()
+        self._evaluation.adopt(self.plan)
 
     # ------------------------------------------------------------------ questions and answers
 
@@ -140,19 +139,15 @@ class Detection:
         """The new board, when anything was heard since the last one; else None."""
         news = self._intake.fresh()
         stale = self._board is None or now - self._board.at >= self.plan.sections.poll_interval
-        if not news and not self._heard and (self._watches or not stale):
+        if not news and not self._heard and (self._evaluation.watches or not stale):
             return None  # with no detector at all an empty board is true, and said once a poll
         self._heard = False
         down = self._intake.down(now)
-        for watch in self._watches.values():
-            if watch.reads in news:
-                watch.first_round = watch.first_round or news[watch.reads]
-                self._advance(watch, now, source_down=watch.reads in down)
-        self._look_around(news, now)
+        self._evaluation.advance(news, down, now)
         self._settle(down, now)
         board = board_of(
             now,
-            [(watch.rule, watch.state) for watch in self._watches.values()],
+            [(watch.rule, watch.state) for watch in self._evaluation.watches.values()],
             all_rounds_done=self._settled,
             sources_down=down,
         )
@@ -162,63 +157,7 @@ class Detection:
 
     def transitions(self) -> tuple[Transition, ...]:
         """Changes of state since this was last asked, in order."""
-        found, self._transitions = tuple(self._transitions), []
-        return found
-
-    def _advance(self, watch: Watch, now: float, *, source_down: bool) -> None:
-        tick = self._intake.ticks[watch.reads]
-        ticks = self._missed(watch, tick, source_down=source_down)
-        if tick <= watch.last_tick or not len(ticks):
-            return
-        try:
-            found = watch.take(ticks, self._around(watch))
-        except Exception as error:  # noqa: BLE001 - samples that break one detector must not blind the others
-            watch.seen = None
-            self._intake.notices.add("unjudged", watch.rule.name, f"{type(error).__name__}: {error}", now)
-            return
-        watch.forget(tick - self._intake.rings[watch.reads].retention)
-        self._transitions = (self._transitions + list(found))[-_MOST_TRANSITIONS:]
-        self._moved = self._moved or bool(found)
-
-    def _missed(self, watch: Watch, tick: float, *, source_down: bool) -> Floats:
-        """The newest tick; on the first answer after a start also those missed before, as far back as samples reach.
-
-        Until that first answer nothing is evaluated, unless it fails to come for so long that this is a finding.
-        """
-        if watch.replayed:
-            return np.array([tick])
-        begun = self._intake.begun(watch.reads)
-        if begun is None:
-            answered = watch.first_round or source_down
-            return np.array([tick] if answered else [])
-        watch.replayed = True
-        step = watch.rule.step
-        begin = max(begun, watch.last_tick + step / 2)
-        missed = max(min(math.floor((tick - begin) / step + 1e-9), _MOST_REPLAYED), 0)
-        return np.array([tick - step * back for back in range(missed, -1, -1)])
-
-    def _around(self, watch: Watch) -> Around:
-        rings = self._intake.rings
-        gate = watch.home
-        if watch.rule.gate is not None and watch.rule.gate.signal.kind == "probe":
-            gate = probe_rings(watch.rule.gate.signal.text)
-        now = max(watch.last_tick, self._started)
-        listed: tuple[Scope, ...] = self._members.expected(watch.rule.signal, now)
-        if watch.rule.signal.kind == "probe":
-            listed = self._questions.probe_scopes(watch.rule.signal.text, now)
-        return Around(rings[watch.reads], rings[gate], listed, self._members.suspended, self._members.lists)
-
-    def _look_around(self, news: Mapping[str, bool], now: float) -> None:
-        """Who is there, and who is switched off."""
-        suspended = self.plan.sections.inventory.suspended
-        source = (suspended.source or self.plan.default) if suspended else ""
-        if source in news:
-            self._members.suspend(self._intake.rings, self.plan.default, self._intake.ticks[source])
-        for name, watch in self._watches.items():
-            if watch.reads in news and watch.seen is not None:
-                values = watch.seen[0]
-                there = ~np.isin(values.quality[0], (Quality.ABSENT, Quality.UNBORN))
-                self._members.note(name, values.scopes, there, now)
+        return self._evaluation.transitions()
 
     def _settle(self, down: Mapping[str, object], now: float) -> None:
         """The start-up barrier: every detector was evaluated on an answer, or its source has been down for its hold."""
@@ -229,11 +168,13 @@ class Detection:
                 watch.rule.signal.kind == "probe"
                 and not self._questions.probe_scopes(watch.rule.signal.text, now)
             )
-            for watch in self._watches.values()
+            for watch in self._evaluation.watches.values()
         )
 
     def _corroborated(self, board: Board, now: float) -> Board:
-        asking = [key for key in board.findings if self._watches[key[0]].rule.corroborate is not None]
+        asking = [
+            key for key in board.findings if self._evaluation.watches[key[0]].rule.corroborate is not None
+        ]
         if not asking:
             return board
         court = Court(
@@ -244,7 +185,7 @@ class Detection:
         )
         findings = dict(board.findings)
         for key in asking:
-            watch = self._watches[key[0]]
+            watch = self._evaluation.watches[key[0]]
             tick = self._intake.ticks.get(watch.home, now)
             said = court.judge(watch.rule, findings[key], self._intake.rings[watch.home], tick, now)
             findings[key] = replace(findings[key], corroborated=bool(said))
@@ -258,7 +199,7 @@ class Detection:
             return
         self._questions.schedule.in_flight.clear()
         self._intake.restart()
-        for watch in self._watches.values():
+        for watch in self._evaluation.watches.values():
             watch.set_back(back)
         self._intake.notices.add("clock", "daemon", f"the clock was set back by {back:.0f} s", now)
 
@@ -287,7 +228,7 @@ class Detection:
         self, detectors: Sequence[str], scope: Scope, since: float, now: float
     ) -> tuple[Reading, ...]:
         """What they said together at every tick after `since`, from samples no older than that."""
-        return readings_of(self._named(detectors), self._around, scope, since, now)
+        return readings_of(self._named(detectors), self._evaluation.around, scope, since, now)
 
     def fresh_within(self, detectors: Sequence[str]) -> float:
         """Age in seconds up to which their evidence is fresh enough to act on."""
@@ -297,11 +238,11 @@ class Detection:
     @property
     def watches(self) -> Mapping[str, Watch]:
         """Every detector at work, to be read only: what the faces show of it."""
-        return self._watches
+        return self._evaluation.watches
 
     def chart(self, detector: str, scope: Scope, since: float, until: float) -> Chart | None:
         """The detector's value at a scope over a span, at most 720 points; None when there is no such detector."""
-        watch = self._watches.get(detector)
+        watch = self._evaluation.watches.get(detector)
         if watch is None:
             return None
         times, values = watch.trace.cut(scope, since, until)
@@ -325,7 +266,7 @@ class Detection:
         return self._intake.notices.current(now)
 
     def _named(self, detectors: Sequence[str]) -> list[Watch | None]:
-        return [self._watches.get(name) for name in detectors]
+        return [self._evaluation.watches.get(name) for name in detectors]
 
     def _fresh_within(self, watch: Watch) -> float:
         if watch.rule.fresh_within is not None:
@@ -341,10 +282,10 @@ class Detection:
 
         Scopes that are plainly fine have no row. Written when a detector moved, else at most every 5 s.
         """
-        if not (self._moved or self._members.news or now - self._saved_at >= CHECKPOINT_EVERY):
+        if not (self._evaluation.moved or self._members.news or now - self._saved_at >= CHECKPOINT_EVERY):
             return None
         rows: Rows = {}
-        for name, watch in self._watches.items():
+        for name, watch in self._evaluation.watches.items():
             saved = save(watch.state)
             rows |= {(name, scope): row for scope, row in saved.items()}
             if saved and watch.usual is not None:
@@ -352,7 +293,7 @@ class Detection:
         remembered = self._members.save()
         if remembered:
             rows[SEEN, WHOLE] = remembered
-        self._moved = False
+        self._evaluation.moved = False
         if rows == self._saved:
             return None
         self._saved, self._saved_at = rows, now
@@ -365,14 +306,14 @@ class Detection:
             if name == SEEN:
                 self._members.restore(row)
             elif name == USUAL:
-                watch = self._watches.get(dict(scope).get("detector", ""))
+                watch = self._evaluation.watches.get(dict(scope).get("detector", ""))
                 if watch is not None and watch.usual is not None:
                     watch.usual.restore(row)
             else:
                 by_detector.setdefault(name, {})[scope] = row
         for name, saved in by_detector.items():
-            if name in self._watches:
-                self._watches[name].resume(saved)
+            if name in self._evaluation.watches:
+                self._evaluation.watches[name].resume(saved)
         foreign = {key for key in rows if key[0].startswith("@") and key[0] not in {USUAL, SEEN}}
         self._saved = {key: row for key, row in rows.items() if key not in foreign}
 
@@ -380,21 +321,12 @@ class Detection:
         """Take a new configuration. Detectors of the same name keep their state, sources their samples."""
         del now
         self.plan = plan_of(sections)
-        self._members.inventory = sections.inventory
         self._testimony.every = sections.poll_interval
         self._questions.plan = self.plan
-        self._adopt()
+        self._evaluation.adopt(self.plan)
         self._board = None if self._board is None else self._without_removed(self._board)
         self._heard = True
 
     def _without_removed(self, board: Board) -> Board:
-        kept = {key: finding for key, finding in board.findings.items() if key[0] in self._watches}
+        kept = {key: finding for key, finding in board.findings.items() if key[0] in self._evaluation.watches}
         return replace(board, findings=kept)
-
-    def _adopt(self) -> None:
-        """Make rings and watches fit the plan, keeping what has the same name."""
-        self._intake.adopt(self.plan)
-        before, self._watches = self._watches, {}
-        for name, rule in self.plan.rules.items():
-            old = before.get(name)
-            self._watches[name] = old.under(rule, rule.source) if old else Watch.of(rule, rule.source)

@@ -27,6 +27,15 @@ _KEPT = 5
 _LESSONS_PER_WINDOW = 2
 
 
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What the window before the tick `row` of a block counted."""
+
+    row: int
+    scope: Scope
+    count: float
+
+
 @dataclass(slots=True)
 class Usual:
     """`per`: seconds of the window counted over (`expected.per`)."""
@@ -41,32 +50,43 @@ class Usual:
             [statistics.median(kept) if (kept := self.counts.get(scope)) else math.nan for scope in scopes]
         )
 
-    def learn(self, signal: Signal, rings: Rings, ticks: Floats, seen: Observations) -> bool:
-        """Count the window before ticks that saw traffic, twice per window and scope; True when any was counted."""
+    def over(self, scopes: Sequence[Scope], ticks: Floats, lessons: Sequence[Lesson]) -> Floats:
+        """Usual events per window at each tick, `[T, S]`, while these lessons are learnt: each counts from the next
+        tick on, in a block of ticks as well as tick by tick.
+        """
+        usual = np.tile(self.of(scopes), (len(ticks), 1))
+        place = {scope: column for column, scope in enumerate(scopes)}
+        for lesson in lessons:
+            self.counts.setdefault(lesson.scope, deque(maxlen=_KEPT)).append(lesson.count)
+            usual[lesson.row + 1 :, place[lesson.scope]] = statistics.median(self.counts[lesson.scope])
+        return usual
+
+    def lessons(self, signal: Signal, rings: Rings, ticks: Floats, seen: Observations) -> list[Lesson]:
+        """The windows before ticks that saw traffic, counted twice per window and scope; in order of time.
+
+        `seen`: as if any amount were usual, so that what is usual does not decide what is learnt.
+        """
         lively = (seen.fire == OK) & ~seen.excused
-        lessons: dict[int, list[int]] = {}
-        for column, scope in enumerate(seen.scopes):
-            due = self.next_at.get(scope, -math.inf)
-            for row in np.flatnonzero(lively[:, column] & (ticks >= due)).tolist():
-                if ticks[row] >= due:
-                    due = float(ticks[row]) + self.per / _LESSONS_PER_WINDOW
-                    lessons.setdefault(row, []).append(column)
-        if not lessons:
-            return False
-        rows = sorted(lessons)
+        due = np.array([self.next_at.get(scope, -math.inf) for scope in seen.scopes])
+        lively &= ticks[:, None] >= due
+        at = np.flatnonzero(lively.any(axis=1))
+        if not len(at):
+            return []
         wide = replace(signal, window=self.per, widen_to=self.per, events=0.0)
-        values = measure(wide, rings, ticks[rows], expected=seen.scopes)
+        values = measure(wide, rings, ticks[at], expected=seen.scopes)
         place = {scope: column for column, scope in enumerate(values.scopes)}
-        taught = False
-        for index, lesson in enumerate(rows):
-            for scope in (seen.scopes[column] for column in lessons[lesson]):
-                if values.quality[index, place[scope]] != Quality.OK:
-                    continue
-                count = float(values.events[index, place[scope]])
-                self.counts.setdefault(scope, deque(maxlen=_KEPT)).append(count)
-                self.next_at[scope] = float(ticks[lesson]) + self.per / _LESSONS_PER_WINDOW
-                taught = True
-        return taught
+        found: list[Lesson] = []
+        for column, scope in enumerate(seen.scopes):
+            counted = values.quality[:, place[scope]] == Quality.OK
+            events, next_at = values.events[:, place[scope]], -math.inf
+            for index in np.flatnonzero(lively[at, column] & counted).tolist():
+                row = int(at[index])
+                if ticks[row] >= next_at:
+                    next_at = float(ticks[row]) + self.per / _LESSONS_PER_WINDOW
+                    found.append(Lesson(row, scope, float(events[index])))
+            if next_at > -math.inf:
+                self.next_at[scope] = next_at
+        return sorted(found, key=lambda lesson: lesson.row)
 
     def save(self) -> dict[str, Any]:
         """JSON-ready."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from config.scope import Scope, covers
-from daemon.detect.inventory import Lists, strangers
+from daemon.detect.inventory import NOBODY, Lists, Suspension, strangers
 from daemon.detect.trace import Trace
 from daemon.detect.usual import Usual
 from detectors.machine import advance
@@ -20,7 +20,7 @@ from detectors.rule import Rule
 from detectors.samples import Floats
 from detectors.signals import measure
 from detectors.state import State, Transition, fresh_state, restore, save
-from detectors.values import Values
+from detectors.values import Bools, Quality, Values
 
 _INSTANTS = (
     "since", "blind_from", "floor", "clear_since", "clear_from", "dark_since", "back_since", "joined",
@@ -35,14 +35,29 @@ _CELLS = 1_000_000
 class Around:
     """What a rule has to know beside its samples. `gate`: rings its gate's signal is read from.
 
-    `lists`: who should be there by name; the silence of anybody else is no finding.
+    `lists`: who should be there by name; the silence of anybody else is no finding. `suspended`: at the very ticks
+    that are looked at, or once for all of them.
     """
 
     rings: Rings
     gate: Rings
     listed: tuple[Scope, ...] = ()
-    suspended: frozenset[Scope] = frozenset()
+    suspended: Suspension = NOBODY
     lists: Lists = ()
+
+    def rows(self, first: int) -> Around:
+        """For the ticks from this one on."""
+        return replace(self, suspended=self.suspended.rows(first)) if first else self
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """A block of ticks as measured: the signal, its gate, who is switched off, whom nobody misses."""
+
+    values: Values
+    gate: Values | None
+    off: Bools
+    strangers: Bools
 
 
 @dataclass(slots=True)
@@ -63,6 +78,8 @@ class Watch:
     """Whether the ticks that were missed before the start have been made up for."""
     last_tick: float = -math.inf
     seen: tuple[Values, Observations] | None = None
+    seen_at: Floats = field(default_factory=lambda: np.empty(0))
+    """`[S]`, as the scopes in `seen`: when each was last there within what was taken last; NaN for not at all."""
     ticks: list[float] = field(default_factory=list)
 
     @classmethod
@@ -101,34 +118,48 @@ class Watch:
 
     def look(self, ticks: Floats, around: Around, since: float | None = None) -> tuple[Values, Observations]:
         """Measure and observe at `ticks[T]`, from samples since `since` alone where it is given."""
-        values = measure(self.rule.signal, around.rings, ticks, since=since, expected=around.listed)
-        gate = measure(self.rule.gate.signal, around.gate, ticks) if self.rule.gate else None
-        usual = None
-        if self.usual is not None:
-            usual = np.broadcast_to(self.usual.of(values.scopes), values.value.shape)
-        seen = observe(self.rule, values, expected=usual, gate=gate, suspended=around.suspended)
-        return values, replace(seen, dark=seen.dark & ~strangers(values.scopes, around.lists))
+        scene = self._measured(ticks, around, since)
+        usual = None if self.usual is None else self.usual.over(scene.values.scopes, ticks, ())
+        return scene.values, self._observed(scene, usual)
 
     def take(self, ticks: Floats, around: Around) -> tuple[Transition, ...]:
         """Advance over `ticks[T]`, all newer than the last one."""
         found: list[Transition] = []
+        latest = []
         block = max(1, _CELLS // max(len(self.state.scopes), 1))
         for begin in range(0, len(ticks), block):
             part = ticks[begin : begin + block]
-            values, seen = self.look(part, around)
-            if (
-                self.usual is not None
-                and self.usual.learn(self.rule.signal, around.rings, part, seen)
-                and len(part) > 1
-            ):
-                values, seen = self.look(part, around)  # history is judged by what it taught
+            scene = self._measured(part, around.rows(begin), None)
+            usual = self._learnt(scene, around.rings, part)
+            values, seen = scene.values, self._observed(scene, usual)
             self.state, transitions = advance(self.rule, self.state, seen, values, part)
             found += transitions
             self.trace.add(part, values)
             self.seen = (values.rows(slice(-1, None)), seen.rows(slice(-1, None)))
+            there = ~np.isin(values.quality, (Quality.ABSENT, Quality.UNBORN))
+            latest.append(np.where(there, part[:, None], np.nan))
+        self.seen_at = _latest(latest)
         self.last_tick = float(ticks[-1])
-        self.ticks += [float(tick) for tick in ticks]
+        self.ticks += ticks.tolist()
         return tuple(found)
+
+    def _measured(self, ticks: Floats, around: Around, since: float | None) -> _Scene:
+        values = measure(self.rule.signal, around.rings, ticks, since=since, expected=around.listed)
+        gate = measure(self.rule.gate.signal, around.gate, ticks) if self.rule.gate else None
+        off = around.suspended.over(values.scopes, len(ticks))
+        return _Scene(values, gate, off, strangers(values.scopes, around.lists))
+
+    def _observed(self, scene: _Scene, usual: Floats | None) -> Observations:
+        seen = observe(self.rule, scene.values, expected=usual, gate=scene.gate, off=scene.off)
+        return replace(seen, dark=seen.dark & ~scene.strangers)
+
+    def _learnt(self, scene: _Scene, rings: Rings, ticks: Floats) -> Floats | None:
+        """What was usual at each tick, learning on the way."""
+        if self.usual is None:
+            return None
+        any_amount = np.full(scene.values.value.shape, math.inf)
+        lessons = self.usual.lessons(self.rule.signal, rings, ticks, self._observed(scene, any_amount))
+        return self.usual.over(scene.values.scopes, ticks, lessons)
 
     def forget(self, before: float) -> None:
         """Ticks older than this are not asked about any more."""
@@ -146,6 +177,13 @@ class Watch:
             if found:
                 return found
         return []
+
+
+def _latest(blocks: Sequence[Floats]) -> Floats:
+    """The newest instant of each column, NaN where there is none."""
+    newest = np.array([np.fmax.reduce(block, axis=0) for block in blocks])
+    last: Floats = np.fmax.reduce(newest, axis=0)
+    return last
 
 
 def probe_rings(probe: str) -> str:

@@ -15,7 +15,7 @@ from detectors.corroborate import Witnesses, corroborated
 from detectors.expected import listed_scopes, usual_events
 from detectors.findings import SourceWatch, board_of, findings_of
 from detectors.machine import advance
-from detectors.observe import BREACH, OK, UNKNOWN, observe
+from detectors.observe import BREACH, OK, UNKNOWN, observe, switched_off
 from detectors.rule import Gate, Matcher, Rule, Signal, Test
 from detectors.samples import Series
 from detectors.spec import Corroborate, Expected, SeenWithin
@@ -153,9 +153,11 @@ def test_a_gate_that_is_unknown_makes_a_breach_unknown() -> None:
 
 def test_suspended_scopes_are_fine_and_miss_no_telemetry() -> None:
     _, values = seen("BU", at=ticks(2), scopes=[HOT])
-    off = observe(rule(), values, suspended={HOT})
+    off = observe(rule(), values, off=switched_off(values.scopes, frozenset({HOT})))
     assert (off.fire[:, 0].tolist(), off.dark.any()) == ([OK, OK], np.False_)
-    assert observe(rule(), values, suspended={WARM}).fire[:, 0].tolist() == [BREACH, UNKNOWN]
+    assert observe(rule(), values, off=switched_off(values.scopes, frozenset({WARM}))).fire[
+        :, 0
+    ].tolist() == [BREACH, UNKNOWN]
 
 
 def test_the_inventory_lists_the_scopes_of_a_signal_as_far_as_it_can() -> None:
