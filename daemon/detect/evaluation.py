@@ -64,7 +64,9 @@ class Evaluation:
             tick = self.intake.ticks[watch.reads]
             ticks = self._due(watch, tick, source_down=watch.reads in down)
             if tick > watch.last_tick and len(ticks):
-                self._take(watch, ticks, now)
+                found = self._take(watch, ticks, now)
+                self._transitions = [*self._transitions, *found][-_MOST_TRANSITIONS:]
+                self.moved = self.moved or bool(found)
                 watch.forget(tick - self.intake.rings[watch.reads].retention)
         suspended = self._suspended_by
         if suspended in news and suspended in self.intake.ticks:
@@ -72,14 +74,17 @@ class Evaluation:
         self._off.clear()
         self._note((watch for watch in self.watches.values() if watch.reads in news), now)
 
-    def replay(self, ticks: Floats) -> None:
-        """Past instants whose samples have all been taken in."""
+    def replay(self, ticks: Floats) -> list[Transition]:
+        """Past instants whose samples have all been taken in; what changed in them, detector by detector."""
+        found: list[Transition] = []
         for watch in self.watches.values():
-            self._take(watch, ticks, float(ticks[-1]))
+            found += self._take(watch, ticks, float(ticks[-1]))
             watch.ticks.clear()
-        self._switch(ticks)
+        if self._suspended_by:
+            self._switch(ticks)
         self._off.clear()
         self._note(self.watches.values(), float(ticks[-1]))
+        return found
 
     def around(self, watch: Watch, ticks: Floats | None = None) -> Around:
         """What a watch has to know beside its samples: at these ticks, or now."""
@@ -94,16 +99,14 @@ class Evaluation:
         off = Suspension((0,), (self.members.suspended,)) if ticks is None else self._suspension(ticks)
         return Around(rings[watch.reads], rings[gate], listed, off, self.members.lists)
 
-    def _take(self, watch: Watch, ticks: Floats, now: float) -> None:
+    def _take(self, watch: Watch, ticks: Floats, now: float) -> tuple[Transition, ...]:
         try:
-            found = watch.take(ticks, self.around(watch, ticks))
+            return watch.take(ticks, self.around(watch, ticks))
         except Exception as error:  # noqa: BLE001 - samples that break one detector must not blind the others
             watch.seen = None
             text = f"{type(error).__name__}: {error}"
             self.intake.notices.add("unjudged", watch.rule.name, text, now)
-            return
-        self._transitions = (self._transitions + list(found))[-_MOST_TRANSITIONS:]
-        self.moved = self.moved or bool(found)
+            return ()
 
     def _due(self, watch: Watch, tick: float, *, source_down: bool) -> Floats:
         """The newest tick; on the first answer after a start also those missed before, as far back as samples reach.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,12 @@ class Chart:
     clear: float
     unknown: tuple[tuple[float, float], ...]
     threshold: str
+
+
+class Tracer(Protocol):
+    """Is told every block of values that a detector looked at."""
+
+    def add(self, ticks: Floats, values: Values) -> None: ...
 
 
 class Trace:

@@ -11,7 +11,7 @@ import numpy as np
 
 from config.scope import Scope, covers
 from daemon.detect.inventory import NOBODY, Lists, Suspension, strangers
-from daemon.detect.trace import Trace
+from daemon.detect.trace import Trace, Tracer
 from daemon.detect.usual import Usual
 from detectors.machine import advance
 from detectors.observe import Observations, observe
@@ -72,7 +72,7 @@ class Watch:
     reads: str
     state: State
     usual: Usual | None
-    trace: Trace
+    trace: Tracer
     first_round: bool = False
     replayed: bool = False
     """Whether the ticks that were missed before the start have been made up for."""
