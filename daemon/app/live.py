@@ -8,6 +8,7 @@ web, scheduler, workers: see their modules
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -151,6 +152,7 @@ class Daemon:
         self._face = faces_of(self._host, self._parts, self._recorder, self._registry, self._reload)
         self._schedule.start(self._intervals())
         settings = self._host.loaded.model
+        gc.freeze()  # what was built by now stays for good: looking through it again and again is waste
         log.get().info(
             log.DAEMON_STARTED,
             pid=os.getpid(),

@@ -23,7 +23,7 @@ DRIFT = 2.0
 HANDS_WITHIN = 20.0
 POSTS_WITHIN = 5.0
 AFTER_BUG = 1.0
-ROWS_EVERY = 0.05
+ROWS_EVERY = 0.15
 """Seconds between two rounds that only look at rows which the recorder wrote."""
 AT_ONCE = 1_000
 """Messages heard in one round at most."""

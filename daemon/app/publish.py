@@ -107,7 +107,7 @@ def _cell(name: str, watch: Watch, column: int, finding: Finding | None, known: 
     state = "ok" if known else "unknown"
     if finding is not None:
         state = str(finding.state)
-    _, line = watch.trace.cut(scope, now - SPARK_SPAN, now)
+    _, line = watch.line(scope, now - SPARK_SPAN, now)
     return Cell(
         detector=name,
         scope=scope,

@@ -89,7 +89,7 @@ class LocalFace:
             caller = Caller(self._who, Role.ADMIN, "cli")
             order = order_of(kind, caller, args, now=now, incident=about)
             recorded = store.record(orders=[order])
-        return Taken(recorded.orders[0], None), running
+        return Taken(recorded[0], None), running
 
     def _answer(self, taken: Taken) -> Taken:
         """The loop looks every second; what it has not answered by then it still will."""

@@ -19,7 +19,7 @@ from daemon.detect.notices import Notice, Notices, SourceView
 from daemon.detect.plan import Plan, Sections, plan_of
 from daemon.detect.questions import Questions
 from daemon.detect.readings import fault_of, readings_of
-from daemon.detect.trace import Chart, Trace, unknown_spans
+from daemon.detect.trace import Chart, unknown_spans
 from daemon.detect.watch import Watch
 from daemon.detect.witnesses import Court, Testimony, firing_scopes, rings_interval
 from daemon.incidents.change import Job
@@ -243,9 +243,9 @@ class Detection:
     def chart(self, detector: str, scope: Scope, since: float, until: float) -> Chart | None:
         """The detector's value at a scope over a span, at most 720 points; None when there is no such detector."""
         watch = self._evaluation.watches.get(detector)
-        if watch is None or not isinstance(watch.trace, Trace):
+        if watch is None:
             return None
-        times, values = watch.trace.cut(scope, since, until)
+        times, values = watch.line(scope, since, until)
         return Chart(
             detector=detector,
             scope=scope,

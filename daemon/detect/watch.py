@@ -161,6 +161,10 @@ class Watch:
         lessons = self.usual.lessons(self.rule.signal, rings, ticks, self._observed(scene, any_amount))
         return self.usual.over(scene.values.scopes, ticks, lessons)
 
+    def line(self, scope: Scope, since: float, until: float) -> tuple[list[float], list[float]]:
+        """(times, values) of the recent past, NaN where nothing is known; empty when no trace is kept."""
+        return self.trace.cut(scope, since, until) if isinstance(self.trace, Trace) else ([], [])
+
     def forget(self, before: float) -> None:
         """Ticks older than this are not asked about any more."""
         if self.ticks and self.ticks[0] < before - 60:

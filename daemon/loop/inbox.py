@@ -52,10 +52,12 @@ class Alerts:
 
     def take(self, uow: UnitOfWork, alerts: Sequence[Alert]) -> None:
         """Settle new alerts in this transaction."""
+        notes: dict[str, list[int]] = {}
         for alert in alerts:
-            uow.inbox.settle_alert(alert.id, self._one(alert))
-        if alerts:
-            self.changed = True
+            notes.setdefault(self._one(alert), []).append(alert.id)
+        for note, ids in notes.items():
+            uow.inbox.settle_alerts(ids, note)
+        self.changed = self.changed or bool(alerts)
 
     def rows(self) -> dict[tuple[str, Scope], Any]:
         """Checkpoints, as plain data."""

@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import islice
 from queue import Empty, Full, Queue
 
 from daemon.incidents.records import Alert, Order
 from daemon.loop.messages import Message, Recorded
-from daemon.store.store import Recorded as Ids
 from daemon.store.store import Store
 
 BACKLOG = 2_000
@@ -26,7 +26,7 @@ class Overloaded(Exception):
 class _Submission:
     orders: Sequence[Order]
     alerts: Sequence[Alert]
-    done: Future[Ids] = field(default_factory=Future)
+    done: Future[tuple[int, ...]] = field(default_factory=Future)
 
 
 class Recorder:
@@ -41,8 +41,8 @@ class Recorder:
     def start(self) -> None:
         self._thread.start()
 
-    def submit(self, orders: Sequence[Order] = (), alerts: Sequence[Alert] = ()) -> Future[Ids]:
-        """The ids, once on disk. The future carries the store's error if it could not be. Raises `Overloaded`."""
+    def submit(self, orders: Sequence[Order] = (), alerts: Sequence[Alert] = ()) -> Future[tuple[int, ...]]:
+        """The orders' ids, once on disk. The future carries the store's error if it could not be. Raises `Overloaded`."""
         submission = _Submission(orders, alerts)
         if self._closed:
             raise Overloaded("shutting down")
@@ -93,9 +93,7 @@ class Recorder:
             for submission in batch:
                 submission.done.set_exception(error)
             return
-        orders, alerts = list(ids.orders), list(ids.alerts)
         self._deliver(Recorded())
+        rest = iter(ids)
         for submission in batch:
-            mine = Ids(tuple(orders[: len(submission.orders)]), tuple(alerts[: len(submission.alerts)]))
-            del orders[: len(submission.orders)], alerts[: len(submission.alerts)]
-            submission.done.set_result(mine)
+            submission.done.set_result(tuple(islice(rest, len(submission.orders))))

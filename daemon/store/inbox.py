@@ -21,7 +21,7 @@ NEW, DONE, DEAD = "new", "done", "dead"
 _o = tables.orders.c
 _a = tables.alerts.c
 _ADD_ORDERS = insert(tables.orders).returning(_o.id, sort_by_parameter_order=True)
-_ADD_ALERTS = insert(tables.alerts).returning(_a.id, sort_by_parameter_order=True)
+_ADD_ALERTS = insert(tables.alerts)
 _ORDER = select(*ORDERS.columns).where(_o.id == bindparam("id_"))
 _NEW_ORDERS = (
     select(*ORDERS.columns).where(_o.state == OrderState.NEW.value).order_by(_o.id).limit(bindparam("limit"))
@@ -32,9 +32,9 @@ _SETTLE_ORDER = (
     .where(_o.id == bindparam("id_"))
     .values(state=bindparam("state_"), doc=bindparam("doc_"))
 )
-_SETTLE_ALERT = (
+_SETTLE_ALERTS = (
     update(tables.alerts)
-    .where(_a.id == bindparam("id_"), _a.inbox == NEW)
+    .where(_a.id.in_(bindparam("ids_", expanding=True)), _a.inbox == NEW)
     .values(inbox=bindparam("inbox_"), note=bindparam("note_"))
 )
 
@@ -47,12 +47,16 @@ class Inbox:
 
     def add_orders(self, orders: Sequence[Order]) -> tuple[int, ...]:
         """Append; returns their new ids in the same order (the `id` they came with is not used)."""
-        return self._add(_ADD_ORDERS, [ORDERS.row(order) for order in orders])
+        if not orders:
+            return ()
+        rows = [_without_id(ORDERS.row(order)) for order in orders]
+        return tuple(row[0] for row in self._tx.returning(_ADD_ORDERS, rows))
 
-    def add_alerts(self, alerts: Sequence[Alert]) -> tuple[int, ...]:
-        """Append; returns their new ids in the same order (the `id` they came with is not used)."""
-        rows = [ALERTS.row(alert) | {"inbox": NEW, "note": ""} for alert in alerts]
-        return self._add(_ADD_ALERTS, rows)
+    def add_alerts(self, alerts: Sequence[Alert]) -> None:
+        """Append; the `id` they came with is not used, and nobody waits for the new ones."""
+        if alerts:
+            rows = [ALERTS.row(alert) | {"inbox": NEW, "note": ""} for alert in alerts]
+            self._tx.change(_ADD_ALERTS, [_without_id(row) for row in rows])
 
     def order(self, order_id: int) -> Order | None:
         """One order with its answer so far."""
@@ -75,21 +79,19 @@ class Inbox:
         doc = ORDERS.row(replace(order, state=state, answer=answer))["doc"]
         return self._tx.change(_SETTLE_ORDER, {"id_": order_id, "state_": state.value, "doc_": doc}) == 1
 
-    def settle_alert(self, alert_id: int, note: str = "") -> bool:
-        """Record that an alert was handled; False when it was settled before."""
-        return self._settle_alert(alert_id, DONE, note)
+    def settle_alerts(self, ids: Sequence[int], note: str = "") -> int:
+        """Record that alerts were handled; returns how many were not settled before."""
+        return self._settle_alerts(ids, DONE, note)
 
     def dead_letter(self, item: Order | Alert, error: str) -> bool:
         """Park what could not be handled, with its error: it is kept, and asked for no more."""
         if isinstance(item, Order):
             return self.settle_order(item.id, OrderState.REFUSED, error)
-        return self._settle_alert(item.id, DEAD, error)
+        return self._settle_alerts([item.id], DEAD, error) == 1
 
-    def _settle_alert(self, alert_id: int, inbox: str, note: str) -> bool:
-        return self._tx.change(_SETTLE_ALERT, {"id_": alert_id, "inbox_": inbox, "note_": note}) == 1
+    def _settle_alerts(self, ids: Sequence[int], inbox: str, note: str) -> int:
+        return self._tx.change(_SETTLE_ALERTS, {"ids_": list(ids), "inbox_": inbox, "note_": note})
 
-    def _add(self, statement: Any, rows: Sequence[Mapping[str, Any]]) -> tuple[int, ...]:
-        if not rows:
-            return ()
-        fresh = [{name: cell for name, cell in row.items() if name != "id"} for row in rows]
-        return tuple(row[0] for row in self._tx.returning(statement, fresh))
+
+def _without_id(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: cell for name, cell in row.items() if name != "id"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple, Self
+from typing import Self
 
 from daemon.errors import StoreSick
 from daemon.incidents.records import Alert, Order
@@ -16,13 +16,6 @@ from daemon.store.lockfile import Lockfile
 from daemon.store.retention import Pruned, Retention, prune
 from daemon.store.tx import Tx
 from daemon.store.unit import UnitOfWork
-
-
-class Recorded(NamedTuple):
-    """Ids given to recorded orders and alerts, in the order they came."""
-
-    orders: tuple[int, ...]
-    alerts: tuple[int, ...]
 
 
 class Store:
@@ -89,10 +82,11 @@ class Store:
         with self._alone(), driver_errors(), self._reading.begin() as connection:
             yield UnitOfWork(Tx(connection, writable=False))
 
-    def record(self, orders: Sequence[Order] = (), alerts: Sequence[Alert] = ()) -> Recorded:
-        """Append many orders and alerts in one transaction (group commit); on disk when this returns."""
+    def record(self, orders: Sequence[Order] = (), alerts: Sequence[Alert] = ()) -> tuple[int, ...]:
+        """Append many orders and alerts in one transaction (group commit); on disk when this returns the orders' ids."""
         with self.write() as unit:
-            return Recorded(unit.inbox.add_orders(orders), unit.inbox.add_alerts(alerts))
+            unit.inbox.add_alerts(alerts)
+            return unit.inbox.add_orders(orders)
 
     def last_seq(self) -> int:
         """Number of the newest event: cheap enough to ask every second."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -49,9 +50,19 @@ def bearer_of(request: Request) -> str | None:
 def on_loopback(request: Request) -> bool:
     """Whether it comes from this machine, addressed by a name that cannot belong to anyone else."""
     client = request.client.host if request.client else ""
-    return _is_loopback(client) and _is_loopback(request.url.hostname or "")
+    return _is_loopback(client) and _is_loopback(_name_in(request.headers.get("host", "")))
 
 
+@lru_cache(maxsize=256)
+def _name_in(host: str) -> str:
+    """The name of a Host header, without its port."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+@lru_cache(maxsize=256)
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True

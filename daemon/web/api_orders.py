@@ -63,7 +63,7 @@ async def _give(
         if row is None:
             raise NotFound(f"there is no incident {incident!r}")
     taken = await keep(parts, [order_of(kind, caller, args, now=parts.now, incident=row)])
-    body = models.OrderTaken(order=taken.orders[0]).json_text()
+    body = models.OrderTaken(order=taken[0]).json_text()
     return Response(body, HTTPStatus.ACCEPTED, {"Content-Type": "application/json"})
 
 

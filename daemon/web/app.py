@@ -38,9 +38,10 @@ from daemon.web.render import STATIC
 from daemon.web.sessions import Sessions
 from remediations.ports import Clock
 
+# Routes are tried in this order: alerts, which come by the thousand, first.
 ROUTERS = tuple(
     module.router
-    for module in (console, listing, forms, login, links, live, api_reads, api_lists, api_orders, intake, ops)
+    for module in (intake, console, listing, forms, login, links, live, api_reads, api_lists, api_orders, ops)
 )
 INTAKE = frozenset({"/api/v2/alerts", "/api/v1/inbox/alertmanager"})
 

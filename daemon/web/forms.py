@@ -36,7 +36,7 @@ async def order(request: Request, kind: str, visitor: Annotated[Visit, Depends(v
     args = {name: text for name, text in given.items() if name not in OWN}
     taken = await keep(parts, [order_of(kind, visitor.caller, args, now=parts.now, incident=row)])
     back = inside(given.get("back", "/"))
-    return RedirectResponse(f"{back}?taken={taken.orders[0]}", HTTPStatus.SEE_OTHER)
+    return RedirectResponse(f"{back}?taken={taken[0]}", HTTPStatus.SEE_OTHER)
 
 
 def _texts(form: FormData) -> dict[str, str]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from daemon.desk.tokens import Role
@@ -89,7 +89,8 @@ async def take(request: Request) -> Response:
         return await _dead_letter(request, parts, body, str(why))
     if parsed.alerts:
         await keep(parts, alerts=_with_hidden(parsed.alerts, parsed.hidden))
-    return JSONResponse({"status": "success", "alerts": len(parsed.alerts)})
+    taken = b'{"status":"success","alerts":%d}' % len(parsed.alerts)
+    return Response(taken, media_type="application/json")
 
 
 def _with_hidden(alerts: Sequence[Alert], hidden: int) -> Sequence[Alert]:

@@ -21,8 +21,9 @@ from daemon.desk.tokens import Tokens
 from daemon.detect.inbox import InboxSpec
 from daemon.detect.trace import Chart
 from daemon.incidents.records import Alert, Order
-from daemon.store.store import Recorded, Store
+from daemon.store.store import Store
 from daemon.store.unit import UnitOfWork
+from daemon.web.handover import Handover
 from daemon.web.limits import Limits
 from daemon.web.pulse import Pulse
 from daemon.web.sessions import Sessions
@@ -30,8 +31,8 @@ from remediations.ports import Clock
 
 T = TypeVar("T")
 
-Record = Callable[[Sequence[Order], Sequence[Alert]], Future[Recorded]]
-"""Raises when it cannot take more right now; the future carries the error of what could not be written."""
+Record = Callable[[Sequence[Order], Sequence[Alert]], Future[tuple[int, ...]]]
+"""The orders' ids. Raises when it cannot take more right now; the future carries the error of what could not be written."""
 Charts = Callable[[str, Scope, float, float], Chart | None]
 """(detector, scope, since, until) -> its recent values; None when nothing is kept about it."""
 
@@ -55,6 +56,7 @@ class Parts:
     sessions: Sessions
     pulse: Pulse
     limits: Limits = field(default_factory=Limits)
+    handover: Handover = field(default_factory=Handover)
 
     def read(self, question: Callable[[UnitOfWork], T]) -> T:
         """Ask within one read transaction."""

@@ -110,10 +110,11 @@ def test_old_events_of_the_daemon_and_of_kept_ended_incidents_go(store: Store) -
 
 
 def test_what_nobody_handled_yet_stays_however_old(store: Store) -> None:
-    orders, alerts = store.record([rows.order(), rows.order()], [rows.alert("a"), rows.alert("b")])
+    orders = store.record([rows.order(), rows.order()], [rows.alert("a"), rows.alert("b")])
     with store.write() as uow:
+        alerts = [row.id for row in uow.inbox.new_alerts()]
         uow.inbox.settle_order(orders[0], OrderState.DONE, "")
-        uow.inbox.settle_alert(alerts[0])
+        uow.inbox.settle_alerts([alerts[0]])
     assert store.prune(NOW, KEEP).others == 2
     with store.read() as uow:
         assert [row.id for row in uow.inbox.new_orders()] == [orders[1]]

@@ -17,7 +17,7 @@ from daemon.desk.tokens import Tokens, TokenSpec
 from daemon.detect.inbox import AlertmanagerInbox, InboxSpec
 from daemon.incidents.records import Alert, Order
 from daemon.metrics import Metrics
-from daemon.store.store import Recorded, Store
+from daemon.store.store import Store
 from daemon.web.app import build_app
 from daemon.web.limits import Limits
 from tests.fakes import scene, scene_live
@@ -50,10 +50,10 @@ class Records:
     fails: Exception | None = None
     hangs: bool = False
 
-    def __call__(self, orders: Sequence[Order], alerts: Sequence[Alert]) -> Future[Recorded]:
+    def __call__(self, orders: Sequence[Order], alerts: Sequence[Alert]) -> Future[tuple[int, ...]]:
         if self.raises is not None:
             raise self.raises
-        done: Future[Recorded] = Future()
+        done: Future[tuple[int, ...]] = Future()
         if self.hangs:
             return done
         if self.fails is not None:
@@ -114,7 +114,7 @@ class Face:
             limits=replace(Limits(), **limits),
         )
 
-    def _record(self, orders: Sequence[Order], alerts: Sequence[Alert]) -> Future[Recorded]:
+    def _record(self, orders: Sequence[Order], alerts: Sequence[Alert]) -> Future[tuple[int, ...]]:
         return self.record(orders, alerts)
 
     def _reload(self) -> Sequence[str]:

@@ -245,7 +245,7 @@ class Story:
     def order(self, kind: str, incident: Incident | None = None, who: str = "ana", **args: Any) -> None:
         """What the command line writes; the loop carries it out at its next step."""
         row = Order(0, self.now, kind, who, "cli", incident.id if incident else None, args)
-        (self._orders,) = self.driver.store.record(orders=[row]).orders
+        (self._orders,) = self.driver.store.record(orders=[row])
         self.driver.hear(Recorded())
         self.run(1.0)
 

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 import pytest
 
 from daemon.desk.tokens import Caller, Role, Tokens
-from daemon.store.store import Recorded, Store
+from daemon.store.store import Store
 from daemon.web.keep import keep
 from daemon.web.problems import Busy
 from daemon.web.pulse import Beat, Full, Pulse
@@ -101,7 +101,7 @@ def test_a_login_holds_as_long_as_its_very_token() -> None:
 def test_giving_up_waiting_takes_nothing_from_the_recorder() -> None:
     with Store.open("sqlite://") as store:
         face = Face(store, record_within=0.01)
-        pending: Future[Recorded] = Future()
+        pending: Future[tuple[int, ...]] = Future()
         face.record = lambda orders, alerts: pending  # type: ignore[assignment]
 
         async def wait() -> None:
@@ -110,7 +110,7 @@ def test_giving_up_waiting_takes_nothing_from_the_recorder() -> None:
 
         asyncio.run(wait())
         assert not pending.cancelled()
-        pending.set_result(Recorded((1,), ()))
+        pending.set_result((1,))
 
 
 class Watched:
