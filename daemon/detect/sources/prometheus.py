@@ -6,28 +6,53 @@ https://prometheus.io/docs/prometheus/latest/querying/api/ - also spoken by Than
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
-import orjson
 
-from daemon.detect.sources.base import OVERLAP, Access, Query, Source, Wanted, access_of, collector_paused
-from daemon.detect.sources.blocks import Track, blocks_of
-from detectors.samples import UP, Batch, Block, Failed, Labels, Series
+from daemon.detect.sources import matrix
+from daemon.detect.sources.base import OVERLAP, Access, Query, Source, Wanted, access_of
+from daemon.detect.sources.blocks import blocks_of
+from detectors.samples import UP, Batch, Block, Failed, Floats, Labels, Series
 from detectors.spec import PrometheusSource
-from remediations.ports import Http, PortError, Request, Response
+from remediations.ports import Http, PortError, Request, Response, TooLarge
 
 _LONGEST_GET = 6000
 """Longer queries go by POST, since proxies cut addresses off near 8 kB."""
-_MOST_POINTS = 10_000
+MOST_POINTS = 10_000
 """Prometheus refuses more than 11 000 points of one series in a range query."""
 _SHOWN = 300
+_BUSY = frozenset({429, 502, 503, 504})
+_OVER_A_LIMIT = re.compile(r"too many|too large|exceed|limit|cannot select more|timed out", re.IGNORECASE)
+"""What servers say of a query that would have to be smaller: samples, series, points, bytes, time."""
 
 
 class QueryFailed(Exception):
     """The API answered, and the answer is no use; the message says why."""
+
+
+class TooMuch(QueryFailed):
+    """A bound was reached, the server's or our own: a shorter span may be answered."""
+
+
+class Lost(QueryFailed):
+    """No answer this time; the question may be asked again."""
+
+
+@dataclass(slots=True)
+class Ours:
+    """Targets that ever delivered something wanted; the `up` of all others is left out."""
+
+    _targets: set[Labels] = field(default_factory=set)
+
+    def of(self, blocks: Iterable[Block]) -> tuple[Block, ...]:
+        blocks = tuple(blocks)
+        self._targets.update(block.target for block in blocks if len(block.series) > 1)
+        return tuple(block for block in blocks if block.target in self._targets or block.series[0].name != UP)
 
 
 class Prometheus:
@@ -35,66 +60,64 @@ class Prometheus:
 
     def __init__(self, name: str, spec: PrometheusSource, http: Http, *, max_bytes: int = 64_000_000) -> None:
         self.name = name
+        self.delay = spec.delay
         self._url = spec.url.rstrip("/")
-        self._delay = spec.delay
         self._http = http
         self._max_bytes = max_bytes
         self._access: Access = access_of(spec.auth, spec.headers, spec.tls)
-        self._ours: set[Labels] = set()
-        """Targets that ever delivered something wanted; the `up` of all others is left out."""
+        self._ours = Ours()
 
     def fetch(self, wanted: Wanted, since: float | None, now: float, deadline: float) -> Batch | Failed:
         """Samples after `since` up to `now - delay`, a little of what is known again for what came late."""
-        at = round(now - self._delay, 3)
+        at = round(now - self.delay, 3)
         warnings: list[str] = []
         try:
             known = math.inf if since is None else max(at - since, 0.0) + OVERLAP
             span = min(known, wanted.look_back)
-            blocks = self._samples(wanted.names, at, span, deadline, warnings)
+            blocks = self._ours.of(self.samples(wanted.names, at, span, deadline, warnings))
         except QueryFailed as error:
             return Failed(self.name, at, str(error))
+        times = _instants(wanted, since, at)
         for query in wanted.queries:
-            blocks += (self._answer(query, wanted, since, at, deadline, warnings),)
+            try:
+                blocks += (self.answer(query, times, wanted.step, deadline, warnings),)
+            except QueryFailed:
+                blocks += (_nothing_known(query, at),)
         return Batch(self.name, at, blocks, complete=not warnings, warnings=tuple(warnings))
 
     def close(self) -> None:
         """Nothing is held."""
 
-    def _samples(
+    def samples(
         self, names: Iterable[str], at: float, span: float, deadline: float, warnings: list[str]
     ) -> tuple[Block, ...]:
+        """Raw samples of the `span` seconds before `at`, with the `up` of every target. Raises `QueryFailed`."""
         pattern = "|".join(sorted({*names, UP}))
         selector = f'{{__name__=~"{pattern}"}}[{max(math.ceil(span * 1000), 1)}ms]'
         answer = self._ask("query", {"query": selector, "time": f"{at:.3f}"}, deadline)
         warnings += _warnings(answer)
-        with collector_paused():
-            blocks = blocks_of(_tracks(_result(answer, "matrix")))
-        self._ours.update(block.target for block in blocks if len(block.series) > 1)
-        return tuple(block for block in blocks if block.target in self._ours or block.series[0].name != UP)
-
-    def _answer(
-        self,
-        query: Query,
-        wanted: Wanted,
-        since: float | None,
-        at: float,
-        deadline: float,
-        warnings: list[str],
-    ) -> Block:
-        """One query's answer as a block of its own; where it fails, a row that says that nothing is known."""
-        target: Labels = (("query", query.name),)
         try:
-            times = _instants(wanted, since, at)
-            if len(times) == 1:
-                answer = self._ask("query", {"query": query.expr, "time": f"{at:.3f}"}, deadline)
-                rows = [(item["metric"], [item["value"]]) for item in _result(answer, "vector")]
-            else:
-                bounds = {"start": f"{times[0]:.3f}", "end": f"{times[-1]:.3f}", "step": f"{wanted.step:.3f}"}
-                answer = self._ask("query_range", {"query": query.expr, **bounds}, deadline)
-                rows = [(item["metric"], item["values"]) for item in _result(answer, "matrix")]
-            block = _answered(target, query.name, times, rows)
-        except (QueryFailed, KeyError, TypeError, ValueError):
-            return Block(target, np.array([at]), (Series(UP, target),), np.zeros((1, 1)))
+            return blocks_of(matrix.tracks(_result(answer, "matrix")))
+        except matrix.Unreadable as error:
+            raise QueryFailed(str(error)) from error
+
+    def answer(
+        self, query: Query, times: Sequence[float], step: float, deadline: float, warnings: list[str]
+    ) -> Block:
+        """A query's answer at these instants, `step` apart, as a block of its own. Raises `QueryFailed`."""
+        if len(times) == 1:
+            answer = self._ask("query", {"query": query.expr, "time": f"{times[0]:.3f}"}, deadline)
+            rows = [{**item, "values": [item.get("value")]} for item in _result(answer, "vector")]
+        elif len(times) > MOST_POINTS + 1:
+            raise TooMuch(f"{len(times)} points of a query at once")
+        else:
+            bounds = {"start": f"{times[0]:.3f}", "end": f"{times[-1]:.3f}", "step": f"{step:.3f}"}
+            answer = self._ask("query_range", {"query": query.expr, **bounds}, deadline)
+            rows = _result(answer, "matrix")
+        try:
+            block = _answered(query, np.array(times), rows)
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+            raise QueryFailed(f"cannot read the answer to a query: {type(error).__name__}") from error
         warnings += _warnings(answer)
         return block
 
@@ -113,21 +136,27 @@ class Prometheus:
             )
         try:
             response = self._http.send(request, deadline=deadline, max_bytes=self._max_bytes)
+        except TooLarge as error:
+            raise TooMuch(str(error)) from error
         except PortError as error:
-            raise QueryFailed(str(error)) from error
+            raise Lost(str(error)) from error
         return _decoded(response)
 
 
 def _decoded(response: Response) -> dict[str, Any]:
-    with collector_paused():
-        try:
-            answer = orjson.loads(response.body)
-        except orjson.JSONDecodeError:
-            answer = None
-    if not isinstance(answer, dict) or answer.get("status") not in {"success", "error"}:
-        raise QueryFailed(f"HTTP {response.status} without an answer of the query API")
+    busy = response.status in _BUSY
+    try:
+        answer = matrix.decode(response.body)
+    except matrix.Unreadable:
+        answer = {}
+    if answer.get("status") not in {"success", "error"}:
+        kind = Lost if busy else QueryFailed
+        raise kind(f"HTTP {response.status} without an answer of the query API")
     if answer["status"] == "error":
-        raise QueryFailed(f"{answer.get('errorType', 'error')}: {answer.get('error', '')}"[:_SHOWN])
+        text = f"{answer.get('errorType', 'error')}: {answer.get('error', '')}"[:_SHOWN]
+        if _OVER_A_LIMIT.search(text):
+            raise TooMuch(text)
+        raise Lost(text) if busy else QueryFailed(text)
     return answer
 
 
@@ -146,49 +175,35 @@ def _result(answer: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
     raise QueryFailed(f"expected a {kind} from the query API")
 
 
-def _tracks(result: Iterable[Mapping[str, Any]]) -> list[Track]:
-    """Series of a matrix answer; native histograms (`histograms`) are no samples of ours."""
-    tracks = []
-    last: tuple[list[float], np.ndarray[Any, np.dtype[np.float64]]] | None = None
-    for item in result:
-        try:
-            pairs = item.get("values") or ()
-            labels = dict(item["metric"])
-            name = labels.pop("__name__")
-            times = [float(pair[0]) for pair in pairs]
-            values = np.array([float(pair[1]) for pair in pairs])
-        except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
-            raise QueryFailed(f"cannot read a series of the answer: {type(error).__name__}") from error
-        if not times:
-            continue
-        if last is None or last[0] != times:
-            last = (times, np.array(times))
-        tracks.append(Track(Series(name, tuple(sorted(labels.items()))), last[1], values))
-    return tracks
-
-
 def _instants(wanted: Wanted, since: float | None, at: float) -> list[float]:
     """When to evaluate queries: now, and the steps that were missed before it."""
     begin = at - wanted.look_back if since is None else since
     missed = math.floor((at - begin) / wanted.step + 0.5) - 1
-    missed = max(0, min(missed, _MOST_POINTS))
+    missed = max(0, min(missed, MOST_POINTS))
     return [at - wanted.step * back for back in range(missed, -1, -1)]
 
 
-def _answered(
-    target: Labels, name: str, times: list[float], rows: Iterable[tuple[Mapping[str, str], Iterable[Any]]]
-) -> Block:
-    found: dict[Labels, dict[float, float]] = {}
-    for metric, pairs in rows:
-        labels = tuple(sorted((key, value) for key, value in metric.items() if key != "__name__"))
-        found.setdefault(labels, {}).update({round(float(at), 3): float(value) for at, value in pairs})
-    series = (Series(UP, target), *(Series(name, labels) for labels in found))
-    values = np.full((len(times), len(series)), np.nan)
-    values[:, 0] = 1.0
-    for column, samples in enumerate(found.values(), start=1):
-        for row, at in enumerate(times):
-            values[row, column] = samples.get(round(at, 3), np.nan)
-    return Block(target, np.array(times), series, values)
+def _nothing_known(query: Query, at: float) -> Block:
+    target: Labels = (("query", query.name),)
+    return Block(target, np.array([at]), (Series(UP, target),), np.zeros((1, 1)))
+
+
+def _answered(query: Query, times: Floats, rows: Iterable[Mapping[str, Any]]) -> Block:
+    """A row per instant, NaN where the answer has no value. Both sides count milliseconds."""
+    target: Labels = (("query", query.name),)
+    instants = np.rint(times * 1000)
+    columns: dict[Labels, Floats] = {}
+    for item in rows:
+        labels = tuple(sorted((key, value) for key, value in item["metric"].items() if key != "__name__"))
+        samples = matrix.samples_of(item.get("values") or ())
+        column = columns.setdefault(labels, np.full(len(times), np.nan))
+        at = np.rint(samples.times * 1000)
+        place = np.minimum(np.searchsorted(instants, at), len(instants) - 1)
+        asked = instants[place] == at
+        column[place[asked]] = samples.values[asked]
+    series = (Series(UP, target), *(Series(query.name, labels) for labels in columns))
+    values = np.column_stack([np.ones(len(times)), *columns.values()])
+    return Block(target, times, series, values)
 
 
 def _fits(source: Prometheus) -> Source:
