@@ -42,6 +42,7 @@ def phases(*, soak: bool) -> list[Phase]:
     """What runs, in this order."""
     elsewhere = ("--ignore=tests/packaging", "--ignore=tests/acceptance")
     side_by_side = ("-n", "2", "--dist", "worksteal")
+    waiting = ("-n", "3", "--dist", "worksteal")  # scenarios wait for polls and holds most of the time
     told, real = ("-m", "not live and not slow"), ("-m", "live or slow")
     long = [Phase("scenarios", demo)] if soak else []
     return [
@@ -49,7 +50,7 @@ def phases(*, soak: bool) -> list[Phase]:
         Phase("packaging", lambda: pytest(("tests/packaging", *side_by_side))),
         Phase("stories", lambda: pytest(("tests/acceptance", *told, *side_by_side))),
         Phase("live", lambda: pytest(("tests", *elsewhere, *real, *side_by_side))),
-        Phase("acceptance", lambda: pytest(("tests/acceptance", *real, *side_by_side))),
+        Phase("acceptance", lambda: pytest(("tests/acceptance", *real, *waiting))),
         *long,
     ]
 
