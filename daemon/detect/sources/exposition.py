@@ -16,7 +16,7 @@ from detectors.samples import Labels, Series
 
 MAX_REMEMBERED = 300_000
 """Series remembered per decoder; at the bound all are forgotten and learnt anew."""
-_MILLISECONDS_FROM = 1e11
+MILLISECONDS_FROM = 1e11
 """A timestamp this large is milliseconds: as seconds it would lie past the year 5000."""
 
 # Possessive quantifiers: whatever an exporter writes, a line is read in time linear to its length.
@@ -118,7 +118,7 @@ def _sample(series: Series, rest: str, line: str) -> Sample:
             return Sample(series, float(words[0]), None)
         if len(words) == 2:
             at = float(words[1])
-            return Sample(series, float(words[0]), at / 1000 if abs(at) >= _MILLISECONDS_FROM else at)
+            return Sample(series, float(words[0]), at / 1000 if abs(at) >= MILLISECONDS_FROM else at)
     except ValueError:
         pass
     if "#" in words:
