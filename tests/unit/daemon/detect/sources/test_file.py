@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +98,7 @@ def test_a_long_recording_is_the_same_in_one_go_and_in_parts(tmp_path: Path) -> 
     def samples(since: float, until: float, parts: int) -> dict[tuple[object, float], float]:
         edges = np.linspace(since, until, parts + 1).tolist()
         found: dict[tuple[object, float], float] = {}
-        for since_then, now in zip(edges, edges[1:], strict=False):
+        for since_then, now in pairwise(edges):
             got = tape.fetch(wanted, since_then, now, 1e9)
             assert isinstance(got, Batch)
             for block in got.blocks:
