@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from config.problems import ConfigError
-from daemon.cli import demo, orders, reads, service
+from daemon.cli import backtest, demo, orders, reads, service
 from daemon.cli.files import version
 from daemon.errors import GOOD, FleetmendError, exit_code
 
@@ -42,6 +42,7 @@ def _root(
 service.register(app)
 reads.register(app)
 orders.register(app)
+backtest.register(app)
 demo.register(app)
 
 

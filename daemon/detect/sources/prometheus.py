@@ -82,7 +82,7 @@ class Prometheus:
             try:
                 blocks += (self.answer(query, times, wanted.step, deadline, warnings),)
             except QueryFailed:
-                blocks += (_nothing_known(query, at),)
+                blocks += (nothing_known(query, [at]),)
         return Batch(self.name, at, blocks, complete=not warnings, warnings=tuple(warnings))
 
     def close(self) -> None:
@@ -183,14 +183,20 @@ def _instants(wanted: Wanted, since: float | None, at: float) -> list[float]:
     return [at - wanted.step * back for back in range(missed, -1, -1)]
 
 
-def _nothing_known(query: Query, at: float) -> Block:
-    target: Labels = (("query", query.name),)
-    return Block(target, np.array([at]), (Series(UP, target),), np.zeros((1, 1)))
+def query_target(query: Query) -> Labels:
+    """What stands for a target in the block of a query."""
+    return (("query", query.name),)
+
+
+def nothing_known(query: Query, times: Sequence[float]) -> Block:
+    """What stands for the answer of a query that failed, at these instants."""
+    target = query_target(query)
+    return Block(target, np.array(times), (Series(UP, target),), np.zeros((len(times), 1)))
 
 
 def _answered(query: Query, times: Floats, rows: Iterable[Mapping[str, Any]]) -> Block:
     """A row per instant, NaN where the answer has no value. Both sides count milliseconds."""
-    target: Labels = (("query", query.name),)
+    target = query_target(query)
     instants = np.rint(times * 1000)
     columns: dict[Labels, Floats] = {}
     for item in rows:

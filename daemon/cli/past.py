@@ -1,0 +1,146 @@
+"""What a backtest found, as JSON and as tables: events, then each detector in one line, then what was not judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from config.units import format_duration, format_share
+from daemon.cli.show import number, scope_text, when, word
+from daemon.clock import rfc3339
+from daemon.replay.backtest import EventState, Phase, Replayed
+
+MOST_ROWS = 500
+"""Events in the table; `--json` has them all."""
+IN_PART = "in part"
+"""Begins the reason where some of the time was judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One detector. `firing_s`: seconds, summed over its scopes. `unknown`: share of the time in which it was blind
+    at some scope.
+    """
+
+    detector: str
+    fired: int
+    scopes: int
+    firing_s: float
+    unknown: float
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """`rows`: detectors that were judged, if only in part. `not_judged`: detector -> why."""
+
+    replayed: Replayed
+    rows: tuple[Summary, ...]
+    not_judged: Mapping[str, str]
+
+    @classmethod
+    def of(
+        cls,
+        replayed: Replayed,
+        detectors: Iterable[str],
+        not_judged: Mapping[str, str],
+        hide: Callable[[str], str],
+    ) -> Told:
+        """`hide` takes secrets out of a text."""
+        why = {name: hide(reason) for name, reason in sorted(not_judged.items())}
+        judged = [name for name in detectors if why.get(name, IN_PART).startswith(IN_PART)]
+        return cls(replayed, tuple(_summary_of(replayed, name) for name in judged), why)
+
+    def document(self) -> dict[str, Any]:
+        """The JSON of the command."""
+        events = [
+            {
+                "detector": event.detector,
+                "failure_mode": event.failure_mode,
+                "scope": dict(event.scope),
+                "state": event.state.value,
+                "at": rfc3339(event.at),
+            }
+            for event in self.replayed.events
+        ]
+        return {
+            "events": events,
+            "start": rfc3339(self.replayed.start),
+            "end": rfc3339(self.replayed.end),
+            "step_s": self.replayed.step,
+            "ticks": self.replayed.ticks,
+            "detectors": [asdict(row) for row in self.rows],
+            "not_judged": dict(self.not_judged),
+        }
+
+    def tables(self) -> Iterator[Text | Table]:
+        """For people."""
+        replayed = self.replayed
+        if replayed.events:
+            yield _events(replayed)
+        left = len(replayed.events) - MOST_ROWS
+        if left > 0:
+            yield Text(f"… and {left} more; --json has them all", style="dim")
+        length = format_duration(round(replayed.end - replayed.start))
+        yield Text(
+            f"\n{len(replayed.events) or 'no'} events in {length}, {when(replayed.start)} to "
+            f"{when(replayed.end)}, {replayed.ticks} evaluations {format_duration(replayed.step)} apart\n",
+            style="bold",
+        )
+        yield _summary(self.rows)
+        if self.not_judged:
+            yield Text()
+            table = _table("not judged", "why")
+            for name, why in self.not_judged.items():
+                table.add_row(name, why)
+            yield table
+
+
+def _summary_of(replayed: Replayed, name: str) -> Summary:
+    span = max(replayed.end - replayed.start, replayed.step)
+    fired = [e for e in replayed.events if e.detector == name and e.state is EventState.FIRED]
+    mine = [stretch for stretch in replayed.stretches if stretch.detector == name]
+    firing = sum(s.end - s.start for s in mine if s.phase is Phase.FIRING)
+    blind = _union([(s.start, s.end) for s in mine if s.phase is Phase.UNKNOWN])
+    return Summary(name, len(fired), len({e.scope for e in fired}), firing, min(blind / span, 1.0))
+
+
+def _events(replayed: Replayed) -> Table:
+    table = _table("time", "detector", "scope", "state", "value")
+    for event in replayed.events[:MOST_ROWS]:
+        table.add_row(
+            when(event.at),
+            event.detector,
+            scope_text(dict(event.scope)),
+            word(event.state.value),
+            number(event.value),
+        )
+    return table
+
+
+def _summary(rows: Sequence[Summary]) -> Table:
+    table = _table("detector", "fired", "scopes", "minutes firing", "unknown")
+    for row in rows:
+        minutes = f"{row.firing_s / 60:.1f}" if row.firing_s else "-"
+        unknown = format_share(round(row.unknown, 4)) if row.unknown else "-"
+        table.add_row(row.detector, str(row.fired or "-"), str(row.scopes or "-"), minutes, unknown)
+    return table
+
+
+def _union(spans: list[tuple[float, float]]) -> float:
+    """Seconds covered by any of them."""
+    covered, reached = 0.0, float("-inf")
+    for begin, end in sorted(spans):
+        covered += max(0.0, end - max(begin, reached))
+        reached = max(reached, end)
+    return covered
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
