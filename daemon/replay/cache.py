@@ -41,6 +41,8 @@ LEAST = 300.0
 SETTLED = 300.0
 """Seconds after which no more late samples are expected: only then an answer is kept."""
 _TRIES = 5
+_FIRST_TRIES = 3
+"""Until it has answered once: the address may be wrong."""
 _ONE_TRY = 60.0
 _PATIENCE = 180.0
 _EPSILON = 1e-6
@@ -102,7 +104,7 @@ class Cached:
         self._shelf = shelf
         self._pause = pause or tenacity.sleep_using_event(threading.Event())
         self._longest = SPAN
-        self._tries = _TRIES
+        self._tries = _FIRST_TRIES
         self._ours = Ours()
         self._held: tuple[Asked, tuple[Block, ...]] = ({}, ())
 
