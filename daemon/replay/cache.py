@@ -149,10 +149,19 @@ class Cached:
             return self._held[1]
         shelf = self._shelf if self._settled(last) else None
         halved = {**asked, "halved": True}
-        blocks = shelf.load(asked) if shelf else None
-        if blocks is None:
-            too_long = last - first > self._longest or (shelf is not None and shelf.load(halved) is not None)
-            blocks = None if too_long else self._whole(this, first, last, shelf, asked)
+        kept = shelf.load(asked) if shelf else None
+        blocks = kept or None
+        if (
+            blocks is None
+            and last - first <= self._longest
+            and not (shelf and shelf.load(halved) is not None)
+        ):
+            try:
+                blocks = self._whole(this, first, last, shelf, asked)
+            except Lost:
+                if kept is None:
+                    raise
+                blocks = kept  # nothing was there; that is asked again, and holds while nobody answers
         if blocks is None:
             middle = round((first + last) / 2, 3)
             blocks = (*self._span(this, first, middle), *self._span(this, middle, last))
@@ -164,9 +173,7 @@ class Cached:
     def _whole(
         self, this: _Round, first: float, last: float, shelf: Shelf | None, asked: Asked
     ) -> tuple[Block, ...] | None:
-        """Ask for all of it; None when it is too much. What came whole and settled is kept, unless it is nothing:
-        that costs little to ask again, and may have been filled in by then.
-        """
+        """Ask for all of it; None when it is too much. What came whole and is settled is kept."""
         troubles = len(this.warnings) + len(self.missing)
         try:
             blocks = self._patiently(this, first, last)
@@ -175,7 +182,7 @@ class Cached:
                 raise
             self._longest = (last - first) / 2
             return None
-        if shelf and blocks and len(this.warnings) + len(self.missing) == troubles:
+        if shelf and len(this.warnings) + len(self.missing) == troubles:
             shelf.save(asked, blocks)
         return blocks
 

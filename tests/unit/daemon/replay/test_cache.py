@@ -124,8 +124,10 @@ def test_nothing_is_asked_about_the_future(place: Place) -> None:
 
 
 def test_an_empty_answer_is_asked_for_again(place: Place) -> None:
-    """It costs little, and may have been filled in since."""
+    """It costs little, and may have been filled in since; while nobody answers it holds."""
     place.server.series = {}
+    assert fetch(place.cached(), BEGIN, BEGIN + HOUR) == {}
+    place.server.troubles = [Unreachable("connection refused")] * 3
     assert fetch(place.cached(), BEGIN, BEGIN + HOUR) == {}
     place.server.series = History().series
     assert fetch(place.cached(), BEGIN, BEGIN + HOUR) == expected(BEGIN, BEGIN + HOUR)
