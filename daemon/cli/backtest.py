@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
+import orjson
 import typer
 
 from daemon.cli import output
@@ -225,6 +225,7 @@ def _tell(past: Past, replayed: Replayed, hide: Callable[[str], str], *, as_json
         for trouble in _troubles(past):
             output.say(hide(trouble))
     if as_json:
-        output.line(json.dumps({**told.document(), "missing": missing}, ensure_ascii=False, indent=2))
+        document = orjson.dumps({**told.document(), "missing": missing}, option=orjson.OPT_INDENT_2)
+        output.line(document.decode())
     else:
         output.show(*told.tables())

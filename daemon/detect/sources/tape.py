@@ -1,8 +1,9 @@
-"""A large recorded exposition, read fast: a whole run at once where one series goes on, else line by line.
+"""A large recorded exposition, read fast: a whole run at once where one series goes on.
 
 In OpenMetrics the samples of a series stand one after the other. The text before the values of such a run is decoded
 once and taken out; what remains, `VALUE TIME` line by line, is checked to have that shape throughout and read as one
-list of numbers. Every line that looks otherwise goes through the decoder of live scrapes.
+list of numbers. Where series alternate, the ends of their lines are gathered for the same. Every line that looks
+otherwise goes through the decoder of live scrapes.
 """
 
 from __future__ import annotations
@@ -28,6 +29,14 @@ _TO_LIST = bytes.maketrans(b" \n", b",,")
 
 
 @dataclass(slots=True)
+class _Row:
+    """Where samples of a series go: `numbers` are value, time, value, time, …; `tails` the ends of lines not yet read."""
+
+    numbers: array[float]
+    tails: list[bytes] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Tape:
     """What a file says of the wanted names. `piece`: bytes read at once.
 
@@ -40,9 +49,8 @@ class Tape:
     """Whether `# EOF` came last."""
     milliseconds: bool = False
     _found: dict[Series, array[float]] = field(default_factory=dict)
-    """value, time, value, time, … of each series, in the file's order."""
-    _heads: dict[bytes, array[float] | None] = field(default_factory=dict)
-    """A line up to its value -> where its samples go; None when they are not wanted."""
+    _heads: dict[bytes, _Row | None] = field(default_factory=dict)
+    """A line up to its value -> its series; None when it is not wanted."""
     _decoder: Decoder = field(init=False)
 
     def __post_init__(self) -> None:
@@ -52,17 +60,12 @@ class Tape:
         """Take the whole file in. Raises `OSError`, and `Malformed` with the line's number."""
         lines = 0
         for piece in _pieces(path, self.piece):
-            place = 0
-            while place < len(piece):
-                end = piece.index(b"\n", place)
-                try:
-                    head = self._line(piece[place:end])
-                except (Malformed, UnicodeDecodeError) as error:
-                    number = lines + piece.count(b"\n", 0, place) + 1
-                    raise Malformed(f"{path}:{number}: {error}") from None
-                place = end + 1
-                if head and piece.startswith(head, place):
-                    place = self._run(piece, place, head)
+            self.ended = self.ended and not piece.strip(b"\n")
+            try:
+                self._piece(piece)
+            except _Refused as refused:
+                number = lines + piece.count(b"\n", 0, refused.place) + 1
+                raise Malformed(f"{path}:{number}: {refused.why}") from None
             lines += piece.count(b"\n")
 
     def tracks(self) -> list[Track]:
@@ -85,38 +88,56 @@ class Tape:
         self._heads.clear()
         return tracks
 
-    def _line(self, line: bytes) -> bytes:
-        """Take a line in; that which the next line begins with if it belongs to the same series, else nothing."""
-        if not line or line.startswith(b"#"):
-            self.ended = line.startswith(b"# EOF") or (self.ended and not line)
-            return b""
-        self.ended = False
-        cut = line.rfind(b"}") + 1 or line.find(b" ")
-        head = line[: cut + 1]
-        if head in self._heads:
-            numbers = self._heads[head]
-            if numbers is None or _added(line[cut + 1 :].split(), numbers):
-                return head
-        return head if self._slow(line, head) else b""
+    def _piece(self, piece: bytes) -> None:
+        heads = self._heads
+        place = 0
+        while place < len(piece):
+            end = piece.index(b"\n", place)
+            line = piece[place:end]
+            cut = line.rfind(b"}") + 1 or line.find(b" ")
+            head = line[: cut + 1]
+            if head not in heads:
+                head = self._new(piece, place, end, head)
+            elif (row := heads[head]) is not None:
+                row.tails.append(line[cut + 1 :])
+            place = end + 1
+            if head and piece.startswith(head, place):
+                place = self._run(piece, place, head)
+        self._settle_all(piece)
 
-    def _slow(self, line: bytes, head: bytes) -> bool:
-        """Decode the line as a scrape's; whether `head` is what makes out its series. Raises `Malformed`."""
+    def _new(self, piece: bytes, place: int, end: int, head: bytes) -> bytes:
+        """Take a line in whose beginning is not known; that beginning, if from now on it stands for its series."""
+        line = piece[place:end]
+        if not line or line.startswith(b"#"):
+            self.ended = self.ended or (line.startswith(b"# EOF") and not piece[end:].strip(b"\n"))
+            return b""
+        try:
+            numbers = self._decoded(line)
+        except (Malformed, UnicodeDecodeError) as error:
+            raise _Refused(place, error) from None
+        if not head.endswith(b" ") or b"#" in line:
+            return b""
+        if len(self._heads) >= MAX_REMEMBERED:
+            self._settle_all(piece)
+            self._heads.clear()
+        self._heads[head] = None if numbers is None else _Row(numbers)
+        return head
+
+    def _decoded(self, line: bytes) -> array[float] | None:
+        """Decode a line as a scrape's; where its sample went. Raises `Malformed`, `UnicodeDecodeError`."""
         numbers = None
         for sample in self._decoder.read(line.decode(), Tally()):
             if sample.at is None or not math.isfinite(sample.at):
                 raise Malformed(f"a sample of {sample.series.name} has no timestamp")
             numbers = self._found.setdefault(sample.series, array("d"))
             numbers.extend((sample.value, sample.at))
-        if not head.endswith(b" ") or b"#" in line:
-            return False
-        if len(self._heads) >= MAX_REMEMBERED:
-            self._heads.clear()
-        self._heads[head] = numbers
-        return True
+        return numbers
 
     def _run(self, piece: bytes, place: int, head: bytes) -> int:
         """Take in lines that begin with `head`, many at once; the place of the first line that is left."""
-        numbers = self._heads[head]
+        row = self._heads[head]
+        if row is not None:
+            self._settle(piece, head, row)
         glue = b"\n" + head
         size = _FIRST
         while size >= _LEAST:
@@ -125,12 +146,38 @@ class Tape:
             lines = text.count(b"\n") - 1
             if lines < 1 or text.count(glue) != lines:
                 size //= 4
-            elif numbers is None or _run_added(text.replace(glue, b"\n"), lines, numbers):
+            elif row is None or _run_added(text.replace(glue, b"\n"), lines, row.numbers):
                 place = end
                 size = min(size * 4, _MOST)
             else:
                 break
         return place
+
+    def _settle_all(self, piece: bytes) -> None:
+        for head, row in self._heads.items():
+            if row is not None and row.tails:
+                self._settle(piece, head, row)
+
+    def _settle(self, piece: bytes, head: bytes, row: _Row) -> None:
+        """Read the ends of lines that were put by."""
+        tails, row.tails = row.tails, []
+        if not tails or _run_added(b"\n%b\n" % b"\n".join(tails), len(tails), row.numbers):
+            return
+        for tail in tails:
+            if not _added(tail.split(), row.numbers):
+                try:
+                    self._decoded(head + tail)
+                except (Malformed, UnicodeDecodeError) as error:
+                    raise _Refused(piece.find(head + tail + b"\n"), error) from None
+
+
+class _Refused(Exception):
+    """The line that begins at `place` of a piece cannot be read."""
+
+    def __init__(self, place: int, why: Exception) -> None:
+        super().__init__(str(why))
+        self.place = place
+        self.why = why
 
 
 def _added(words: list[bytes], numbers: array[float]) -> bool:
