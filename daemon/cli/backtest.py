@@ -31,6 +31,34 @@ if TYPE_CHECKING:  # heavy: imported by the command that needs them
 _MOST_SHOWN = 5
 
 
+Recording = Annotated[
+    Path | None,
+    typer.Option("--series", metavar="FILE", help="Read OpenMetrics with timestamps from this file."),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--prometheus",
+        metavar="URL",
+        help="Read the history of this Prometheus; if configured, with its credentials.",
+    ),
+]
+Start = Annotated[
+    str | None,
+    typer.Option(metavar="T", help="2026-01-05T09:00:00Z, unix seconds, now or -30d; else the file's begin."),
+]
+End = Annotated[str | None, typer.Option(metavar="T", help="The same; else the file's end, or now.")]
+Only = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Only the detectors of this telemetry source.")
+]
+Kept = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Keep what Prometheus answered here; else in the user's cache."),
+]
+NotKept = Annotated[bool, typer.Option("--no-cache", help="Keep nothing, and use nothing kept.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
 def register(app: typer.Typer) -> None:
     """Add this command."""
     app.command()(backtest)
@@ -39,35 +67,14 @@ def register(app: typer.Typer) -> None:
 def backtest(
     config: Configs,
     *,
-    series: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Read OpenMetrics with timestamps from this file.")
-    ] = None,
-    prometheus: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL", help="Read the history of this Prometheus; if configured, with its credentials."
-        ),
-    ] = None,
-    start: Annotated[
-        str | None,
-        typer.Option(
-            metavar="T", help="2026-01-05T09:00:00Z, unix seconds, now or -30d; else the file's begin."
-        ),
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option(metavar="T", help="The same; else the file's end, or now.")
-    ] = None,
-    source: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only the detectors of this telemetry source.")
-    ] = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(
-            "--cache", metavar="DIR", help="Keep what Prometheus answered here; else in the user's cache."
-        ),
-    ] = None,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep nothing, and use nothing kept.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    series: Recording = None,
+    prometheus: Address = None,
+    start: Start = None,
+    end: End = None,
+    source: Only = None,
+    cache: Kept = None,
+    no_cache: NotKept = False,
+    as_json: AsJson = False,
 ) -> None:
     """What this configuration would have seen: the live detectors over the past. Nobody is asked, acted on or paged.
 
