@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -149,3 +150,36 @@ def test_knows_whether_the_file_is_whole(tmp_path: Path, text: str, ended: bool)
     tape = Tape(WANTED)
     tape.read(write(tmp_path, text))
     assert tape.ended is ended
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    parts=st.lists(
+        st.sampled_from(
+            [
+                b"a",
+                b'a{x="1"} ',
+                b"{",
+                b"}",
+                b'"',
+                b"\\",
+                b" ",
+                b"\n",
+                b"1 2\n",
+                b"#",
+                b"# EOF\n",
+                b"\xff",
+                b"\r",
+                b"e",
+                b"1e999 5\n",
+            ]
+        ),
+        max_size=40,
+    ),
+    piece=st.sampled_from([5, 8_000_000]),
+)
+def test_no_text_does_more_than_be_refused(tmp_path: Path, parts: list[bytes], piece: int) -> None:
+    path = tmp_path / "tape.om"
+    path.write_bytes(b"".join(parts))
+    with contextlib.suppress(Malformed):
+        told(path, piece)
