@@ -46,6 +46,8 @@ _FIRST_TRIES = 3
 _ONE_TRY = 60.0
 _PATIENCE = 180.0
 _EPSILON = 1e-6
+_MILLISECOND = 0.001
+"""To which instants are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def joined(missing: Iterable[Missing]) -> list[Missing]:
     found: list[Missing] = []
     for one in sorted(missing, key=lambda one: (one.reason, one.begin)):
         last = found[-1] if found else None
-        if last is not None and last.reason == one.reason and one.begin <= last.end:
+        if last is not None and last.reason == one.reason and one.begin <= last.end + _MILLISECOND:
             found[-1] = Missing(last.begin, max(last.end, one.end), one.reason)
         else:
             found.append(one)
