@@ -16,7 +16,7 @@ _SECONDS = re.compile(r"\d{1,12}(\.\d{1,9})?", re.ASCII)
 
 
 def parse_instant(option: str, text: str, now: float) -> float:
-    """Unix seconds from RFC 3339, unix seconds, `now`, `-30d` or `now-30d`. Raises `UsageError`."""
+    """Unix seconds, to the millisecond, from RFC 3339, unix seconds, `now`, `-30d` or `now-30d`. Raises `UsageError`."""
     try:
         if text == "now":
             at = now
@@ -31,4 +31,4 @@ def parse_instant(option: str, text: str, now: float) -> float:
         raise UsageError(f"{option}: {error}; {remedy}") from None
     if not (math.isfinite(at) and 0 <= at <= LAST):
         raise UsageError(f"{option}: {text} is no instant between 1970 and 9999")
-    return at
+    return round(at, 3)
