@@ -23,7 +23,7 @@ IN_PART = "in part"
 @dataclass(frozen=True, slots=True)
 class Summary:
     """One detector. `firing_s`: seconds, summed over its scopes. `unknown`: share of the time in which it was blind
-    at some scope.
+    at any of `unknown_scopes` scopes.
     """
 
     detector: str
@@ -31,6 +31,7 @@ class Summary:
     scopes: int
     firing_s: float
     unknown: float
+    unknown_scopes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,11 @@ def _summary_of(replayed: Replayed, name: str) -> Summary:
     fired = [e for e in replayed.events if e.detector == name and e.state is EventState.FIRED]
     mine = [stretch for stretch in replayed.stretches if stretch.detector == name]
     firing = sum(s.end - s.start for s in mine if s.phase is Phase.FIRING)
-    blind = _union([(s.start, s.end) for s in mine if s.phase is Phase.UNKNOWN])
-    return Summary(name, len(fired), len({e.scope for e in fired}), firing, min(blind / span, 1.0))
+    dark = [stretch for stretch in mine if stretch.phase is Phase.UNKNOWN]
+    blind = min(_union([(s.start, s.end) for s in dark]) / span, 1.0)
+    return Summary(
+        name, len(fired), len({e.scope for e in fired}), firing, round(blind, 6), len({s.scope for s in dark})
+    )
 
 
 def _events(replayed: Replayed) -> Table:
@@ -125,7 +129,8 @@ def _summary(rows: Sequence[Summary]) -> Table:
     table = _table("detector", "fired", "scopes", "minutes firing", "unknown")
     for row in rows:
         minutes = f"{row.firing_s / 60:.1f}" if row.firing_s else "-"
-        unknown = format_share(round(row.unknown, 4)) if row.unknown else "-"
+        at = f" at {row.unknown_scopes} scope{'s' * (row.unknown_scopes > 1)}"
+        unknown = format_share(round(row.unknown, 4)) + at if row.unknown else "-"
         table.add_row(row.detector, str(row.fired or "-"), str(row.scopes or "-"), minutes, unknown)
     return table
 

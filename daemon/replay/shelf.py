@@ -74,7 +74,7 @@ class Shelf:
             self.trouble = str(error)
 
     def trim(self) -> None:
-        """Let the oldest files go until the rest is within the bound; also what was never finished."""
+        """Let the oldest files go until the rest is within the bound; what was never finished counts too."""
         try:
             files = sorted(
                 (

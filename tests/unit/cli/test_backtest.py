@@ -108,8 +108,16 @@ def test_events_are_told_as_the_contract_says(bench: Bench) -> None:
 
 def test_detectors_are_summed_up_and_what_was_not_judged_is_said(bench: Bench) -> None:
     found = document(bench.recorded("--json"))
-    (row,) = found["detectors"]
-    assert row == {"detector": "depth-high", "fired": 1, "scopes": 1, "firing_s": 17 * 60.0, "unknown": 0.0}
+    assert found["detectors"] == [
+        {
+            "detector": "depth-high",
+            "fired": 1,
+            "scopes": 1,
+            "firing_s": 17 * 60.0,
+            "unknown": 0.0,
+            "unknown_scopes": 0,
+        }
+    ]
     assert found["not_judged"] == {
         "edge-silent": "no series named packets_total",
         "status-page": "a probe's answers are not recorded",
@@ -127,6 +135,16 @@ def test_the_table_has_events_a_line_per_detector_and_what_was_not_judged(bench:
         "edge-silent  no series named packets_total",
     ):
         assert text in out
+
+
+def test_time_without_telemetry_is_a_share_of_the_whole(bench: Bench) -> None:
+    """Samples stop after 20 minutes of 40, and count as fresh for a little longer."""
+    end = str(BEGIN + 40 * 60)
+    said = bench.recorded("--json", "--end", end, text=series(20, high=range(0)))
+    (row,) = document(said)["detectors"]
+    assert 0.4 < row["unknown"] < 0.5
+    assert row["unknown_scopes"] == 1
+    assert "% at 1 scope" in bench.recorded("--end", end, text=series(20, high=range(0))).out
 
 
 def test_a_span_may_be_chosen(bench: Bench) -> None:
