@@ -117,6 +117,15 @@ def test_the_newest_minutes_are_asked_for_anew(place: Place) -> None:
     assert len(place.files) == 1
 
 
+def test_samples_are_looked_at_as_late_as_the_delay_says(place: Place) -> None:
+    spec = PrometheusSource.model_validate({"type": "prometheus", "url": URL, "delay": "5m"})
+    begin, end = BEGIN, BEGIN + HOUR
+    assert fetch(place.cached(spec), begin, end + 300) == expected(begin, end)
+    place.clock.advance(SETTLED)
+    fetch(place.cached(spec), NOW - HOUR, NOW + 300)
+    assert len(place.files) == 1, "settled only when late samples of a late source are in"
+
+
 def test_nothing_is_asked_about_the_future(place: Place) -> None:
     fetch(place.cached(), NOW - HOUR, NOW + HOUR)
     times = [float(parse_qs(urlsplit(request.url).query)["time"][0]) for request in place.server.requests]
