@@ -16,6 +16,7 @@ from detectors.rule import FORGIVEN, Rule
 from detectors.samples import Floats
 from detectors.state import Phase, State, Transition, TransitionState, aligned
 from detectors.values import Bools, Codes, Quality, Values
+from detectors.windows import STALE_AFTER
 
 _EPSILON = 1e-6
 """Seconds by which a hold may fall short: instants are floats."""
@@ -120,7 +121,9 @@ class _Step:
         known = here & (tick.fire != UNKNOWN)
         unknown = here & ~known
         due = np.where(np.isnan(tick.observed_at), at, tick.observed_at + tick.interval)
-        due = np.minimum(np.maximum(due, state.joined), at)
+        # One target may be missing for long while the others tell enough: it is unseen since they no longer do.
+        long_known = state.last_known - STALE_AFTER * tick.interval > due
+        due = np.minimum(np.maximum(np.where(long_known, state.last_known, due), state.joined), at)
         self._mind_darkness(unknown, due)
         firing = state.phase == Phase.FIRING
         self._count_blind(known, unknown, due)
@@ -180,7 +183,11 @@ class _Step:
             withdrawn = pending & fine
         else:
             self._fill_slots(
-                (state.fire_hits, state.fire_part), breach, ~known, rule.fire.hold, rule.fire.of_last
+                (state.fire_hits, state.fire_part),
+                breach,
+                ~known & ~np.isnan(state.joined),
+                rule.fire.hold,
+                rule.fire.of_last,
             )
             held = state.fire_hits.sum(axis=1) >= rule.fire.of_last.hits
             withdrawn = pending & fine & ~held & ~state.fire_hits.any(axis=1) & (state.fire_part <= 0)

@@ -75,6 +75,11 @@ class Rings:
             self._forget(batch.at - self.retention)
         return added
 
+    def told_since(self, since: float) -> None:
+        """The first fetch told its history from `since` (unix seconds) on: what is not in it was not there."""
+        if not len(self._fetched):
+            self._note(since, Health.GOOD)
+
     def fail(self, failed: Failed) -> None:
         """Note a fetch that gave nothing: until the next that does, or samples that reach past it, nothing is known."""
         self._note(failed.at, Health.DOWN)

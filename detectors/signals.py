@@ -136,7 +136,10 @@ class _View:
             events=events,
             quality=quality.astype(np.int8),
             observed_at=np.where(np.isfinite(self.observed_at), self.observed_at, np.nan),
-            last_change=np.where(np.isfinite(self.last_change), self.last_change, np.nan),
+            # A scope that nobody expected stands still since it was first seen, not since anybody looked.
+            last_change=np.where(
+                np.isfinite(self.last_change), np.maximum(self.last_change, self.born), np.nan
+            ),
             moving=self.moving,
             fresh=self.fresh,
             interval=self.moment.interval,

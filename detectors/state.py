@@ -163,9 +163,25 @@ def forget(state: State, scopes: Collection[Scope]) -> State:
 
 def save(state: State) -> dict[Scope, dict[str, Any]]:
     """What has to outlive a restart: a JSON-ready dictionary for each scope that is not idle and seen."""
+    return _rows(state, _telling(state))
+
+
+def save_unseen(state: State) -> dict[Scope, dict[str, Any]]:
+    """Of the others those about whom nothing is known now, or of whom nothing is expected now: worth keeping, not
+    worth a write of their own.
+    """
+    unseen = ~np.isnan(state.blind_from) | (state.floor >= state.last_tick)
+    return _rows(state, unseen & ~_telling(state))
+
+
+def _telling(state: State) -> Bools:
+    counted: Bools = (state.fire_part != 0) | state.fire_hits.any(axis=1)
+    return _busy(state) | (state.blind > 0) | counted
+
+
+def _rows(state: State, which: Bools) -> dict[Scope, dict[str, Any]]:
     saved: dict[Scope, dict[str, Any]] = {}
-    busy = _busy(state) | (state.blind > 0)
-    for index in np.flatnonzero(busy):
+    for index in np.flatnonzero(which):
         row: dict[str, Any] = {"at": state.last_tick}
         for name in _SAVED:
             item = getattr(state, name)[index].item()
@@ -178,8 +194,11 @@ def save(state: State) -> dict[Scope, dict[str, Any]]:
     return saved
 
 
-def restore(rule: Rule, saved: Mapping[Scope, Mapping[str, Any]]) -> State:
-    """The state as saved. Slots are dropped when `of_last` has changed since; holds and clocks are not."""
+def restore(rule: Rule, saved: Mapping[Scope, Mapping[str, Any]], last_tick: float = math.nan) -> State:
+    """The state as saved. Slots are dropped when `of_last` has changed since; holds and clocks are not.
+
+    `last_tick`: newest tick taken in before the restart, also when every scope was fine then.
+    """
     state = fresh_state(rule, tuple(saved))
     for index, row in enumerate(saved.values()):
         for name in _SAVED:
@@ -189,8 +208,8 @@ def restore(rule: Rule, saved: Mapping[Scope, Mapping[str, Any]]) -> State:
             slots: NDArray[np.int8] = getattr(state, name)
             if len(row.get(name, ())) == slots.shape[1]:
                 slots[index] = row[name]
-    last = max((float(row["at"]) for row in saved.values()), default=math.nan)
-    return replace(state, last_tick=last, resumed=bool(saved))
+    last = np.fmax.reduce([last_tick, *(float(row["at"]) for row in saved.values())])
+    return replace(state, last_tick=float(last), resumed=not np.isnan(last))
 
 
 def _busy(state: State) -> Bools:

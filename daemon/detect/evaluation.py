@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from detectors.samples import Floats
 from detectors.state import Transition
 
 _MOST_READ_BACK = 5_000
+_NO_PAUSE = 1.5
 _MOST_TRANSITIONS = 10_000
 
 
@@ -36,7 +37,7 @@ class Evaluation:
     watches: dict[str, Watch] = field(default_factory=dict)
     moved: bool = False
     _transitions: list[Transition] = field(default_factory=list)
-    _off: dict[tuple[float, ...], Suspension] = field(default_factory=dict)
+    _off: dict[tuple[float, ...], tuple[Floats, Suspension]] = field(default_factory=dict)
 
     def adopt(self, plan: Plan) -> None:
         """Make rings and watches fit a plan, keeping what has the same name."""
@@ -70,7 +71,7 @@ class Evaluation:
                 watch.forget(tick - self.intake.rings[watch.reads].retention)
         suspended = self._suspended_by
         if suspended in news and suspended in self.intake.ticks:
-            self._switch(np.array([self.intake.ticks[suspended]]))
+            self._switch(self._longest(self.intake.ticks[suspended]))
         self._off.clear()
         self._note((watch for watch in self.watches.values() if watch.reads in news), now)
 
@@ -116,27 +117,40 @@ class Evaluation:
         if watch.replayed:
             return np.array([tick])
         begun = self.intake.begun(watch.reads)
-        if begun is None:
+        source = self.plan.sources.get(watch.reads)
+        if begun is None and watch.first_round and source is not None and source.has_history:
+            begun = watch.last_tick  # it told its history, and there was nothing in it
+        if begun is None or math.isinf(begun):
             answered = watch.first_round or source_down
             return np.array([tick] if answered else [])
         watch.replayed = True
         step = watch.rule.step
         begin = max(begun, watch.last_tick + step / 2)
         missed = max(min(math.floor((tick - begin) / step + 1e-9), _MOST_READ_BACK), 0)
-        return np.array([tick - step * back for back in range(missed, -1, -1)])
+        ticks = np.array([tick - step * back for back in range(missed, -1, -1)])
+        if (
+            ticks[0] - watch.last_tick <= _NO_PAUSE * step
+        ):  # read back without a gap: nothing passed unobserved
+            watch.state = replace(watch.state, resumed=False)
+        return ticks
 
     def _suspension(self, ticks: Floats) -> Suspension:
         """Worked out once a round for the same ticks; who was off before the round is the start of each."""
         key = (float(ticks[0]), float(ticks[-1]), float(len(ticks)))
         if key not in self._off:
-            self._off[key] = self.members.suspension(self.intake.rings, self.plan.default, ticks)
-        return self._off[key]
+            self._off[key] = (ticks, self.members.suspension(self.intake.rings, self.plan.default, ticks))
+        return self._off[key][1]
 
     @property
     def _suspended_by(self) -> str:
         """The source that says who is switched off; empty when nobody can be."""
         rule = self.plan.sections.inventory.suspended
         return (rule.source or self.plan.default) if rule else ""
+
+    def _longest(self, tick: float) -> Floats:
+        """Of the ticks looked at in this round that end with this one, the most: what was read back counts too."""
+        looked_at = [ticks for ticks, _ in self._off.values() if ticks[-1] == tick]
+        return max(looked_at, key=len, default=np.array([tick]))
 
     def _switch(self, ticks: Floats) -> None:
         """Who is off at the last of these ticks stays so until it is read anew."""

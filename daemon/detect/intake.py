@@ -88,6 +88,9 @@ class Intake:
         limit = self.plan.sections.limits.series
         held = sum(other.series_count for other in self.rings.values()) - rings.series_count
         rings.max_series = max(0, limit - held)
+        source = self.plan.sources[batch.source]
+        if batch.complete and source.has_history and batch.source not in self.known_until:
+            rings.told_since(batch.at - source.wanted.look_back)
         added = rings.add(batch)
         if added.dropped:
             text = f"{added.dropped} series beyond limits.series ({limit}) are not looked at"

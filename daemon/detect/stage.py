@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from config.scope import WHOLE, Scope, scope_of
+from config.scope import Scope
+from daemon.detect.checkpoints import Checkpoints, Rows
 from daemon.detect.evaluation import Evaluation
 from daemon.detect.fetching import Asked, Fetch
 from daemon.detect.intake import Intake
@@ -27,20 +28,14 @@ from detectors.board import Board
 from detectors.findings import board_of
 from detectors.rule import FRESH_SCRAPES
 from detectors.samples import Batch, Failed
-from detectors.state import Transition, save
+from detectors.state import Transition
 from detectors.texts import threshold_text
 from remediations.run import Evidence
 from remediations.verification import Reading
 
-CHECKPOINT_EVERY = 5.0
-"""Seconds between checkpoints while no detector changes its state."""
-USUAL, SEEN = "@usual", "@seen"
-"""Checkpoints beside those of detectors, under names no detector can have."""
 PREFIX = "detect/"
 """Of the keys of detection's jobs."""
 CLOCK_STEP = 30.0  # seconds the wall clock may step back without more ado
-
-Rows = dict[tuple[str, Scope], Any]
 
 
 class Detection:
@@ -64,8 +59,7 @@ class Detection:
         self._settled = False
         self._heard = False
         """A witness spoke since the last evaluation."""
-        self._saved: Rows = {}
-        self._saved_at = -math.inf
+        self._checkpoints = Checkpoints(self._evaluation)
         self._evaluation.adopt(self.plan)
 
     # ------------------------------------------------------------------ questions and answers
@@ -278,44 +272,12 @@ class Detection:
     # ------------------------------------------------------------------ rows and reload
 
     def checkpoint(self, now: float) -> Rows | None:
-        """All rows to be kept, or None when there is nothing to write.
-
-        Scopes that are plainly fine have no row. Written when a detector moved, else at most every 5 s.
-        """
-        if not (self._evaluation.moved or self._members.news or now - self._saved_at >= CHECKPOINT_EVERY):
-            return None
-        rows: Rows = {}
-        for name, watch in self._evaluation.watches.items():
-            saved = save(watch.state)
-            rows |= {(name, scope): row for scope, row in saved.items()}
-            if saved and watch.usual is not None:
-                rows[USUAL, scope_of({"detector": name})] = watch.usual.save()
-        remembered = self._members.save()
-        if remembered:
-            rows[SEEN, WHOLE] = remembered
-        self._evaluation.moved = False
-        if rows == self._saved:
-            return None
-        self._saved, self._saved_at = rows, now
-        return rows
+        """All rows to be kept, or None when there is nothing to write."""
+        return self._checkpoints.due(now)
 
     def restore(self, rows: Mapping[tuple[str, Scope], Any]) -> None:
         """Continue where the rows say we were; what happened since is read back where a source can tell."""
-        by_detector: dict[str, dict[Scope, Any]] = {}
-        for (name, scope), row in rows.items():
-            if name == SEEN:
-                self._members.restore(row)
-            elif name == USUAL:
-                watch = self._evaluation.watches.get(dict(scope).get("detector", ""))
-                if watch is not None and watch.usual is not None:
-                    watch.usual.restore(row)
-            else:
-                by_detector.setdefault(name, {})[scope] = row
-        for name, saved in by_detector.items():
-            if name in self._evaluation.watches:
-                self._evaluation.watches[name].resume(saved)
-        foreign = {key for key in rows if key[0].startswith("@") and key[0] not in {USUAL, SEEN}}
-        self._saved = {key: row for key, row in rows.items() if key not in foreign}
+        self._checkpoints.restore(rows)
 
     def reload(self, sections: Sections, now: float) -> None:
         """Take a new configuration. Detectors of the same name keep their state, sources their samples."""

@@ -43,6 +43,8 @@ class Usual:
     per: float
     counts: dict[Scope, deque[float]] = field(default_factory=dict)
     next_at: dict[Scope, float] = field(default_factory=dict)
+    news: bool = False
+    """Something was learnt since the last save."""
 
     def of(self, scopes: Sequence[Scope]) -> Floats:
         """Usual events per window, `[S]`; NaN for scopes nothing was learnt about."""
@@ -56,6 +58,7 @@ class Usual:
         """
         usual = np.tile(self.of(scopes), (len(ticks), 1))
         place = {scope: column for column, scope in enumerate(scopes)}
+        self.news = self.news or bool(lessons)
         for lesson in lessons:
             self.counts.setdefault(lesson.scope, deque(maxlen=_KEPT)).append(lesson.count)
             usual[lesson.row + 1 :, place[lesson.scope]] = statistics.median(self.counts[lesson.scope])
@@ -89,10 +92,17 @@ class Usual:
         return sorted(found, key=lambda lesson: lesson.row)
 
     def save(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return {scope_key(scope): list(kept) for scope, kept in self.counts.items()}
+        """JSON-ready: per scope the counts, and when the next one is due."""
+        self.news = False
+        return {
+            scope_key(scope): {"counts": list(kept), "next_at": self.next_at.get(scope)}
+            for scope, kept in self.counts.items()
+        }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """What was learnt before the restart."""
         for key, kept in saved.items():
-            self.counts[scope_from_key(key)] = deque((float(count) for count in kept), maxlen=_KEPT)
+            scope = scope_from_key(key)
+            self.counts[scope] = deque((float(count) for count in kept["counts"]), maxlen=_KEPT)
+            if kept["next_at"] is not None:
+                self.next_at[scope] = float(kept["next_at"])

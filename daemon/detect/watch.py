@@ -100,9 +100,9 @@ class Watch:
             new.usual = self.usual
         return new
 
-    def resume(self, saved: Mapping[Scope, Mapping[str, Any]]) -> None:
-        """Continue from rows of the store."""
-        self.state = restore(self.rule, saved)
+    def resume(self, saved: Mapping[Scope, Mapping[str, Any]], last_tick: float) -> None:
+        """Continue from rows of the store. `last_tick`: NaN when nothing was kept."""
+        self.state = restore(self.rule, saved, last_tick)
         if math.isfinite(self.state.last_tick):
             self.last_tick = self.state.last_tick
 

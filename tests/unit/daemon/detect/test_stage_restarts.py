@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
+from typing import Any
 
-from config.scope import scope_of
+from config.scope import WHOLE, Scope, scope_of
+from daemon.detect.checkpoints import TICKS
 from daemon.detect.stage import Detection
 from detectors.board import FindingState
 from tests.fakes.telemetry import Story
@@ -61,11 +64,12 @@ def test_wherever_it_is_killed_the_events_are_the_same() -> None:
     assert [state for state, _ in whole] == ["fired", "cleared"]
     for killed in range(465, 1770, 45):
         told = Story(Detection(sections(), 450), {"main": telemetry})
+        kept: Mapping[tuple[str, Scope], Any] = {}
         for at in range(450, killed + 1, 15):
             told.tick(at)
-            told.detection.checkpoint(at)
+            kept = told.detection.checkpoint(at) or kept
         back = Story(Detection(sections(), killed + 30), {"main": telemetry})
-        back.detection.restore(told.detection._saved)
+        back.detection.restore(kept)
         back.run(killed + 30, 1800)
         events = told.events("fired", "cleared") + back.events("fired", "cleared")
         assert [state for state, _ in events] == ["fired", "cleared"], killed
@@ -80,7 +84,7 @@ def test_checkpoints_hold_only_what_is_not_fine_and_come_at_most_every_five_seco
         told.tick(at)
         rows = told.detection.checkpoint(at)
         if rows is not None:
-            written.append((at, set(rows)))
+            written.append((at, set(rows) - {(TICKS, WHOLE)}))
     assert {key for _, keys in written for key in keys} == {("storage-writes", HOT)}
     assert written[0][0] >= 600
     assert written[-1][1] == set(), "the last one forgets the scope that is fine again"
