@@ -152,6 +152,10 @@ class ProcessDoor:
             pause.wait(_STEP)
 
 
+_WORD = 4_096
+"""Bytes of a word at most: of a longer one, such as one endless line, only so much is left out."""
+
+
 class _Capture:
     """Keeps the first and the last half of what a program prints: the cause stands at either end."""
 
@@ -176,8 +180,8 @@ class _Capture:
         """The output; where bytes were left out both sides end at white space, so no word (a secret) is cut in two."""
         if not self._left_out:
             return (self._head + self._tail).decode("utf-8", "replace")
-        head = re.sub(rb"\S*$", b"", self._head)
-        tail = re.sub(rb"^\S*", b"", self._tail)
+        head = bytes(self._head[:-_WORD]) + re.sub(rb"\S*$", b"", self._head[-_WORD:])
+        tail = re.sub(rb"^\S*", b"", self._tail[:_WORD]) + bytes(self._tail[_WORD:])
         left_out = self._left_out + len(self._head) - len(head) + len(self._tail) - len(tail)
         kept = b"%b[... %d bytes left out ...]%b" % (head, left_out, tail)
         return kept.decode("utf-8", "replace")

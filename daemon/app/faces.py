@@ -52,10 +52,11 @@ def faces_of(
         tokens=lambda: Tokens(host.loaded.model.tokens),
         inbox=lambda: host.loaded.model.inbox,
         public_url=lambda: host.loaded.model.public_url or f"http://{host.loaded.model.listen}",
+        local_operator=lambda: host.loaded.model.local_operator,
         signing_keys=lambda: [key.reveal().encode() for key in host.loaded.model.signing_keys],
         chart=_chart(parts),
         clock=SystemClock(),
-        ready=lambda: host.ready,
+        ready=lambda: host.readiness(parts.loop),
     )
     name, _, port = settings.listen.rpartition(":")
     return Face(name, serve(app, name, int(port)), reader)

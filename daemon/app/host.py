@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from config.loader import Loaded
+from config.scope import scope_key
 from daemon import log
 from daemon.app.build import setup_of
 from daemon.app.gauges import Gauges
@@ -24,9 +26,13 @@ from remediations.ports import Ports
 
 PUBLISH_EVERY = 0.25
 """Seconds between two snapshots: nobody looks more often, and a step has better things to do."""
+PUBLISH_SHARE = 0.05
+"""Of the loop's time that publishing may take: with very many scopes snapshots come less often."""
 TELL_EVERY = 60.0
 """Seconds between tries to reach somebody directly while nobody was reached."""
 DIRECT_WITHIN = 60.0
+STALLED_AFTER = 10.0
+"""Seconds without a round of the loop, which takes at most one, after which the daemon is not ready."""
 OWED_FOR = 120.0
 """Seconds after which a page that is still owed means that all is not well."""
 PRUNE_ROUNDS = 20
@@ -54,6 +60,7 @@ class LiveHost:
         self.workers: Workers | None = None
         self.gauges: Gauges | None = None
         self._known: tuple[Loaded[Settings], Known] = (loaded, known_of(loaded, version))
+        self._rest = PUBLISH_EVERY
         self._told_at = 0.0
         self._bugs = 0
 
@@ -80,8 +87,9 @@ class LiveHost:
         """Everything true now, by one assignment."""
         if not self.ready[0] and self.ready[1] == "starting" and loop.board is not None:
             self.ready = (True, "")
-        if self.snapshot is not None and 0.0 <= now - self.snapshot.at < PUBLISH_EVERY:
+        if self.snapshot is not None and 0.0 <= now - self.snapshot.at < self._rest:
             return
+        began = self._ports.clock.monotonic()
         try:
             self.snapshot = snapshot_of(
                 loop,
@@ -98,6 +106,28 @@ class LiveHost:
                 self.gauges.show(loop, self.loaded.model.autonomy, now)
         except StoreSick as error:
             log.get().error(log.STORE_FAILED, error=str(error))
+        self._rest = max(PUBLISH_EVERY, (self._ports.clock.monotonic() - began) / PUBLISH_SHARE)
+
+    def readiness(self, loop: Ground) -> tuple[bool, str]:
+        """Whether to be sent alerts and orders, and why not."""
+        good, why = self.ready
+        if not good:
+            return good, why
+        if not loop.control.lead.valid():
+            return False, "another daemon leads"
+        if loop.sick_since is not None:
+            return False, "the store cannot be written"
+        at, took = self.cycle or (self.started_at, 0.0)
+        silent = self._ports.clock.now() - at - took / 1000
+        if silent > max(STALLED_AFTER, 4 * self.loaded.model.poll_interval):
+            return False, f"the loop has not come round for {silent:.0f} s"
+        return True, ""
+
+    def end(self) -> None:
+        """Another daemon leads: one that decides nothing must not look like one that does."""
+        if self.ready[0]:
+            self.ready = (False, "another daemon leads")
+            self._ask("lost")
 
     def reload(self, who: str) -> None:
         """Ordered from within: the main thread reads the files, so the loop does not wait for a disk."""
@@ -132,15 +162,16 @@ class LiveHost:
         if now - self._told_at < TELL_EVERY:
             return ()
         self._told_at = now
-        firing = sorted(
-            {f.failure_mode for f in board.findings.values() if f.state is FindingState.FIRING}
-            if board
-            else ()
-        )
+        findings = () if board is None else board.findings.values()
+        firing = [finding for finding in findings if finding.state is FindingState.FIRING]
+        modes = Counter(finding.failure_mode for finding in firing)
+        named = ", ".join(f"{mode} ({count} scopes)" for mode, count in sorted(modes.items()))
         text = f"the store cannot be written ({reason}); nothing is done" + (
-            f". Firing now: {', '.join(firing)}" if firing else ""
+            f". Firing now: {named}" if named else ""
         )
-        return (Job(f"direct-{now:.3f}", DIRECT, "-", now + DIRECT_WITHIN, {"part": "store", "text": text}),)
+        about = [f"{finding.failure_mode} {scope_key(finding.scope)}" for finding in firing]
+        args = {"part": "store", "text": text, "about": about}
+        return (Job(f"direct-{now:.3f}", DIRECT, "-", now + DIRECT_WITHIN, args),)
 
     def store_well(self, now: float) -> Sequence[Job]:
         """It writes again: tell those who were told."""

@@ -31,7 +31,7 @@ from daemon.app.host import LiveHost
 from daemon.app.loopthread import LoopThread
 from daemon.clock import SystemClock, rfc3339
 from daemon.databases import DatabaseDoor
-from daemon.errors import GOOD, StoreSick
+from daemon.errors import ANSWER_IS_NO, GOOD, StoreSick
 from daemon.escalate.channels.port import Doors
 from daemon.escalate.channels.registry import address_book
 from daemon.escalate.direct import DirectPager
@@ -141,14 +141,14 @@ class Daemon:
         self._recorder.start()
         self._loop.start()
         try:
-            self._serve()
+            return self._serve()
         finally:
             log.get().info(log.DAEMON_STOPPING)
             self._stop()
             log.get().info(log.DAEMON_STOPPED)
-        return GOOD
 
-    def _serve(self) -> None:
+    def _serve(self) -> int:
+        """Until a signal, or until another daemon leads; the exit code."""
         self._face = faces_of(self._host, self._parts, self._recorder, self._registry, self._reload)
         self._schedule.start(self._intervals())
         settings = self._host.loaded.model
@@ -161,11 +161,12 @@ class Daemon:
             autonomy=str(settings.autonomy),
             config=[str(file) for file in self._files],
         )
-        while (asked := self._asked.get()) != "stop":
+        while (asked := self._asked.get()) not in {"stop", "lost"}:
             if asked == "reload":
                 self._reload()
             else:
                 self._inbox.put(Asked(asked))
+        return ANSWER_IS_NO if asked == "lost" else GOOD
 
     def _stop(self) -> None:
         """Not ready, intake closed -> scheduler off -> no new steps -> hands -> due pages -> web -> store."""

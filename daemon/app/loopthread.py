@@ -79,6 +79,8 @@ class LoopThread:
         except Exception as error:  # noqa: BLE001 - the loop must outlive any bug; it says so and goes on
             self._host.bug(self._loop, error, now)
             due = now + AFTER_BUG
+        if self._loop.control.lead.over:
+            self._host.end()
         took = self._clock.monotonic() - began
         self._host.cycle = (now, took * 1000)
         self._loop.metrics.cycle_seconds.labels(type(messages[0]).__name__.lower()).observe(took)

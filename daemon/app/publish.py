@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-
-import numpy as np
+from collections.abc import Mapping
 
 from config.loader import Loaded
+from config.scope import Scope
 from daemon.desk.snapshot import Cell, Due, Snapshot, SourceView
 from daemon.detect.watch import Watch
 from daemon.loop.ground import Ground
@@ -85,49 +85,42 @@ def _cells(loop: Ground, now: float) -> dict[str, tuple[Cell, ...]]:
     findings = {} if loop.board is None else loop.board.findings
     cells: dict[str, list[Cell]] = defaultdict(list)
     for name, watch in loop.stages.detection.watches.items():
-        if watch.seen is None:
-            continue
-        values, seen = watch.seen
-        for column, scope in enumerate(values.scopes):
-            known = bool(seen.fire[0, column] >= 0)
-            cells[str(watch.rule.mode)].append(
-                _cell(name, watch, column, findings.get((name, scope)), known, now)
-            )
+        if watch.seen is not None:
+            cells[str(watch.rule.mode)] += _cells_of(name, watch, findings, now)
     return {
         mode: tuple(sorted(row, key=lambda cell: (cell.detector, cell.scope))) for mode, row in cells.items()
     }
 
 
-def _cell(name: str, watch: Watch, column: int, finding: Finding | None, known: bool, now: float) -> Cell:
+def _cells_of(
+    name: str, watch: Watch, findings: Mapping[tuple[str, Scope], Finding], now: float
+) -> list[Cell]:
+    """Every scope of one detector: whole columns at once, for there may be thousands and a step has little time."""
     assert watch.seen is not None
-    values, _ = watch.seen
-    scope = values.scopes[column]
-    observed = float(values.observed_at[0, column])
-    value = float(values.value[0, column])
-    state = "ok" if known else "unknown"
-    if finding is not None:
-        state = str(finding.state)
-    _, line = watch.line(scope, now - SPARK_SPAN, now)
-    return Cell(
-        detector=name,
-        scope=scope,
-        state=state,
-        value=value if known and math.isfinite(value) else None,
-        threshold=threshold_text(watch.rule),
-        line=watch.rule.fire.threshold,
-        since=finding.since if finding is not None else None,
-        observed_at=observed if math.isfinite(observed) else None,
-        blind=finding is not None and finding.blind,
-        spark=_thinned(line),
-    )
-
-
-def _thinned(line: list[float]) -> tuple[float, ...]:
-    """At most `SPARK` values; of each bucket an unknown one first, then the largest."""
-    if len(line) <= SPARK:
-        return tuple(line)
-    buckets = np.array_split(np.array(line), SPARK)
-    return tuple(math.nan if np.isnan(bucket).any() else float(bucket.max()) for bucket in buckets)
+    values, seen = watch.seen
+    known, measured = (seen.fire[0] >= 0).tolist(), values.value[0].tolist()
+    observed = values.observed_at[0].tolist()
+    sparks = watch.sparks(now - SPARK_SPAN, now, SPARK)
+    threshold, line = threshold_text(watch.rule), watch.rule.fire.threshold
+    cells = []
+    for column, scope in enumerate(values.scopes):
+        finding = findings.get((name, scope))
+        state = "ok" if known[column] else "unknown"
+        cells.append(
+            Cell(
+                detector=name,
+                scope=scope,
+                state=state if finding is None else str(finding.state),
+                value=measured[column] if known[column] and math.isfinite(measured[column]) else None,
+                threshold=threshold,
+                line=line,
+                since=finding.since if finding is not None else None,
+                observed_at=observed[column] if math.isfinite(observed[column]) else None,
+                blind=finding is not None and finding.blind,
+                spark=sparks.get(scope, ()),
+            )
+        )
+    return cells
 
 
 def _due(uow: UnitOfWork) -> tuple[Due, ...]:

@@ -141,7 +141,7 @@ class Workers:
             pager.over(job.args["part"], job.args["over"], now)
             self._direct = None
         else:
-            pager.page(job.args["part"], job.args["text"], now)
+            pager.page(job.args["part"], job.args["text"], now, job.args.get("about", ()))
         return Told(pager.records())
 
     def _deadline(self, job: Job) -> float:

@@ -153,7 +153,9 @@ def explain_target(uow: UnitOfWork, target: str, at: float) -> models.Explanatio
     ]
     if not answers:
         raise NotFound(f"nothing was decided about {target!r} up to then")
-    return max(answers, key=lambda answer: answer.at)
+    return max(
+        reversed(answers), key=lambda answer: answer.at
+    )  # of those of one instant the last one written
 
 
 def concerns(row: Incident, answer: models.Explanation, target: str) -> bool:

@@ -165,6 +165,14 @@ class Watch:
         """(times, values) of the recent past, NaN where nothing is known; empty when no trace is kept."""
         return self.trace.cut(scope, since, until) if isinstance(self.trace, Trace) else ([], [])
 
+    def sparks(self, since: float, until: float, most: int) -> dict[Scope, tuple[float, ...]]:
+        """The recent past of every scope in at most `most` values; empty when no trace is kept."""
+        if not isinstance(self.trace, Trace):
+            return {}
+        columns, values = self.trace.sparks(since, until, most)
+        rows = values.T.tolist()
+        return {scope: tuple(rows[column]) for scope, column in columns.items()}
+
     def forget(self, before: float) -> None:
         """Ticks older than this are not asked about any more."""
         if self.ticks and self.ticks[0] < before - 60:

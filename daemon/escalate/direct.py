@@ -6,6 +6,8 @@ join one alert; what was sent is kept until the store writes again and can recor
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from daemon.escalate.channels.port import Doors
 from daemon.escalate.channels.registry import AddressBook, Entry
 from daemon.escalate.graphemes import line
@@ -30,11 +32,16 @@ class DirectPager:
         self._book = book
         self._doors = doors
         self._told: dict[str, dict[str, Entry]] = {}
+        self._about: dict[str, frozenset[str]] = {}
         self._events: list[Event] = []
 
-    def page(self, part: str, reason: str, now: float) -> bool:
-        """Tell the first level that can be reached that `part` of the daemon (`store`) is in trouble; whether it was."""
-        if part in self._told:
+    def page(self, part: str, reason: str, now: float, about: Iterable[str] = ()) -> bool:
+        """Tell the first level that can be reached that `part` of the daemon (`store`) is in trouble; whether it was.
+
+        `about`: what else people must know of now, as nobody else tells them; they are told again when it grows.
+        """
+        known = frozenset(about)
+        if part in self._told and known <= self._about[part]:
             return True
         for number, level in enumerate(self._policy.levels, 1):
             message = _message(part, reason, number, PageEvent.TRIGGER, now)
@@ -42,13 +49,15 @@ class DirectPager:
             for person in self._directory.at(now).people(level.notify):
                 told |= self._tell(person, message, now)
             if told:
-                self._told[part] = told
+                self._told[part] = self._told.get(part, {}) | told
+                self._about[part] = known | self._about.get(part, frozenset())
                 return True
         return False
 
     def over(self, part: str, text: str, now: float) -> None:
         """The trouble has passed: a resolve to everyone who was told."""
         message = _message(part, text, 1, PageEvent.RESOLVE, now)
+        self._about.pop(part, None)
         for address, entry in self._told.pop(part, {}).items():
             self._note(
                 address,

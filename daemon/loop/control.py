@@ -27,6 +27,11 @@ class Lead:
         """Another holder's epoch was seen: never act again."""
         self._lost = True
 
+    @property
+    def over(self) -> bool:
+        """Another leads: this daemon will never lead again."""
+        return self._lost
+
     def valid(self) -> bool:
         if self._lost:
             return False

@@ -34,6 +34,8 @@ class Store:
         self._turn = threading.Lock() if where.memory else None
         self._mine = threading.local()
         self._lockfile: Lockfile | None = None
+        self._file: tuple[int, int] | None = None
+        """Device and inode of the database that was opened for writing."""
 
     @classmethod
     def open(cls, url: str, *, read_only: bool = False) -> Self:
@@ -53,6 +55,7 @@ class Store:
     def migrate(self) -> None:
         """Make the tables, or bring older ones to this version, in one transaction; nothing to do is cheap."""
         self._make_file()
+        self._file = self._identity()
         with self._alone(), driver_errors(), self._writing.begin() as connection:
             schema.migrate(connection)
 
@@ -68,6 +71,7 @@ class Store:
 
         With `epoch`: `LeaseLost` unless it still leads. An exception inside keeps nothing.
         """
+        self._demand_file()
         with self._alone(), driver_errors(), self._writing.begin() as connection:
             unit = UnitOfWork(Tx(connection, writable=True))
             if epoch is not None:
@@ -110,6 +114,20 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _demand_file(self) -> None:
+        """What is written to a file that was deleted or replaced meanwhile is lost: raise `StoreSick`."""
+        if self._file is not None and self._identity() != self._file:
+            raise StoreSick(f"{self._where.path} was deleted or replaced while it was in use")
+
+    def _identity(self) -> tuple[int, int] | None:
+        if self._where.path is None:
+            return None
+        try:
+            found = self._where.path.stat()
+        except OSError:
+            return (0, 0)
+        return found.st_dev, found.st_ino
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

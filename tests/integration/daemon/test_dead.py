@@ -123,6 +123,27 @@ def test_a_second_daemon_on_the_same_store_is_refused_by_name(site: Site) -> Non
     assert first.serves()
 
 
+def test_a_daemon_that_another_one_follows_ends_and_does_not_look_well(site: Site) -> None:
+    """Someone removed the lock file by hand: the second daemon leads, the first one ends with 1."""
+    first = site.start()
+    site.state.with_name(site.state.name + ".lock").unlink()
+    second = site.start(ready=False)
+    assert first.wait(20.0) == 1
+    assert "lease" in first.said()
+    second.kill()
+
+
+def test_with_its_store_deleted_it_does_nothing_and_says_so(site: Site) -> None:
+    daemon = site.start()
+    site.state.unlink()
+    site.plant.broken = True
+    wait_for("a page goes out directly", lambda: direct(site, "trigger"), within=30)
+    assert daemon.ask("/-/ready").status == 503
+    assert daemon.ask("/api/v2/alerts", method="POST", role="operator", body=[alert()]).status == 503
+    assert not site.plant.did("failover")
+    daemon.kill()
+
+
 def test_a_corrupt_store_is_a_clear_error_and_an_exit_code(site: Site) -> None:
     site.state.write_bytes(b"this is no database " * 500)
     daemon = site.start(ready=False)

@@ -37,3 +37,15 @@ def test_a_restarted_daemon_joins_the_same_direct_alert(house: House) -> None:
     direct(house).page("store", "disk full", house.now)
     direct(house).page("store", "disk full", house.now)
     assert len(house.provider.pages) == 1
+
+
+def test_what_begins_to_fire_meanwhile_is_told_directly_as_well_and_once(house: House) -> None:
+    pager = direct(house)
+    pager.page("store", "disk full", house.now)
+    for minute in range(1, 4):
+        pager.page("store", "disk full. Firing now: storage_failure", house.now + 60 * minute, ["storage hot"])
+    pager.page("store", "disk full. Firing now: two", house.now + 300, ["storage hot", "storage warm"])
+    assert len(house.provider.events) == 3
+    assert {event["dedup_key"] for event in house.provider.events} == {"fleetmend/daemon/store"}
+    pager.over("store", "writes again", house.now + 400)
+    assert house.provider.open == {}

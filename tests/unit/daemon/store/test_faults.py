@@ -213,3 +213,16 @@ def test_a_value_that_is_refused_does_not_make_the_store_sick(store: Store) -> N
         uow.apply(Change(incident=poison))
     assert type(refused.value) is StoreError
     store.record([rows.order()])
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced"])
+def test_a_store_whose_file_went_away_is_sick_and_not_written_to(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "state.db"
+    with Store.open(f"sqlite:///{path}") as store:
+        store.migrate()
+        store.record([rows.order()])
+        path.rename(tmp_path / "elsewhere.db")
+        if how == "replaced":
+            path.write_bytes(b"")
+        with pytest.raises(StoreSick, match="deleted or replaced"):
+            store.record([rows.order()])
