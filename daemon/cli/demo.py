@@ -118,6 +118,7 @@ def _introduce(found: Watched, *, given: bool) -> None:
     }[found.source]
     output.line()
     output.line(f"console   {found.url}/")
+    output.line("order it  there, after Take the wheel; from this machine only, without a token")
     output.line(f"source    {read}")
     output.line(f"break it  fleetmend demo break storage_failure{where}")
     output.line(f"          or by hand: kill, chmod, edit below {found.pipeline.state}")

@@ -89,12 +89,12 @@ def resume(reach: Reach, incident_id: IncidentId, *, reason: Reason = None) -> N
 
 
 def approve(reach: Reach, incident_id: IncidentId, *, rung: RungName = None, reason: Reason = None) -> None:
-    """Approve the proposed rung; it is re-checked on fresh data before it runs."""
+    """Approve the proposed rung, or the return of a debt; it is re-checked on fresh data before it runs."""
     give(reach, "approve", incident_id, rung=rung, reason=reason)
 
 
 def reject(reach: Reach, incident_id: IncidentId, *, rung: RungName = None, reason: Reason = None) -> None:
-    """Reject the proposed rung."""
+    """Reject the proposed rung, or waive the debt whose return is proposed."""
     give(reach, "reject", incident_id, rung=rung, reason=reason)
 
 

@@ -25,14 +25,12 @@ from daemon.desk.arguments import (
 )
 from daemon.desk.tokens import Caller, Role
 from daemon.errors import FleetmendError, NotFound
-from daemon.incidents.model import Incident
+from daemon.incidents.model import QUIET_AFTER_CLOSE, Incident
 from daemon.incidents.records import Order
 
 VERDICTS = ("real", "false_alarm", "planned")
 """What a person says an incident was: a real failure, a false alarm, or the effect of planned work."""
 MUTES = ("pause", "maintenance", "silence")
-RESOLVE_FOR = 3600.0
-"""Seconds a person's `resolve` on a firing fault holds before it pages again."""
 
 
 class Forbidden(FleetmendError):
@@ -67,7 +65,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "ack": _on_incident(_REASON),
         "extend": _on_incident({**_REASON, "for": length(60, DAY)}, "reason", "for"),
         "escalate": _on_incident(_REASON),
-        "resolve": _on_incident({**_REASON, "for": length(1, 7 * DAY)}, **{"for": RESOLVE_FOR}),
+        "resolve": _on_incident({**_REASON, "for": length(1, 7 * DAY)}, **{"for": QUIET_AFTER_CLOSE}),
         "resume": _on_incident(_REASON),
         "approve": _on_incident({**_REASON, "rung": name}),
         "reject": _on_incident({**_REASON, "rung": name}),

@@ -20,6 +20,8 @@ DAEMON = "daemon"
 
 SEVERITIES = ("critical", "high", "medium", "low")
 """Worst first."""
+QUIET_AFTER_CLOSE = 3600.0
+"""Seconds a person's `resolve` on a firing fault holds before it pages again, unless they say another."""
 
 _PREFIX = {
     "provider_outage": "po",

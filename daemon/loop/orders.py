@@ -9,18 +9,16 @@ from config.scope import scope_of
 from daemon.escalate.triggers import Acked, Ended, Escalated, Extended, Tick
 from daemon.incidents.change import Change
 from daemon.incidents.events import Event, Kind
-from daemon.incidents.model import Incident
+from daemon.incidents.model import QUIET_AFTER_CLOSE, Incident
 from daemon.incidents.records import Mute, MuteKind, Order, OrderState, PipelineChange
 from daemon.incidents.transitions import INCIDENT, IncidentEvent, incident_after
 from daemon.loop.ground import Ground
 from daemon.mitigate import paying
 from daemon.mitigate.moves import Approval
 from daemon.store.unit import UnitOfWork
-from remediations.run import RunState
 
 DAEMON_TIMELINE = "-"
 """What concerns no single incident stands on this timeline."""
-RESOLVED_FOR = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ def _resolve(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> Answer:
     if incident is None or (incident.state, IncidentEvent.CLOSE) not in INCIDENT:
         return Answer("no such open incident", False)
     reason = str(order.args.get("reason", ""))
-    lasts = float(order.args.get("for", RESOLVED_FOR))
+    lasts = float(order.args.get("for", QUIET_AFTER_CLOSE))
     closed = replace(
         incident,
         state=incident_after(incident.state, IncidentEvent.CLOSE),
@@ -100,18 +98,22 @@ def _decide(approved: bool) -> Handler:
         incident = _incident(uow, order)
         if incident is None:
             return Answer("no such incident", False)
-        run = uow.runs.get(incident.id)
-        if run is None or run.state is not RunState.PROPOSED:
-            change = paying.decide(uow, incident.id, order.who, now, approved=approved)
-            if change is None:
-                return Answer("nothing is proposed", False)
-            loop.apply(uow, change)
+        meant = str(order.args.get("rung", ""))
+        proposed = loop.stages.mitigate.proposed(uow.runs.get(incident.id))
+        if proposed is not None and meant in {"", proposed}:
+            approval = Approval(order.who, approved, str(order.args.get("reason", "")))
+            loop.advance(uow, incident.id, now, approval)
             return Answer(
-                "approved: its pre-check is asked once more" if approved else "rejected: the debt is waived"
+                "approved: the fault is checked once more before it runs" if approved else "rejected"
             )
-        approval = Approval(order.who, approved, str(order.args.get("reason", "")))
-        loop.advance(uow, incident.id, now, approval)
-        return Answer("approved: the fault is checked once more before it runs" if approved else "rejected")
+        change = paying.decide(uow, incident.id, order.who, now, approved=approved, rung=meant)
+        if change is None:
+            said = f"{meant} is not proposed" if meant else "nothing is proposed"
+            return Answer(said + (f" now: {proposed} is" if proposed else ""), False)
+        loop.apply(uow, change)
+        return Answer(
+            "approved: its pre-check is asked once more" if approved else "rejected: the debt is waived"
+        )
 
     return handle
 

@@ -53,9 +53,15 @@ def answered(uow: UnitOfWork, key: str, evidence: Evidence) -> Change | None:
     return Change(debts=(replace(debt, plan={**debt.plan, "evidence": seen}),))
 
 
-def decide(uow: UnitOfWork, incident_id: str, who: str, now: float, *, approved: bool) -> Change | None:
-    """A person's answer to a proposed return; None when none is proposed."""
-    proposed = [debt for debt in uow.debts.of(incident_id) if debt.state is DebtState.PROPOSED]
+def decide(
+    uow: UnitOfWork, incident_id: str, who: str, now: float, *, approved: bool, rung: str = ""
+) -> Change | None:
+    """A person's answer to the proposed returns, or to that of `rung` alone; None when none is proposed."""
+    proposed = [
+        debt
+        for debt in uow.debts.of(incident_id)
+        if debt.state is DebtState.PROPOSED and rung in {"", debt.rung}
+    ]
     if not proposed:
         return None
     change = Change()

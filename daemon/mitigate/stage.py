@@ -66,6 +66,15 @@ class Mitigate:
             return None
         return self._apply(uow, incident, run, playbook, done, now)
 
+    def proposed(self, run: Run | None) -> str | None:
+        """The name of the rung that waits for a person's word; None when none does."""
+        if run is None or run.state is not RunState.PROPOSED:
+            return None
+        playbook = self.rules.playbooks.get(run.playbook or "")
+        if playbook is None or run.rung >= len(playbook.ladder):
+            return ""  # it was removed from the configuration since
+        return playbook.ladder[run.rung].name
+
     def resume(self, uow: UnitOfWork, incident: Incident, who: str, now: float) -> Progress | None:
         """A person hands the wheel back: a new climb from the first rung. None when the run is not at rest."""
         run = uow.runs.get(incident.id)

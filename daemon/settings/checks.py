@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import combinations
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from config.escalation import EXTERNAL, Target
 from config.loader import Loaded
 from config.problems import Gravity, Wrong
+from daemon.desk.loopback import is_loopback
 from daemon.escalate.channels.registry import address_book
 from daemon.settings.model import Settings
 from detectors.spec import DetectorSpec
@@ -32,6 +34,7 @@ def cross_check(loaded: Loaded[Settings]) -> None:
     _ties(loaded)
     _inbox(loaded)
     _people(loaded)
+    _local_operator(loaded)
 
 
 def _detector(loaded: Loaded[Settings], name: str, detector: DetectorSpec) -> None:
@@ -148,6 +151,19 @@ def _members(settings: Settings) -> Iterator[tuple[Path, str]]:
             yield ("schedules", schedule, "rotation", "people", index), member
         for index, override in enumerate(spec.overrides):
             yield ("schedules", schedule, "overrides", index, "person"), override.person
+
+
+def _local_operator(loaded: Loaded[Settings]) -> None:
+    """Ordering without a token is for people at the machine; what others can reach must not offer it."""
+    settings = loaded.model
+    if not settings.local_operator:
+        return
+    for key, address in (("listen", f"//{settings.listen}"), ("public_url", settings.public_url)):
+        if address is not None and not is_loopback(urlsplit(address).hostname or ""):
+            text = f"everyone who reaches {getattr(settings, key)} could try to order without a token"
+            loaded.problem(
+                ("local_operator",), text, f"keep {key} on 127.0.0.1, or give people tokens instead"
+            )
 
 
 @contextmanager

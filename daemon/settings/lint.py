@@ -19,6 +19,9 @@ def lint(loaded: Loaded[Settings]) -> None:
         _hold(loaded, name, detector)
     _verify(loaded)
     _warn(loaded, ("storm",), "storm is not evaluated in this release", "the trace of every rung says so")
+    if settings.local_operator and settings.tokens:
+        text = "local_operator has no effect: with tokens, ordering takes a token on this machine too"
+        _warn(loaded, ("local_operator",), text, "remove one of the two")
     if not settings.signing_keys:
         _warn(
             loaded, ("signing_keys",), "no signing key is set", "sessions of the console end with the daemon"

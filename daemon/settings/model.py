@@ -49,7 +49,10 @@ class Retention(Section):
 
 
 class Settings(Section):
-    """Everything a daemon is told. `autonomy` is the ceiling for every rung."""
+    """Everything a daemon is told. `autonomy` is the ceiling for every rung.
+
+    `local_operator`: a browser on this machine may order in the console without a token; only on loopback.
+    """
 
     version: Literal[1]
     environment: Annotated[str, Field(max_length=100)] = "production"
@@ -57,6 +60,7 @@ class Settings(Section):
     state: str = "sqlite:////var/lib/fleetmend/state.db"
     listen: Address = "127.0.0.1:9876"
     public_url: str | None = None
+    local_operator: bool = False
     signing_keys: Annotated[tuple[Secret, ...], Field(max_length=2)] = ()
     poll_interval: Annotated[Duration, Field(ge=0.1, le=3600)] = 15.0
     pack: Literal["fleet", "none"] = "fleet"

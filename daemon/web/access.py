@@ -1,13 +1,12 @@
 """Who asks, and whether they may: bearer tokens for programs, a signed session for people in a browser.
 
 With tokens configured, reading takes a viewer and ordering an operator. Without any, only this machine may read, by
-a loopback address *and* a loopback name (so that no web page gets in by rebinding a name), and nobody may order:
-the terminal does that. The dependencies are coroutines, though they wait for nothing, to spare a change of thread.
+a loopback address *and* a loopback name (so that no web page gets in by rebinding a name), and nobody may order: the
+terminal does that, or, where `local_operator` is set, a browser on this machine that took the wheel. The dependencies are coroutines, though they wait for nothing, to spare a change of thread.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
@@ -18,12 +17,17 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
+from daemon.desk.loopback import is_loopback
 from daemon.desk.tokens import Caller, Role
 from daemon.web.parts import Parts, parts_of
 from daemon.web.problems import LoginNeeded
 from daemon.web.sessions import COOKIE, Session
 
 ANYONE = Caller("anyone on this machine", Role.VIEWER, "console")
+LOCAL = Caller("someone on this machine", Role.OPERATOR, "console")
+"""Who took the wheel without a token. No token can have this name: it has spaces."""
+FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via"})
+"""Headers by which a proxy says that it only passes on what somebody else asked."""
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="fleetmend"'}
 NO_TOKENS = (
     "no tokens are configured: add `tokens:` to order from here, or use the fleetmend command on its machine"
@@ -48,9 +52,11 @@ def bearer_of(request: Request) -> str | None:
 
 
 def on_loopback(request: Request) -> bool:
-    """Whether it comes from this machine, addressed by a name that cannot belong to anyone else."""
+    """Whether it comes from this machine itself, addressed by a name that cannot belong to anyone else."""
+    if any(name in FORWARDED for name, _ in request.scope["headers"]):
+        return False
     client = request.client.host if request.client else ""
-    return _is_loopback(client) and _is_loopback(_name_in(request.headers.get("host", "")))
+    return is_loopback(client) and is_loopback(_name_in(request.headers.get("host", "")))
 
 
 @lru_cache(maxsize=256)
@@ -62,18 +68,20 @@ def _name_in(host: str) -> str:
         return ""
 
 
-@lru_cache(maxsize=256)
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
 def session_of(request: Request, parts: Parts) -> Session | None:
     return parts.sessions.read(request.cookies.get(COOKIE), parts.now)
+
+
+def offers_wheel(request: Request, parts: Parts) -> bool:
+    """Whether this browser may order without a token: configured so, no tokens, and on this machine."""
+    return parts.local_operator() and not len(parts.tokens()) and on_loopback(request)
+
+
+def _logged_in(request: Request, parts: Parts, session: Session | None) -> Caller | None:
+    """Whose session it is, judged by what is configured now."""
+    if session is not None and session.name == LOCAL.name:
+        return LOCAL if offers_wheel(request, parts) else None
+    return parts.sessions.caller(session, parts.tokens())
 
 
 def _reader(request: Request, parts: Parts) -> Caller | None:
@@ -82,9 +90,9 @@ def _reader(request: Request, parts: Parts) -> Caller | None:
     given = bearer_of(request)
     if given is not None:
         return tokens.check(given)
-    logged_in = parts.sessions.caller(session_of(request, parts), tokens)
-    if logged_in is not None:
-        return logged_in
+    known = _logged_in(request, parts, session_of(request, parts))
+    if known is not None:
+        return known
     return ANYONE if not len(tokens) and on_loopback(request) else None
 
 
@@ -125,7 +133,7 @@ async def visit(request: Request) -> Visit:
     """For pages. Raises `LoginNeeded`."""
     parts = parts_of(request)
     session = session_of(request, parts)
-    caller = parts.sessions.caller(session, parts.tokens())
+    caller = _logged_in(request, parts, session)
     if caller is not None and session is not None:
         return Visit(caller, session, parts.sessions.form_token(session))
     read = _reader(request, parts)

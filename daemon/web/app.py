@@ -61,6 +61,7 @@ def build_app(
     ready: Callable[[], tuple[bool, str]],
     inbox: Callable[[], InboxSpec] = InboxSpec,
     public_url: Callable[[], str] = str,
+    local_operator: Callable[[], bool] = bool,
     limits: Limits | None = None,
 ) -> FastAPI:
     """Everything that is served. Callables answer with what is in force when they are called.
@@ -80,6 +81,7 @@ def build_app(
         tokens=tokens,
         inbox=inbox,
         public_url=public_url,
+        local_operator=local_operator,
         chart=chart,
         clock=clock,
         ready=ready,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -10,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from daemon.desk import queries
 from daemon.incidents.records import OrderState
 from daemon.store.unit import UnitOfWork
-from daemon.web.access import Visit
+from daemon.web.access import Visit, offers_wheel
 from daemon.web.parts import Parts
 from daemon.web.render import render
 from daemon.web.views import frame as views
@@ -43,7 +44,13 @@ def frame_of(
         form_token=visitor.form_token,
         active=active,
         said=_said(uow, request.query_params.get("taken", "")),
+        login="" if visitor.form_token or not offers_wheel(request, parts) else login_from(request),
     )
+
+
+def login_from(request: Request) -> str:
+    """The address of the login that leads back here."""
+    return f"/login?back={quote(request.url.path)}"
 
 
 def _said(uow: UnitOfWork, taken: str) -> str:

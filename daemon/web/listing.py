@@ -16,7 +16,7 @@ from daemon.store.unit import UnitOfWork
 from daemon.web.access import Visit, visit
 from daemon.web.frames import frame_of, page, reader_of
 from daemon.web.parts import Parts, parts_of
-from daemon.web.views import lists, looks
+from daemon.web.views import lists, looks, returns
 from daemon.web.views.reader import Reader
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -91,6 +91,7 @@ def debts(request: Request, visitor: Visitor) -> HTMLResponse:
         return {
             "headline": lists.about_debts(rows, reader),
             "debts": rows,
+            "asking": returns.asking(rows),
             "locks": uow.locks.listed(reader.now),
             "mutes": queries.mutes(uow, reader.now).mutes,
         }

@@ -1,4 +1,8 @@
-"""Logging in with a token and out again. The token is checked and forgotten; the browser keeps a signed session."""
+"""Logging in with a token and out again. The token is checked and forgotten; the browser keeps a signed session.
+
+Where a browser on this machine may order without a token, logging in is one button: an order still takes a session,
+so that its form can be told from one that another site sent.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from daemon.web.access import fits, own_form, session_of
+from daemon.web.access import LOCAL, fits, offers_wheel, own_form, session_of
 from daemon.web.parts import Parts, parts_of
 from daemon.web.render import render
 from daemon.web.sessions import COOKIE, Session
@@ -39,11 +43,11 @@ def log_in(
     token: Annotated[str, Form()] = "",
     back: Annotated[str, Form()] = "/",
 ) -> Response:
-    """A new session for the holder of a token; the one of the form is over."""
+    """A new session for the holder of a token, or for whoever may order here without; the form's own is over."""
     fits(request, csrf)
     parts = parts_of(request)
     tokens = parts.tokens()
-    caller = tokens.check(token.strip(), via="console")
+    caller = LOCAL if offers_wheel(request, parts) else tokens.check(token.strip(), via="console")
     if caller is None:
         return _form(request, inside(back), "Nobody's token. Make one with: fleetmend token NAME")
     session = parts.sessions.open(parts.now, parts.limits.session, caller, tokens.seal(caller.name))
@@ -74,6 +78,7 @@ def _form(request: Request, back: str, wrong: str) -> HTMLResponse:
         wrong=wrong,
         form_token=parts.sessions.form_token(session),
         tokens=len(parts.tokens()),
+        wheel=offers_wheel(request, parts),
     )
     answer = HTMLResponse(page, status)
     if fresh:

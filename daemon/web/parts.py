@@ -50,6 +50,7 @@ class Parts:
     tokens: Callable[[], Tokens]
     inbox: Callable[[], InboxSpec]
     public_url: Callable[[], str]
+    local_operator: Callable[[], bool]
     chart: Charts
     clock: Clock
     ready: Callable[[], tuple[bool, str]]

@@ -92,8 +92,11 @@ def test_a_proposal_is_paged_waits_and_runs_once_it_is_approved() -> None:
     incident = story.incident(MODE)
     assert story.run_of(incident).state is RunState.PROPOSED
     assert story.paged(incident) == [1]
+    story.order("approve", incident, rung="restart-writer")
+    assert story.answer() == f"restart-writer is not proposed now: {FAIL_OVER} is"
+    story.run(60.0)
     assert story.world.effects == []
-    story.order("approve", incident)
+    story.order("approve", incident, rung=FAIL_OVER)
     story.until(HOUR, lambda: story.incident(MODE).ended)
     incident = story.incident(MODE)
     assert incident.resolved_by == FAIL_OVER
@@ -201,7 +204,10 @@ def test_a_return_that_comes_due_is_proposed_and_paid_only_after_its_pre_check()
     incident = story.incident(MODE)
     story.until(HOUR, lambda: story.debts(incident)[0].state is DebtState.PROPOSED)
     assert story.world.did("/tiers/hot/failback") == []
-    story.order("approve", incident)
+    story.order("approve", incident, rung="restart-writer")
+    assert story.answer() == "restart-writer is not proposed"
+    assert story.debts(incident)[0].state is DebtState.PROPOSED
+    story.order("approve", incident, rung=FAIL_OVER)
     story.run(3 * MINUTE)
     assert story.world.did("/tiers/hot/failback") == [], "the primary is not healthy yet"
     story.world.change(story.world.tiers["hot"], primary="healthy", reason="ok")

@@ -95,6 +95,7 @@ class Face:
         self.reloads = 0
         self.ready = (True, "ready")
         self.public_url = ""
+        self.local_operator = False
         registry = CollectorRegistry()
         Metrics(registry).build("0.1.0", "3.11")
         self.app: FastAPI = build_app(
@@ -111,6 +112,7 @@ class Face:
             ready=lambda: self.ready,
             inbox=lambda: self.inbox,
             public_url=lambda: self.public_url,
+            local_operator=lambda: self.local_operator,
             limits=replace(Limits(), **limits),
         )
 

@@ -2,46 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-from daemon.desk.orders import RESOLVE_FOR, VERDICTS, fires
+from daemon.desk.orders import VERDICTS, fires
 from daemon.document.dossier import Dossier
 from daemon.document.sentence import next_level
 from daemon.incidents.escalation import EscalationState
+from daemon.incidents.model import QUIET_AFTER_CLOSE
+from daemon.web.views.button import WHY, Button, Field
 from daemon.web.views.reader import Reader
+from daemon.web.views.returns import asking
 from remediations.run import IN_FLIGHT, RunState
 
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One input of an order. `choices`: (value, text); none: a line of text."""
-
-    name: str
-    label: str
-    needed: bool = False
-    value: str = ""
-    choices: tuple[tuple[str, str], ...] = ()
-    long: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Button:
-    """One order. `ask`: the question that is asked once before it goes; empty where there is nothing to ask.
-
-    `weight`: first (what to do now) | plain | grave (disrupts, or hides something).
-    """
-
-    kind: str
-    label: str
-    effect: str
-    command: str
-    ask: str = ""
-    fields: tuple[Field, ...] = ()
-    weight: str = "plain"
-    hidden: tuple[tuple[str, str], ...] = field(default=())
-
-
-_WHY = Field("reason", "Why (goes on the timeline)")
 _WHY_NEEDED = Field("reason", "Why (goes on the timeline)", needed=True)
 _LENGTHS = (("15m", "15 min"), ("30m", "30 min"), ("1h", "1 hour"))
 _HOLDS = (("1h", "1 hour"), ("4h", "4 hours"), ("1d", "1 day"))
@@ -49,12 +19,14 @@ _HOLDS = (("1h", "1 hour"), ("4h", "4 hours"), ("1d", "1 day"))
 
 def buttons(dossier: Dossier, rung: str | None, reader: Reader) -> list[Button]:
     """The orders that make sense now, the one to think of first on top."""
+    returns = [button for one in asking(dossier.debts) for button in one.orders]
     if dossier.incident.ended:
-        return [_note(dossier), _verdict(dossier)]
+        return [*returns, _note(dossier), _verdict(dossier)]
     return [
         *_proposal(dossier, rung),
         *_clock(dossier, reader),
         *_resume(dossier),
+        *returns,
         _resolve(dossier, reader),
         _note(dossier),
         _verdict(dossier),
@@ -83,7 +55,7 @@ def _proposal(dossier: Dossier, rung: str | None) -> list[Button]:
             f"Reject {what}",
             "it is not run; the ladder ends here and L1 is paged",
             f"fleetmend reject {key}{flag}",
-            fields=(_WHY,),
+            fields=(WHY,),
             hidden=tied,
         ),
     ]
@@ -99,7 +71,7 @@ def _clock(dossier: Dossier, reader: Reader) -> list[Button]:
                 "does not wait for the ladder; no new step starts after it",
                 f"fleetmend escalate {key}",
                 ask="This wakes whoever is on call, and the daemon starts no new step. Page now?",
-                fields=(_WHY,),
+                fields=(WHY,),
                 weight="grave",
             )
         ]
@@ -128,7 +100,7 @@ def _clock(dossier: Dossier, reader: Reader) -> list[Button]:
             "does not wait for the clock",
             f"fleetmend escalate {key}",
             ask=f"This wakes L{level} now. Go on?",
-            fields=(_WHY,),
+            fields=(WHY,),
             weight="grave",
         )
     )
@@ -146,7 +118,7 @@ def _resume(dossier: Dossier) -> list[Button]:
             "hands the wheel back: the ladder is climbed again from its first rung",
             f"fleetmend resume {key}",
             ask="Actions may start within seconds, as far as the guardrails allow. Hand the wheel back?",
-            fields=(_WHY,),
+            fields=(WHY,),
             weight="grave",
         )
     ]
@@ -154,7 +126,7 @@ def _resume(dossier: Dossier) -> list[Button]:
 
 def _resolve(dossier: Dossier, reader: Reader) -> Button:
     firing, key = fires(dossier.incident), dossier.incident.id
-    again = reader.both(reader.now + RESOLVE_FOR)
+    again = reader.both(reader.now + QUIET_AFTER_CLOSE)
     return Button(
         "resolve",
         "Close, not verified",
@@ -163,7 +135,7 @@ def _resolve(dossier: Dossier, reader: Reader) -> Button:
         ask="It still fires. Close it all the same?" if firing else "Close it without verification?",
         fields=(
             Field("for", "Page again if it still fires after", value="1h", choices=_HOLDS),
-            _WHY_NEEDED if firing else _WHY,
+            _WHY_NEEDED if firing else WHY,
         ),
         weight="grave",
     )

@@ -20,7 +20,10 @@ LEASH = {
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """`banners`: (tone, sentence), the gravest first. `form_token`: empty when this reader may order nothing."""
+    """`banners`: (tone, sentence), the gravest first. `form_token`: empty when this reader may order nothing.
+
+    `login`: where to take the wheel and come back from; empty where that is not offered.
+    """
 
     reader: Reader
     environment: str
@@ -35,6 +38,7 @@ class Frame:
     form_token: str
     active: str = ""
     said: str = ""
+    login: str = ""
 
     @property
     def operates(self) -> bool:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import pytest
 from starlette.testclient import TestClient
 
+from daemon.incidents.change import Change
+from daemon.incidents.records import DebtState
+from daemon.store.store import Store
 from daemon.web.sessions import COOKIE
+from tests.fakes import rows
 from tests.fakes.face import TOKENS, Face, tokens
-from tests.fakes.scene import HOT
+from tests.fakes.scene import HOT, MENDED
 from tests.integration.web.conftest import bearing, hidden, log_in
 
 ACK = {"incident": HOT, "back": f"/incidents/{HOT}"}
@@ -202,3 +206,28 @@ def test_a_store_that_cannot_keep_the_order_says_so(face: Face, client: TestClie
     answer = client.post("/orders/ack", data={**ACK, "csrf": csrf}, headers={"Accept": "text/html"})
     assert answer.status_code == 503
     assert "not recorded" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/debts", f"/incidents/{MENDED}"])
+def test_a_return_that_asks_is_approved_where_it_is_shown(
+    face: Face, store: Store, client: TestClient, path: str
+) -> None:
+    debt = rows.debt("debt-asks", incident=MENDED, rung="roll-back-mapping", state=DebtState.PROPOSED)
+    with store.write() as uow:
+        uow.apply(Change(debts=(debt,)))
+    log_in(client, "operator")
+    page = client.get(path).text
+    form = page.split('action="/orders/approve"', 1)[1].split("</form>", 1)[0]
+    assert f"fleetmend approve {MENDED} --rung roll-back-mapping" in form
+    data = {name: hidden(form, name) for name in ("csrf", "back", "incident", "rung")}
+    answer = client.post("/orders/approve", data=data)
+    assert answer.headers["location"].split("?")[0] == path
+    (order,) = face.record.orders
+    assert (order.kind, order.incident, order.args["rung"]) == ("approve", MENDED, "roll-back-mapping")
+
+
+def test_only_a_return_that_asks_is_offered(client: TestClient) -> None:
+    log_in(client, "operator")
+    page = client.get("/debts").text
+    assert "Give back open-breaker" in page, "it was proposed"
+    assert "Give back fail-over-to-replica" not in page, "it is not due yet"

@@ -244,3 +244,11 @@ def test_a_person_approves_a_return_or_waives_it(approved: bool, state: DebtStat
         change = paying.decide(uow, "sf-1", "ana", NOW, approved=approved)
     assert change is not None
     assert change.debts[0].state is state
+
+
+@pytest.mark.parametrize(("rung", "answered"), [("", True), ("switch", True), ("restart", False)])
+def test_a_person_answers_for_one_return_or_for_all_of_an_incident(rung: str, answered: bool) -> None:
+    store, _ = owed(DebtState.PROPOSED)
+    with store.read() as uow:
+        change = paying.decide(uow, "sf-1", "ana", NOW, approved=True, rung=rung)
+    assert (change is not None) is answered

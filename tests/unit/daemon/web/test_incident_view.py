@@ -14,9 +14,9 @@ from daemon.document.dossier import Dossier, load
 from daemon.incidents.escalation import EscalationState
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.model import IncidentState
-from daemon.incidents.records import PipelineChange
+from daemon.incidents.records import DebtState, PipelineChange
 from daemon.store.store import Store
-from daemon.web.views import buttons, incident, ladder
+from daemon.web.views import buttons, incident, ladder, returns
 from daemon.web.views.reader import Reader, human, labels, value, zone_of
 from remediations.run import RunState
 from tests.fakes import rows, scene, scene_live
@@ -247,3 +247,29 @@ def test_times_are_on_the_reader_s_clock_and_in_utc() -> None:
     assert paris.exact(scene.NOW - 86_400) == "4 Jan 04:14:00"
     assert (paris.until(scene.NOW + 90), paris.until(scene.NOW)) == ("in 90 s", "now")
     assert (paris.ago(scene.NOW - 90), paris.ago(scene.NOW + 3)) == ("90 s ago", "now")
+
+
+@pytest.mark.parametrize(
+    ("state", "wanted", "why"),
+    [
+        (DebtState.PROPOSED, ["approve", "reject", "note", "verdict"], "its return waits for a word"),
+        (DebtState.DUE, ["note", "verdict"], "its pre-check is being asked, or it needs no word"),
+        (DebtState.WAIVED, ["note", "verdict"], "somebody said no"),
+    ],
+)
+def test_a_return_that_asks_is_answered_on_the_page_of_its_ended_incident(
+    state: DebtState, wanted: list[str], why: str
+) -> None:
+    debt = rows.debt("debt-1", incident="po-1", rung="fail-over", state=state)
+    found = Dossier(rows.incident("po-1", state=IncidentState.RESOLVED), debts=(debt,))
+    offered = buttons.buttons(found, None, READER)
+    assert [button.kind for button in offered] == wanted, why
+    if state is DebtState.PROPOSED:
+        assert offered[0].command == "fleetmend approve po-1 --rung fail-over"
+        assert offered[0].hidden == (("rung", "fail-over"),)
+
+
+def test_two_returns_that_ask_are_told_apart_on_one_page() -> None:
+    debts = [rows.debt(f"d{n}", incident="po-1", rung=f"rung-{n}", state=DebtState.PROPOSED) for n in (1, 2)]
+    tags = [button.tag for one in returns.asking(debts) for button in one.orders if button.kind == "approve"]
+    assert tags == ["po-1-rung-1", "po-1-rung-2"]
