@@ -184,13 +184,25 @@ class Daemon:
         try:
             loaded = load(self._files, environment=self._environment)
         except ConfigError as error:
-            problems = tuple(str(problem) for problem in error.problems)
-            self._host.refused = problems
-            self._metrics.config_reloads.labels("refused").inc()
-            log.get().error(log.CONFIG_REFUSED, problems=problems)
-            return problems
+            return self._refuse(tuple(str(problem) for problem in error.problems))
+        if fixed := self._fixed(loaded):
+            return self._refuse(fixed)
         self._loop.adopt(lambda now: self._take(loaded, now))
         return ()
+
+    def _refuse(self, problems: tuple[str, ...]) -> Sequence[str]:
+        self._host.refused = problems
+        self._metrics.config_reloads.labels("refused").inc()
+        log.get().error(log.CONFIG_REFUSED, problems=problems)
+        return problems
+
+    def _fixed(self, loaded: Loaded[Settings]) -> tuple[str, ...]:
+        """What a running daemon cannot change."""
+        before, after = self._host.loaded.model, loaded.model
+        for key in ("state", "listen"):
+            if getattr(before, key) != getattr(after, key):
+                loaded.problem((key,), "cannot change while the daemon runs", "restart it")
+        return tuple(str(problem) for problem in loaded.problems if problem.severity == "error")
 
     def _take(self, loaded: Loaded[Settings], now: float) -> None:
         """On the loop's thread, between two steps: rules change; states, incidents, pages and clocks do not."""

@@ -67,11 +67,14 @@ class Malformed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """`hidden`: alerts the sender cut off and did not tell. `echoes`: our own, dropped."""
+    """`hidden`: alerts that are not told, cut off by the sender or by us. `echoes`: our own, dropped. `refused`: those
+    that make no sense, each with the reason; the others of the same body count.
+    """
 
     alerts: tuple[Alert, ...]
     hidden: int = 0
     echoes: int = 0
+    refused: tuple[tuple[Any, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +151,16 @@ def _fits(match: Mapping[str, tuple[str, ...] | Pattern], labels: Mapping[str, s
 
 
 def _parsed(items: Sequence[Any], now: float, source: str, *, hidden: int) -> Parsed:
-    if len(items) > MAX_ALERTS:
-        raise Malformed(f"{len(items)} alerts at once, at most {MAX_ALERTS} are taken")
-    alerts = [_alert(item, now, source) for item in items]
-    ours = sum(MARKER in alert.labels for alert in alerts)
-    return Parsed(tuple(alert for alert in alerts if MARKER not in alert.labels), hidden, ours)
+    alerts: list[Alert] = []
+    refused: list[tuple[Any, str]] = []
+    for item in items[:MAX_ALERTS]:
+        try:
+            alerts.append(_alert(item, now, source))
+        except Malformed as why:
+            refused.append((item, str(why)))
+    hidden += max(len(items) - MAX_ALERTS, 0)
+    theirs = tuple(alert for alert in alerts if MARKER not in alert.labels)
+    return Parsed(theirs, hidden, len(alerts) - len(theirs), tuple(refused))
 
 
 def _alert(item: Any, now: float, source: str) -> Alert:

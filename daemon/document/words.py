@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from config.scope import Scope
-from daemon.incidents.model import FindingRecord, Incident
+from daemon.incidents.model import BLIND, DAEMON, FindingRecord, Incident
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def complaint(incident: Incident) -> Complaint:
     labels = dict(incident.scope)
     now, then = _BY_MODE.get(incident.failure_mode, ("is failing", "was failing"))
     firing = [finding for finding in incident.findings if finding.state == "firing"] or incident.findings
-    for finding in firing:
+    for finding in firing if incident.failure_mode not in {BLIND, DAEMON} else ():
         if finding.detector in _BY_DETECTOR:
             now, then = _BY_DETECTOR[finding.detector]
             break

@@ -13,6 +13,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
+import orjson
 import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -30,7 +31,10 @@ from daemon.web.problems import problem, responses
 router = APIRouter(tags=["intake"])
 MALFORMED = "malformed"
 """Status of a row that keeps a body nobody could read: it fires nothing."""
-KEPT = 100_000
+KEPT, KEPT_EACH = 100_000, 4_000
+"""Bytes of a body, and of one alert in it, that are kept."""
+LETTERS = 20
+"""Odd alerts of one body that are kept."""
 _BODY: dict[str, Any] = {
     "security": [{"HTTPBearer": []}],
     "requestBody": {
@@ -87,8 +91,11 @@ async def take(request: Request) -> Response:
         parsed = parse_alerts(body, parts.now)
     except Malformed as why:
         return await _dead_letter(request, parts, body, str(why))
-    if parsed.alerts:
-        await keep(parts, alerts=_with_hidden(parsed.alerts, parsed.hidden))
+    rows = [*_with_hidden(parsed.alerts, parsed.hidden), *_refused(parsed.refused, parts.now)]
+    if rows:
+        await keep(parts, alerts=rows)
+    if parsed.refused and not parsed.alerts:
+        return problem(request, HTTPStatus.BAD_REQUEST, parsed.refused[0][1])
     taken = b'{"status":"success","alerts":%d}' % len(parsed.alerts)
     return Response(taken, media_type="application/json")
 
@@ -97,24 +104,35 @@ def _with_hidden(alerts: Sequence[Alert], hidden: int) -> Sequence[Alert]:
     """Alerts that the sender cut off are told of beside those it sent."""
     if not hidden:
         return alerts
-    note = {"hidden": f"{hidden} more alerts of this group were cut off by the sender"}
+    note = {"hidden": f"{hidden} more alerts of this group were cut off"}
     return [replace(alert, annotations={**alert.annotations, **note}) for alert in alerts]
 
 
-async def _dead_letter(request: Request, parts: Parts, body: bytes, why: str) -> Response:
-    """Keep the raw body, then say 400."""
-    text = body[:KEPT].decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
-    letter = Alert(
+def _refused(items: Sequence[tuple[Any, str]], now: float) -> list[Alert]:
+    """One odd alert must not take the good ones of its body with it: it is kept for people to look at."""
+    if items:
+        structlog.get_logger().warning(ALERT_TAKEN, status=400, error=items[0][1][:200], refused=len(items))
+    letters = [_letter(orjson.dumps(item)[:KEPT_EACH], why, now) for item, why in items[:LETTERS]]
+    return list({letter.fingerprint: letter for letter in letters}.values())
+
+
+def _letter(body: bytes, why: str, now: float) -> Alert:
+    text = body.decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
+    return Alert(
         id=0,
-        at=parts.now,
+        at=now,
         fingerprint=f"malformed-{hashlib.blake2s(body, digest_size=8).hexdigest()}",
         status=MALFORMED,
         labels={},
         annotations={"error": why[:1000], "body": text},
-        starts_at=parts.now,
+        starts_at=now,
         ends_at=None,
         source="alertmanager",
     )
-    await keep(parts, alerts=[letter])
+
+
+async def _dead_letter(request: Request, parts: Parts, body: bytes, why: str) -> Response:
+    """Keep the raw body, then say 400."""
+    await keep(parts, alerts=[_letter(body[:KEPT], why, parts.now)])
     structlog.get_logger().warning(ALERT_TAKEN, status=400, error=why[:200], bytes=len(body))
     return problem(request, HTTPStatus.BAD_REQUEST, why)

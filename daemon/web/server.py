@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
 
 from daemon.errors import FleetmendError
 from daemon.web.parts import Parts
+from daemon.web.protocol import HeadInTime
 
 STOP_WITHIN = 5.0
 BACKLOG = 512
@@ -26,6 +28,7 @@ class Server:
         self._parts, self._bound = parts, bound
         config = uvicorn.Config(
             app,
+            http=partial(HeadInTime, head_within=parts.limits.head_within),  # type: ignore[arg-type]  # called, never subclassed
             log_config=None,
             access_log=False,
             server_header=False,

@@ -144,6 +144,19 @@ def test_our_own_messages_coming_back_are_dropped() -> None:
         (b"\xff", "no text"),
         (b"3", "no payload"),
         (b'{"alerts": 3}', "alerts is no list"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_whole(body: bytes, why: str) -> None:
+    try:
+        parse_alerts(body, NOW)
+    except Malformed:
+        return
+    pytest.fail(why)
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
         (b"[3]", "an alert is no map"),
         (b"[{}]", "no labels"),
         (b'[{"labels": {"a": 1}}]', "a label that is no text"),
@@ -153,15 +166,17 @@ def test_our_own_messages_coming_back_are_dropped() -> None:
         (b'[{"labels": {"a": "b"}, "annotations": 3}]', "annotations are no map"),
         (orjson.dumps([{"labels": {"a": "x" * 1001}}]), "a label too long"),
         (orjson.dumps([{"labels": {f"l{n}": "x" for n in range(65)}}]), "too many labels"),
-        (orjson.dumps([{"labels": LABELS}] * (MAX_ALERTS + 1)), "too many alerts"),
     ],
 )
-def test_what_makes_no_sense_is_refused_whole(body: bytes, why: str) -> None:
-    try:
-        parse_alerts(body, NOW)
-    except Malformed:
-        return
-    pytest.fail(why)
+def test_an_alert_that_makes_no_sense_is_refused_alone(body: bytes, why: str) -> None:
+    beside = orjson.dumps([*orjson.loads(body), {"labels": LABELS}])
+    parsed = parse_alerts(beside, NOW)
+    assert (len(parsed.alerts), len(parsed.refused)) == (1, 1), why
+
+
+def test_more_alerts_than_are_taken_are_counted_as_hidden() -> None:
+    parsed = parse_alerts(orjson.dumps([{"labels": LABELS}] * (MAX_ALERTS + 3)), NOW)
+    assert (len(parsed.alerts), parsed.hidden) == (MAX_ALERTS, 3)
 
 
 json_values = st.recursive(
