@@ -83,6 +83,8 @@ class LoopThread:
             self._host.end()
         took = self._clock.monotonic() - began
         self._host.cycle = (now, took * 1000)
+        if took > self._host.loaded.model.poll_interval:
+            self._loop.late_rounds.append(now)
         self._loop.metrics.cycle_seconds.labels(type(messages[0]).__name__.lower()).observe(took)
         self._loop.metrics.cycle_last_at.set(now)
         return due

@@ -106,6 +106,8 @@ class Ground(ABC):
     sick_since: float | None = None
     ailing: bool = True
     """An incident about the daemon itself may stand open: looked at until none does."""
+    late_rounds: deque[float] = field(default_factory=lambda: deque(maxlen=3))
+    """When the last rounds ended that took longer than the time between two polls (unix seconds)."""
     hold_escalations: bool = False
     """The wall clock stepped: levels and reminders wait one tick."""
     unheard: deque[Message] = field(default_factory=deque)

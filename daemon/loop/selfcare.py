@@ -22,6 +22,8 @@ from daemon.store.unit import UnitOfWork
 
 HUNG = 16
 """Threads of one pool (twice its size) that hang on abandoned jobs before people are told."""
+LATE_WITHIN = 600.0
+"""Seconds within which three rounds longer than the time between two polls are a trouble."""
 BOUND = "series_limit"
 """The kind of notice that is a trouble: something is not looked at."""
 
@@ -77,6 +79,11 @@ def _troubles(loop: Ground, now: float) -> Mapping[str, str]:
             found[f"workers of {name}"] = (
                 f"{pool.abandoned} workers of {name} hang on jobs that were given up."
             )
+    late = loop.late_rounds
+    if len(late) == late.maxlen and now - late[0] < LATE_WITHIN:
+        found["rounds"] = (
+            "A round takes longer than the time between two polls: what is seen is late. Watch less."
+        )
     if loop.stages.alerts.full:
         found["alerts"] = "More alerts fire than are counted; further ones are not looked at."
     return found

@@ -64,6 +64,20 @@ def test_workers_that_hang_on_given_up_jobs_are_paged_at_twice_the_pool() -> Non
     assert [incident.state for incident in own(story)] == [IncidentState.RESOLVED]
 
 
+def test_rounds_longer_than_a_poll_are_paged_and_end_by_themselves() -> None:
+    story = Story(only=STORAGE)
+    loop = story.driver.loop
+    loop.late_rounds.extend([story.now - 20, story.now - 10])
+    selfcare.look(loop, story.now)
+    assert own(story) == [], "two are no habit"
+    loop.late_rounds.append(story.now)
+    selfcare.look(loop, story.now)
+    (incident,) = own(story)
+    assert (dict(incident.scope)["part"], told(story, incident.id, PageEvent.TRIGGER)) == ("rounds", 1)
+    story.run(selfcare.LATE_WITHIN)
+    assert [incident.state for incident in own(story)] == [IncidentState.RESOLVED]
+
+
 def test_nothing_is_read_while_all_is_well() -> None:
     story = Story(only=STORAGE)
     story.run(60)
