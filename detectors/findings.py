@@ -16,6 +16,8 @@ from detectors.state import Phase, State
 from detectors.texts import threshold_text
 from detectors.values import REASONS, Quality
 
+_IDLE = np.int8(Phase.IDLE)
+
 Corroborated = Mapping[tuple[str, Scope], bool | None]
 
 
@@ -26,7 +28,7 @@ def findings_of(
 
     `corroborated`: by (detector, scope), for rules that ask for it. `source_reason`: why the source is down, if so.
     """
-    index = np.flatnonzero((state.phase != Phase.IDLE) | state.no_data)
+    index = np.flatnonzero((state.phase != _IDLE) | state.no_data)
     if not len(index):
         return []
     text = threshold_text(rule)

@@ -20,6 +20,8 @@ from detectors.windows import STALE_AFTER
 
 _EPSILON = 1e-6
 """Seconds by which a hold may fall short: instants are floats."""
+_IDLE, _PENDING, _FIRING = np.int8(Phase.IDLE), np.int8(Phase.PENDING), np.int8(Phase.FIRING)
+_UNBORN = np.int8(Quality.UNBORN)
 _PAUSE = 2.5
 """Steps between two ticks from which the time between them counts as unobserved."""
 
@@ -30,7 +32,7 @@ def advance(
     """Take in a block of ticks (`ticks[T]`, ascending, all newer than the state's). Returns a new state."""
     work = aligned(rule, state, observations.scopes)
     transitions: list[Transition] = []
-    born = values.quality != Quality.UNBORN
+    born = values.quality != _UNBORN
     plain = ~((observations.fire != OK) & born).any(axis=1)
     index = 0
     while index < len(ticks):
@@ -94,10 +96,9 @@ def _pass(work: State, seen: Observations, values: Values, ticks: Floats, born: 
     work.floor = np.maximum(work.floor, excused)
     work.blind = np.zeros_like(work.blind)
     work.last_known = np.where(born[last], times[-1], work.last_known)
-    work.value = np.where(np.isnan(values.value[last]), work.value, values.value[last])
-    work.observed_at = np.where(
-        np.isnan(values.observed_at[last]), work.observed_at, values.observed_at[last]
-    )
+    value, observed_at = values.value[last], values.observed_at[last]
+    work.value = np.where(np.isnan(value), work.value, value)
+    work.observed_at = np.where(np.isnan(observed_at), work.observed_at, observed_at)
     work.quality = values.quality[last].copy()
     work.fire_part[:] = 0.0
     work.fire_hits[:] = 0
@@ -125,7 +126,7 @@ class _Step:
         long_known = state.last_known - STALE_AFTER * tick.interval > due
         due = np.minimum(np.maximum(np.where(long_known, state.last_known, due), state.joined), at)
         self._mind_darkness(unknown, due)
-        firing = state.phase == Phase.FIRING
+        firing = state.phase == _FIRING
         self._count_blind(known, unknown, due)
         self._pend(known)
         self._clear(firing, due)
@@ -139,7 +140,7 @@ class _Step:
     def _mind_darkness(self, unknown: Bools, due: Floats) -> None:
         """Episodes without telemetry (for a firing scope: without any knowledge), ended by lasting data."""
         state, at, hold = self.state, self.at, self.rule.no_data_for
-        dark = unknown & (self.tick.dark | (state.phase == Phase.FIRING))
+        dark = unknown & (self.tick.dark | (state.phase == _FIRING))
         state.dark_since = np.where(dark & np.isnan(state.dark_since), due, state.dark_since)
         episode = ~np.isnan(state.dark_since)
         back = np.where(np.isnan(state.back_since), at, state.back_since)
@@ -165,7 +166,7 @@ class _Step:
 
     def _pend(self, known: Bools) -> None:
         rule, state, tick, at = self.rule, self.state, self.tick, self.at
-        idle, pending = state.phase == Phase.IDLE, state.phase == Phase.PENDING
+        idle, pending = state.phase == _IDLE, state.phase == _PENDING
         breach, fine = known & (tick.fire == BREACH), known & (tick.fire == OK)
         state.floor = np.where(tick.excused, at, state.floor)
         starts = idle & breach
@@ -175,7 +176,7 @@ class _Step:
         state.blind = np.where(
             starts, np.where(anchored, np.minimum(state.blind, at - since), 0.0), state.blind
         )
-        state.phase = np.where(starts, np.int8(Phase.PENDING), state.phase).astype(np.int8)
+        state.phase = np.where(starts, _PENDING, state.phase)
         pending |= starts
         ready = breach
         if rule.fire.of_last is None:
@@ -197,7 +198,7 @@ class _Step:
         self._emit(TransitionState.PENDING, starts & ~fires)
         self._emit(TransitionState.WITHDRAWN, withdrawn)
         self._emit(TransitionState.FIRED, fires)
-        state.phase = np.where(fires, np.int8(Phase.FIRING), state.phase).astype(np.int8)
+        state.phase = np.where(fires, _FIRING, state.phase)
         self._settle(withdrawn)
         self._reset_slots(fires)
 
@@ -239,7 +240,7 @@ class _Step:
         if not done.any():
             return
         state = self.state
-        state.phase = np.where(done, np.int8(Phase.IDLE), state.phase).astype(np.int8)
+        state.phase = np.where(done, _IDLE, state.phase)
         state.since = np.where(done, np.nan, state.since)
         state.blind = np.where(done, 0.0, state.blind)
         state.clear_since = np.where(done, np.nan, state.clear_since)

@@ -10,13 +10,15 @@ import numpy as np
 from config.scope import Scope, covers, scope_of
 from detectors.rule import Gate, Rule, Test
 from detectors.samples import Floats
-from detectors.values import DARK, Bools, Codes, Quality, Values
+from detectors.values import FIRST_DARK, Bools, Codes, Quality, Values
 
 BREACH = 1
 OK = 0
 UNKNOWN = -1
 
-_DARK = np.array(sorted(DARK), dtype=np.int8)
+_BREACH, _OK, _UNKNOWN = np.int8(BREACH), np.int8(OK), np.int8(UNKNOWN)
+# An enum's members are slow to compare with arrays, their numbers are not.
+_GOOD, _WARMING, _QUIET = np.int8(Quality.OK), np.int8(Quality.WARMING), np.int8(Quality.NO_TRAFFIC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,26 +66,21 @@ def observe(
     purpose (`switched_off`).
     """
     fire, clear, anchor = _compared(rule, values)
-    dark = np.isin(values.quality, _DARK)
+    dark = values.quality >= FIRST_DARK
     excused = np.zeros(fire.shape, dtype=bool)
     if rule.expected is not None:
         usual = _usual(expected, fire.shape)
-        fire = np.where((fire == BREACH) & np.isnan(usual), np.int8(UNKNOWN), fire).astype(np.int8)
+        fire = np.where((fire == BREACH) & np.isnan(usual), _UNKNOWN, fire)
         excused |= (fire == BREACH) & (usual < rule.expected.at_least)
     if rule.gate is not None:
         fire, idle = _gated(rule.gate, fire, values, gate)
         excused |= idle
-    if off is None:
-        off = np.zeros(fire.shape, dtype=bool)
-    excused |= off
-    return Observations(
-        scopes=values.scopes,
-        fire=np.where(excused, np.int8(OK), fire).astype(np.int8),
-        clear=np.where(off, np.int8(OK), clear).astype(np.int8),
-        dark=dark & ~off,
-        excused=excused,
-        anchor=anchor,
-    )
+    if off is not None:
+        excused |= off
+        clear = np.where(off, _OK, clear)
+        dark &= ~off
+    fire = np.where(excused, _OK, fire)
+    return Observations(values.scopes, fire, clear, dark, excused, anchor)
 
 
 @lru_cache(maxsize=64)
@@ -99,14 +96,14 @@ def switched_off(scopes: tuple[Scope, ...], suspended: frozenset[Scope]) -> Bool
 
 
 def _compared(rule: Rule, values: Values) -> tuple[Codes, Codes, Floats]:
-    known = values.quality == Quality.OK
+    known = values.quality == _GOOD
     at_least = rule.signal.kind in {"increase", "rate"}
     clear = _codes(rule.clear, values, known, at_least=at_least)
-    clear = np.where(clear == UNKNOWN, np.int8(UNKNOWN), 1 - clear).astype(np.int8)
+    clear = np.where(clear == UNKNOWN, _UNKNOWN, _BREACH - clear)
     if rule.zero_test:
         return _still(values), clear, values.last_change
     fire = _codes(rule.fire, values, known, at_least=at_least)
-    fire = np.where((fire == BREACH) & ~values.fresh, np.int8(OK), fire).astype(np.int8)
+    fire = np.where((fire == BREACH) & ~values.fresh, _OK, fire)
     return fire, clear, np.full(fire.shape, np.nan)
 
 
@@ -115,20 +112,19 @@ def _codes(test: Test, values: Values, known: Bools, *, at_least: bool) -> Codes
     value above the threshold is enough to know.
     """
     holds = test.holds(values.value)
-    codes = np.where(holds, np.int8(BREACH), np.int8(OK))
     certain = known
     if at_least and test.op == "above":
         with np.errstate(invalid="ignore"):
             certain = known | (values.value > test.threshold)
-    return np.where(certain & ~np.isnan(values.value), codes, np.int8(UNKNOWN)).astype(np.int8)
+    return np.where(certain & ~np.isnan(values.value), holds.view(np.int8), _UNKNOWN)
 
 
 def _still(values: Values) -> Codes:
     """The zero test: BREACH as soon as one sample after the last growth shows none, whatever the window."""
-    seen = np.isin(values.quality, (Quality.OK, Quality.WARMING)) & ~np.isnan(values.last_change)
+    quality = values.quality
+    seen = ((quality == _GOOD) | (quality == _WARMING)) & ~np.isnan(values.last_change)
     after = seen & (values.observed_at > values.last_change)
-    code = np.where(after & ~values.moving, np.int8(BREACH), np.int8(UNKNOWN))
-    return np.where(values.moving, np.int8(OK), code).astype(np.int8)
+    return np.where(values.moving, _OK, np.where(after, _BREACH, _UNKNOWN))
 
 
 def _usual(expected: Floats | None, shape: tuple[int, ...]) -> Floats:
@@ -158,8 +154,8 @@ def _gated(gate: Gate, fire: Codes, values: Values, gated: Values | None) -> tup
                 level[:, column], quality[:, column] = gated.value[:, found], gated.quality[:, found]
     with np.errstate(invalid="ignore"):
         high = level > gate.above
-    sure = (quality == Quality.OK) & ~np.isnan(level)
+    sure = (quality == _GOOD) & ~np.isnan(level)
     counts = gate.signal.kind in {"increase", "rate"}
-    idle = (fire == BREACH) & ~high & (sure | (quality == Quality.NO_TRAFFIC))
+    idle = (fire == BREACH) & ~high & (sure | (quality == _QUIET))
     open_ = high & (sure | counts)
-    return np.where(~open_ & ~idle & (fire == BREACH), np.int8(UNKNOWN), fire).astype(np.int8), idle
+    return np.where(~open_ & ~idle & (fire == BREACH), _UNKNOWN, fire), idle

@@ -122,22 +122,27 @@ class Ring:
         future = block.times > now + MAX_SKEW
         newest = self.attempts[-1] if len(self._attempts) else -math.inf
         fresh = ~future & (block.times > newest)
-        late = int(np.count_nonzero(~future & ~fresh & ~np.isin(block.times, self.attempts)))
+        late = 0
         if not fresh.all():
+            late = int(np.count_nonzero(~future & ~fresh & ~np.isin(block.times, self.attempts)))
             block = Block(block.target, block.times[fresh], block.series, block.values[fresh])
         rows, dropped = self._extend(block, room) if len(block.times) else (0, 0)
-        if future.any():
+        skewed = int(np.count_nonzero(future))
+        if skewed:
             self._attempt(np.array([max(now, newest)]), np.array([float(Health.SKEWED)]))
-        return Added(rows, late, dropped, int(np.count_nonzero(future)))
+        return Added(rows, late, dropped, skewed)
 
     def forget(self, before: float) -> int:
         """Forget rows older than `before`; returns how many columns went with them."""
-        gone = int(np.searchsorted(self.times, before))
-        for buffer in (self._times, self._value, self._growth, self._grew_at):
-            buffer.trim(gone)
-        old = int(np.searchsorted(self.attempts, before))
-        self._attempts.trim(old)
-        self._health.trim(old)
+        times, attempts = self.times, self.attempts
+        if len(times) and times[0] < before:
+            gone = int(times.searchsorted(before))
+            for buffer in (self._times, self._value, self._growth, self._grew_at):
+                buffer.trim(gone)
+        if len(attempts) and attempts[0] < before:
+            old = int(attempts.searchsorted(before))
+            self._attempts.trim(old)
+            self._health.trim(old)
         self._adds += 1
         if self._adds % _HOUSEKEEPING:
             return 0
@@ -171,29 +176,27 @@ class Ring:
 
     def _grow(self, times: Floats, rows: Floats, *, watched: NDArray[np.bool_]) -> None:
         """Append good rows and the growth they bring. `watched[T]`: the scrape before was good."""
-        known = filled(np.vstack([self._last, rows]))
+        known = carried(self._last, rows)
         prior = known[:-1]
         first = np.isnan(prior) & ~np.isnan(rows)
         with np.errstate(invalid="ignore"):
             restarted = rows < RESET_BELOW * prior
             dipped = (rows < prior) & ~restarted
-            top = filled(np.vstack([self._top, np.where(dipped, prior, rows)]))
+            top = carried(self._top, np.where(dipped, prior, rows))
             high = top[:-1]
             step = np.where(rows >= high, rows - high, np.maximum(rows - prior, 0.0))
             step = np.where(restarted, rows, step)
         step = np.where(first & watched[:, None], rows, step)
         step = np.where(np.isnan(step), 0.0, step)
-        began = self.times[0] if len(self._times) else times[0]
         changed = np.where(step > 0, times[:, None], -math.inf)
-        changed = np.where(first & (step <= 0), np.where(watched, began, times)[:, None], changed)
+        if first.any():
+            began = self.times[0] if len(self._times) else times[0]
+            changed = np.where(first & (step <= 0), np.where(watched, began, times)[:, None], changed)
+            self._bear(times, first, watched)
         if len(self._times):
             totals, changes = self.growth[-1], self.grew_at[-1]
         else:
             totals, changes = np.zeros(rows.shape[1]), np.full(rows.shape[1], -math.inf)
-        born = first.any(axis=0)
-        at = first.argmax(axis=0)
-        self.first_seen[born] = np.minimum(self.first_seen, times[at])[born]
-        self.known_from[born] = np.where(watched[at], -math.inf, times[at])[born]
         self._times.extend(times)
         self._value.extend(rows)
         self._growth.extend(totals + np.cumsum(step, axis=0))
@@ -202,6 +205,13 @@ class Ring:
         present = ~np.isnan(rows)
         seen = present.any(axis=0)
         self._seen_at[seen] = times[len(times) - 1 - present[::-1].argmax(axis=0)][seen]
+
+    def _bear(self, times: Floats, first: NDArray[np.bool_], watched: NDArray[np.bool_]) -> None:
+        """`first[T, C]`: a column that had no sample before has one."""
+        born = first.any(axis=0)
+        at = first.argmax(axis=0)
+        self.first_seen[born] = np.minimum(self.first_seen, times[at])[born]
+        self.known_from[born] = np.where(watched[at], -math.inf, times[at])[born]
 
     def _placed(
         self, series: tuple[Series, ...], room: int
@@ -256,6 +266,16 @@ class Ring:
         self._seen_at, self.first_seen = self._seen_at[columns], self.first_seen[columns]
         self._cached = None
         self.layout += 1
+
+
+def carried(before: Floats, rows: Floats) -> Floats:
+    """`before[S]`, then `rows[T, S]` with each NaN replaced by the last number above it, where there is one."""
+    if len(rows) > 1:
+        return filled(np.vstack([before, rows]))
+    found = np.empty((2, len(before)))
+    found[0] = before
+    found[1] = np.where(np.isnan(rows[0]), before, rows[0])
+    return found
 
 
 def filled(rows: Floats) -> Floats:

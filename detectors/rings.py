@@ -62,13 +62,15 @@ class Rings:
             self._note(batch.at, Health.PARTIAL)
             return Added()
         added = Added()
+        held = self.series_count
         for block in batch.blocks:
             ring = self._rings.get(block.target)
             if ring is None:
                 ring = self._rings[block.target] = Ring(block.target)
                 self.layout += 1
-            room = self.max_series - self.series_count
-            added += ring.add(block, now=batch.at, room=room)
+            before = len(ring.series)
+            added += ring.add(block, now=batch.at, room=self.max_series - held)
+            held += len(ring.series) - before
         self.dropped_series = added.dropped
         self._note(batch.at, Health.GOOD)
         if math.isfinite(self.retention):

@@ -72,6 +72,13 @@ class Signal:
         return self.window > 0
 
 
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "above": operator.gt,
+    "below": operator.lt,
+    "equals": operator.eq,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Test:
     """A comparison and its hold. `negated`: holds where the comparison does not."""
@@ -86,13 +93,8 @@ class Test:
 
     def holds(self, value: Floats) -> NDArray[np.bool_]:
         """Element-wise; NaN holds for nothing, negated or not."""
-        compare: Callable[[Any, Any], Any] = {
-            "above": operator.gt,
-            "below": operator.lt,
-            "equals": operator.eq,
-        }[self.op]
         with np.errstate(invalid="ignore"):
-            met: NDArray[np.bool_] = compare(value, self.threshold)
+            met: NDArray[np.bool_] = _COMPARE[self.op](value, self.threshold)
         return (~met if self.negated else met) & ~np.isnan(value)
 
 

@@ -9,7 +9,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from config.scope import Scope
 from detectors.histogram import quantiles
@@ -18,10 +17,14 @@ from detectors.rings import Rings
 from detectors.rule import Signal
 from detectors.samples import Floats
 from detectors.values import Bools, Quality, Values
-from detectors.windows import Now, any_of, cells, largest, moment_of, summed
+from detectors.windows import Now, any_of, cells, largest, moment_of, smallest, summed
 
 _NEVER = -math.inf
-_OK = np.int8(Quality.OK)
+# An enum's members are slow to compare with arrays, their numbers are not.
+_OK, _UNBORN = np.int8(Quality.OK), np.int8(Quality.UNBORN)
+_NO_TRAFFIC, _TOO_FEW = np.int8(Quality.NO_TRAFFIC), np.int8(Quality.TOO_FEW)
+_WARMING, _ABSENT = np.int8(Quality.WARMING), np.int8(Quality.ABSENT)
+_NO_EDGE = np.int8(Quality.NO_EDGE)
 
 
 def measure(
@@ -49,6 +52,19 @@ def measure(
     return view.values(value, growth)
 
 
+class _Piece:
+    """What one ring contributes, one role of it. `present[T, C]`: columns with a sample; `here[T, K]`: slots with one,
+    in a ring that can be used; `grown[T, C]`: growth since the columns began.
+    """
+
+    def __init__(self, part: Part, now: Now, columns: Columns) -> None:
+        self.ring, self.now, self.columns = part.ring, now, columns
+        self.present: Bools = ~np.isnan(cells(part.ring.value, now.row, columns))
+        self.any: Bools = any_of(self.present, columns)
+        self.here: Bools = self.any & now.usable[:, None]
+        self.grown = cells(part.ring.growth, now.row, columns)
+
+
 class _View:
     """One measurement in the making: state of each part now, and what of every scope is known. Arrays `[T, S]`."""
 
@@ -71,117 +87,126 @@ class _View:
         self.born = np.full(len(plan.scopes), np.inf)
         self.born[plan.wanted] = _NEVER
         self.moment = moment_of(rings, ticks, since)
-        self.parts = [(part, self.moment.now[id(part.ring)]) for part in plan.parts if len(part.ring.times)]
-        self.usable: list[Bools] = []
-        for part, now in self.parts:
-            self._look(part, now)
+        self.of: list[_Piece] = []
+        self.to: list[_Piece] = []
+        for part in plan.parts:
+            if len(part.ring.times):
+                self._look(part, self.moment.now[id(part.ring)])
 
     def _look(self, part: Part, now: Now) -> None:
         """Who is present in this part, and in what state it is."""
-        usable = (now.quality == _OK) & (now.row >= 0)
-        self.usable.append(usable)
         if part.to:
-            self._look_at_role(part, now, part.to, decides=True)
-        if part.of and self.signal.kind != "quantile":
-            self._look_at_role(part, now, part.of, decides=not self.counts_attempts)
-        if part.of and self.signal.kind in {"rate", "increase"}:
-            self._look_at_change(part, now, usable)
+            self.to.append(_Piece(part, now, part.to))
+            self._look_at_role(self.to[-1], decides=True)
+        if part.of:
+            self.of.append(_Piece(part, now, part.of))
+            if self.signal.kind != "quantile":
+                self._look_at_role(self.of[-1], decides=not self.counts_attempts)
+            if self.counts_growth:
+                self._look_at_change(self.of[-1])
 
-    def _look_at_role(self, part: Part, now: Now, role: Columns, *, decides: bool) -> None:
+    def _look_at_role(self, piece: _Piece, *, decides: bool) -> None:
         """`decides`: a scope is there when this role is; a missing numerator is no growth, its dead target is."""
-        present = any_of(~np.isnan(cells(part.ring.value, now.row, role)), role)
-        present &= ((now.row >= 0) & ~now.gone)[:, None]
-        slots = role.slots
+        now, columns = piece.now, piece.columns
+        slots = columns.slots
+        present = piece.any & now.alive[:, None]
         if decides:
             self.there[:, slots] |= present
-            first = np.minimum.reduceat(part.ring.first_seen[role.index], role.starts)
+            first = smallest(piece.ring.first_seen[columns.index], columns)
             self.born[slots] = np.minimum(self.born[slots], first)
-        code = np.where(present, now.quality[:, None], np.int8(0))
+        code = np.where(present, now.quality[:, None], _OK)
         self.bad[:, slots] = np.maximum(self.bad[:, slots], code)
         seen = np.where(present, now.at[:, None], np.inf)
         self.observed_at[:, slots] = np.minimum(self.observed_at[:, slots], seen)
 
-    def _look_at_change(self, part: Part, now: Now, usable: Bools) -> None:
-        row = np.maximum(now.row, 0)
-        before = np.maximum(row - 1, now.first)
-        grew = largest(cells(part.ring.grew_at, row, part.of), part.of)
-        step = summed(
-            cells(part.ring.growth, row, part.of) - cells(part.ring.growth, before, part.of), part.of
-        )
+    def _look_at_change(self, piece: _Piece) -> None:
+        now, columns, ring = piece.now, piece.columns, piece.ring
+        before = np.maximum(now.row - 1, now.first)
+        grew = largest(cells(ring.grew_at, now.row, columns), columns)
+        step = summed(piece.grown - cells(ring.growth, before, columns), columns)
         floor = _NEVER
-        if self.since is not None and now.first < len(part.ring.times):
-            floor = float(part.ring.times[now.first])
-        slots = part.of.slots
-        self.moving[:, slots] |= (step > 0) & usable[:, None]
-        known = np.where((now.row >= 0)[:, None] & np.isfinite(grew), np.maximum(grew, floor), _NEVER)
+        if self.since is not None and now.first < len(ring.times):
+            floor = float(ring.times[now.first])
+        slots = columns.slots
+        self.moving[:, slots] |= (step > 0) & now.usable[:, None]
+        there = (now.alive | now.gone)[:, None]
+        known = np.where(there & np.isfinite(grew), np.maximum(grew, floor), _NEVER)
         self.last_change[:, slots] = np.maximum(self.last_change[:, slots], known)
 
     @property
     def counts_attempts(self) -> bool:
         return self.signal.kind in {"ratio", "share_over", "quantile"}
 
+    @property
+    def counts_growth(self) -> bool:
+        return self.signal.kind in {"rate", "increase"}
+
+    def judge_events(self, events: Floats) -> None:
+        """Whether there are enough to judge by."""
+        few = np.where(events < self.signal.events, _TOO_FEW, _OK)
+        self.few = np.where(events > 0, few, _NO_TRAFFIC)
+
     def values(self, value: Floats, events: Floats) -> Values:
         """Close the measurement: one quality per cell, the most telling first."""
-        quality = np.where(self.warm, np.int8(Quality.WARMING), self.few)
-        missing = np.where(
-            self.moment.worst[:, None] > 0, self.moment.worst[:, None], np.int8(Quality.ABSENT)
-        )
-        missing = np.where(self.ticks[:, None] < self.born, np.int8(Quality.UNBORN), missing)
-        quality = np.where(self.there, quality, missing)
-        quality = np.where(self.there & (self.bad > 0), self.bad, quality)
-        quality = np.where(self.there & ~self.plan.has_edge, np.int8(Quality.NO_EDGE), quality)
+        quality = np.where(self.bad > 0, self.bad, np.where(self.warm, _WARMING, self.few))
+        if self.signal.kind == "share_over":
+            quality = np.where(self.plan.has_edge, quality, _NO_EDGE)
+        if not self.there.all():
+            worst = self.moment.worst[:, None]
+            missing = np.where(worst > 0, worst, _ABSENT)
+            missing = np.where(self.ticks[:, None] < self.born, _UNBORN, missing)
+            quality = np.where(self.there, quality, missing)
+            value = np.where(self.there, value, np.nan)
+        last_change = np.full(self.shape, np.nan)
+        if self.counts_growth:
+            # A scope that nobody expected stands still since it was first seen, not since anybody looked.
+            since = np.maximum(self.last_change, self.born)
+            last_change = np.where(np.isfinite(self.last_change), since, np.nan)
         return Values(
             scopes=self.plan.scopes,
-            value=np.where(self.there, value, np.nan),
+            value=value,
             events=events,
-            quality=quality.astype(np.int8),
+            quality=quality,
             observed_at=np.where(np.isfinite(self.observed_at), self.observed_at, np.nan),
-            # A scope that nobody expected stands still since it was first seen, not since anybody looked.
-            last_change=np.where(
-                np.isfinite(self.last_change), np.maximum(self.last_change, self.born), np.nan
-            ),
+            last_change=last_change,
             moving=self.moving,
             fresh=self.fresh,
             interval=self.moment.interval,
         )
 
 
-def _grown(view: _View, role: str, window: float, slots: int) -> tuple[Floats, Floats, Bools, Bools]:
-    """(growth, covered span, warm, judged) `[T, slots]` of a role over one window."""
-    shape = (len(view.ticks), slots)
-    total, span = np.zeros(shape), np.zeros(shape)
-    warm, judged = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
-    for (part, now), usable in zip(view.parts, view.usable, strict=True):
-        columns: Columns = getattr(part, role)
-        if not columns:
-            continue
-        ring = part.ring
+def _grown(view: _View, pieces: Sequence[_Piece], window: float, slots: int) -> tuple[Floats, Bools]:
+    """(growth, warm) `[T, slots]` of a role over one window."""
+    total = np.zeros((len(view.ticks), slots))
+    warm = np.zeros(total.shape, dtype=bool)
+    for piece in pieces:
+        ring, columns = piece.ring, piece.columns
         base = view.moment.base(ring, window)
-        ok = base.ok & usable
-        row = np.maximum(now.row, 0)
-        growth = cells(ring.growth, row, columns) - cells(ring.growth, base.row, columns)
-        present = ~np.isnan(cells(ring.value, row, columns))
-        unsure = present & (ring.known_from[columns.index] > ring.times[base.row][:, None])
-        total[:, columns.slots] += np.where(ok[:, None], summed(growth, columns), 0.0)
-        covered = np.where(ok, ring.times[row] - ring.times[base.row], 0.0)
-        span[:, columns.slots] = np.maximum(span[:, columns.slots], covered[:, None])
-        here = any_of(present, columns) & usable[:, None]
-        sure = ok & (base.whole | (view.signal.kind != "increase"))
-        warm[:, columns.slots] |= (here & ~sure[:, None]) | (any_of(unsure, columns) & usable[:, None])
-        judged[:, columns.slots] |= here & ok[:, None]
-    return total, span, warm, judged
+        growth = summed(piece.grown - cells(ring.growth, base.row, columns), columns)
+        unsure = piece.present & (ring.known_from[columns.index] > base.at[:, None])
+        total[:, columns.slots] += np.where(base.ok[:, None], growth, 0.0)
+        sure = base.ok & base.whole if view.signal.kind == "increase" else base.ok
+        unknown = any_of(unsure, columns) & piece.now.usable[:, None]
+        warm[:, columns.slots] |= (piece.here & ~sure[:, None]) | unknown
+    return total, warm
 
 
 def _growth(view: _View, window: float) -> tuple[Floats, Floats, Bools]:
-    total, span, warm, judged = _grown(view, "of", window, view.shape[1])
-    view.judged |= judged
+    """(growth, covered span, warm) over one window."""
+    total, warm = _grown(view, view.of, window, view.shape[1])
+    span = np.zeros(view.shape)
+    for piece in view.of:
+        base, slots = view.moment.base(piece.ring, window), piece.columns.slots
+        covered = np.where(base.ok, piece.ring.times[piece.now.row] - base.at, 0.0)
+        span[:, slots] = np.maximum(span[:, slots], covered[:, None])
+        view.judged[:, slots] |= piece.here & base.ok[:, None]
     return total, span, warm
 
 
 def _parts_of_ratio(view: _View, window: float) -> tuple[Floats, Floats, Bools]:
     """(failures, attempts, warm) over one window."""
-    of, _, warm_of, _ = _grown(view, "of", window, view.shape[1])
-    to, _, warm_to, _ = _grown(view, "to", window, view.shape[1])
+    of, warm_of = _grown(view, view.of, window, view.shape[1])
+    to, warm_to = _grown(view, view.to, window, view.shape[1])
     failures = to - of if view.signal.kind == "share_over" else of
     warm: Bools = warm_of | warm_to
     return np.maximum(failures, 0.0), to, warm
@@ -204,8 +229,7 @@ def _ratio(view: _View) -> Values:
         decided |= wider & (more_attempts > 0)
         view.fresh = np.where(wider, newest_failed, view.fresh)
     view.warm |= warm
-    view.few[(attempts < signal.events) | (attempts <= 0)] = Quality.TOO_FEW
-    view.few[attempts <= 0] = Quality.NO_TRAFFIC
+    view.judge_events(attempts)
     with np.errstate(invalid="ignore", divide="ignore"):
         value = np.where((attempts > 0) & ~warm, failures / attempts, np.nan)
     return view.values(value, attempts)
@@ -223,14 +247,13 @@ def _quantile(view: _View) -> Values:
         wider = (events < signal.events) & ~warm & ~more_warm
         value, events = np.where(wider, more, value), np.where(wider, more_events, events)
     view.warm |= warm
-    view.few[events < signal.events] = Quality.TOO_FEW
-    view.few[events <= 0] = Quality.NO_TRAFFIC
+    view.judge_events(events)
     return view.values(np.where(warm, np.nan, value), events)
 
 
 def _quantile_over(view: _View, window: float, width: int) -> tuple[Floats, Floats, Bools]:
     times, scopes = view.shape
-    counts, _, warm, _ = _grown(view, "of", window, scopes * width)
+    counts, warm = _grown(view, view.of, window, scopes * width)
     if width == 0:
         return np.full(view.shape, np.nan), np.zeros(view.shape), np.zeros(view.shape, dtype=bool)
     stacked = np.maximum.accumulate(counts.reshape(times, scopes, width), axis=2)
@@ -249,13 +272,10 @@ def _newest(view: _View) -> Floats:
     combine = {"max": np.maximum, "min": np.minimum}.get(agg, np.add)
     total = np.full(view.shape, _EMPTY[agg])
     count = np.zeros(view.shape)
-    for part, now in view.parts:
-        columns = part.of
-        alive = (now.row >= 0) & ~now.gone
-        rows = cells(part.ring.value, np.maximum(now.row, 0), columns)
-        present = ~np.isnan(rows) & alive[:, None]
-        filled = np.where(present, rows, _EMPTY[agg])
-        slots: NDArray[np.intp] = columns.slots
+    for piece in view.of:
+        columns, slots = piece.columns, piece.columns.slots
+        present = piece.present & piece.now.alive[:, None]
+        filled = np.where(present, cells(piece.ring.value, piece.now.row, columns), _EMPTY[agg])
         total[:, slots] = combine(total[:, slots], combine.reduceat(filled, columns.starts, axis=1))
         count[:, slots] += summed(present.astype(np.float64), columns)
     with np.errstate(invalid="ignore", divide="ignore"):

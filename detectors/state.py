@@ -88,8 +88,9 @@ class State:
     @property
     def quiet(self) -> bool:
         """No scope is anything but idle and seen."""
-        calm = self.phase.any() or self.no_data.any()
-        return not (calm or not np.isnan(self.dark_since).all() or not np.isnan(self.blind_from).all())
+        if self.phase.any() or self.no_data.any():
+            return False
+        return bool(np.isnan(self.dark_since).all() and np.isnan(self.blind_from).all())
 
 
 _EMPTY: dict[str, tuple[float, type[np.generic]]] = {
@@ -113,6 +114,8 @@ _EMPTY: dict[str, tuple[float, type[np.generic]]] = {
     "clear_part": (0.0, np.float64),
 }
 _SLOTTED = ("fire_hits", "clear_hits")
+_ARRAYS = (*_EMPTY, *_SLOTTED)
+_IDLE = np.int8(Phase.IDLE)
 _SAVED = tuple(name for name in _EMPTY if name != "quality")
 
 
@@ -134,11 +137,11 @@ def fresh_state(rule: Rule, scopes: tuple[Scope, ...] = ()) -> State:
 def aligned(rule: Rule, state: State, scopes: tuple[Scope, ...]) -> State:
     """A copy of the state for `scopes`, followed by those that left but are not idle: they are still owed an end."""
     count = len(scopes)
+    if state.scopes is scopes or state.scopes == scopes:
+        return replace(state, **{name: getattr(state, name).copy() for name in _ARRAYS})
     if state.scopes[:count] == scopes:
         left_busy = np.flatnonzero(_busy(state)[count:]) + count
-        kept = (
-            np.concatenate([np.arange(count), left_busy]) if len(state.scopes) > count else np.arange(count)
-        )
+        kept = np.concatenate([np.arange(count), left_busy])
         same = len(kept) == len(state.scopes)
         return _selected(state, kept, state.scopes if same else tuple(state.scopes[i] for i in kept))
     known = {scope: index for index, scope in enumerate(state.scopes)}
@@ -149,7 +152,7 @@ def aligned(rule: Rule, state: State, scopes: tuple[Scope, ...]) -> State:
     new = fresh_state(rule, wanted)
     into = np.array([index for index, scope in enumerate(wanted) if scope in known], dtype=np.intp)
     source = np.array([known[scope] for scope in wanted if scope in known], dtype=np.intp)
-    for name in (*_EMPTY, *_SLOTTED):
+    for name in _ARRAYS:
         getattr(new, name)[into] = getattr(state, name)[source]
     return replace(new, last_tick=state.last_tick, resumed=state.resumed)
 
@@ -213,11 +216,11 @@ def restore(rule: Rule, saved: Mapping[Scope, Mapping[str, Any]], last_tick: flo
 
 
 def _busy(state: State) -> Bools:
-    busy: Bools = (state.phase != Phase.IDLE) | state.no_data | ~np.isnan(state.dark_since)
+    busy: Bools = (state.phase != _IDLE) | state.no_data | ~np.isnan(state.dark_since)
     return busy
 
 
 def _selected(state: State, index: NDArray[np.intp], scopes: tuple[Scope, ...]) -> State:
-    arrays = {name: getattr(state, name)[index] for name in (*_EMPTY, *_SLOTTED)}
+    arrays = {name: getattr(state, name)[index] for name in _ARRAYS}
     population = state.population if scopes == state.scopes else frozenset(scopes)
     return replace(state, scopes=scopes, population=population, **arrays)

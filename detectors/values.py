@@ -45,6 +45,8 @@ DARK = frozenset(
     {Quality.ABSENT, Quality.STALE, Quality.PARTIAL, Quality.DOWN, Quality.SKEWED, Quality.NO_EDGE}
 )
 """Qualities in which telemetry is missing; in the others it says that there is nothing to judge."""
+FIRST_DARK = np.int8(min(DARK))
+"""Those are the codes from this one on."""
 
 REASONS: dict[Quality, str] = {
     Quality.UNBORN: "not seen yet",

@@ -27,28 +27,35 @@ _QUALITY_OF = np.array(
 )
 """By `Health`."""
 _OK, _STALE = np.int8(Quality.OK), np.int8(Quality.STALE)
+_WARMING, _PARTIAL = np.int8(Quality.WARMING), np.int8(Quality.PARTIAL)
 
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """One ring at each tick. `row[T]`: newest good row at or before it, -1 for none; `at[T]`: its instant.
+    """One ring at each tick. `row[T]`: newest good row at or before it, 0 for none; `at[T]`: its instant.
 
-    `quality[T]`: state of the ring; `gone[T]`: no longer scraped at all. `first`: first row that counts.
+    `quality[T]`: state of the ring; `gone[T]`: no longer scraped at all; `alive[T]`: there is a row, and it is not gone;
+    `usable[T]`: there is a row, and all is well. `first`: first row that counts.
     """
 
     row: NDArray[np.intp]
     at: Floats
     quality: Codes
     gone: Bools
+    alive: Bools
+    usable: Bools
     first: int
     interval: float
 
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """Rows a window's growth is counted from. `row[T]`; `ok[T]`: there is one; `whole[T]`: it covers the window."""
+    """Rows a window's growth is counted from. `row[T]`; `at[T]`: its instant; `ok[T]`: there is one, and the ring is
+    usable; `whole[T]`: it covers the window.
+    """
 
     row: NDArray[np.intp]
+    at: Floats
     ok: Bools
     whole: Bools
 
@@ -109,11 +116,13 @@ def _now_of(
     quality = _QUALITY_OF[health.astype(np.intp)]
     age = ticks - at
     quality[(quality == _OK) & (age > STALE_AFTER * interval)] = _STALE
-    quality[(tried < 0) & (row < 0) & (quality == _STALE)] = Quality.WARMING
+    there = row >= 0
+    quality[(tried < 0) & ~there & (quality == _STALE)] = _WARMING
     if ring.truncated:
-        quality[quality == _OK] = Quality.PARTIAL
-    gone = (quality == _STALE) & (age > max(GONE_AFTER, 2 * STALE_AFTER * interval)) & (row >= 0)
-    return Now(row, at, quality, gone, first, interval)
+        quality[quality == _OK] = _PARTIAL
+    gone = (quality == _STALE) & (age > max(GONE_AFTER, 2 * STALE_AFTER * interval)) & there
+    usable = there & (quality == _OK)
+    return Now(np.maximum(row, 0), at, quality, gone, there & ~gone, usable, first, interval)
 
 
 def _base_of(ring: Ring, now: Now, ticks: Floats, window: float) -> Base:
@@ -128,13 +137,14 @@ def _base_of(ring: Ring, now: Now, ticks: Floats, window: float) -> Base:
     have = row >= now.first
     whole: Bools = have & (times[np.maximum(row, 0)] >= start - BASE_SLACK * now.interval)
     row = np.where(have & ~whole, row + 1, row)
-    ok: Bools = have & (row < now.row)
-    return Base(np.minimum(np.maximum(row, 0), max(len(times) - 1, 0)), ok, whole)
+    ok: Bools = have & (row < now.row) & now.usable
+    row = np.minimum(np.maximum(row, 0), max(len(times) - 1, 0))
+    return Base(row, times[row], ok, whole)
 
 
 def summed(rows: Floats, columns: Columns) -> Floats:
     """Sum `rows[T, columns]` by slot: `[T, K]`."""
-    sums: Floats = np.add.reduceat(rows, columns.starts, axis=1)
+    sums: Floats = rows if columns.single else np.add.reduceat(rows, columns.starts, axis=1)
     return sums
 
 
@@ -143,17 +153,26 @@ def cells(array: Floats, row: NDArray[np.intp], columns: Columns) -> Floats:
     if len(row) == 1:
         one: Floats = array[int(row[0])][None, columns.index]
         return one
+    if isinstance(columns.index, slice):
+        run: Floats = array[row, columns.index]
+        return run
     block: Floats = array[np.ix_(row, columns.index)]
     return block
 
 
 def any_of(flags: Bools, columns: Columns) -> Bools:
     """Whether any column of a slot is set: `[T, K]`."""
-    found: Bools = np.logical_or.reduceat(flags, columns.starts, axis=1)
+    found: Bools = flags if columns.single else np.logical_or.reduceat(flags, columns.starts, axis=1)
     return found
 
 
 def largest(rows: Floats, columns: Columns) -> Floats:
     """The largest number of each slot: `[T, K]`."""
-    most: Floats = np.maximum.reduceat(rows, columns.starts, axis=1)
+    most: Floats = rows if columns.single else np.maximum.reduceat(rows, columns.starts, axis=1)
     return most
+
+
+def smallest(row: Floats, columns: Columns) -> Floats:
+    """The smallest number of each slot of one row: `[K]`."""
+    least: Floats = row if columns.single else np.minimum.reduceat(row, columns.starts)
+    return least

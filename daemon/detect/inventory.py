@@ -27,6 +27,7 @@ Lists = tuple[tuple[str, frozenset[str]], ...]
 """Label -> the values that should be there, for the labels whose members are listed by name."""
 
 _SCOPE_LABEL = re.compile(r"\bscope\.([A-Za-z_][A-Za-z0-9_]*)|\bscope\[['\"]([A-Za-z_][A-Za-z0-9_]*)['\"]\]")
+_GOOD, _ABSENT, _UNBORN = np.int8(Quality.OK), np.int8(Quality.ABSENT), np.int8(Quality.UNBORN)
 _MAX_SEEN = 20_000
 _MAX_SCOPES = 500
 _REFRESH = 6 * 3600.0
@@ -76,6 +77,8 @@ class Members:
     seen: dict[str, dict[str, float]] = field(default_factory=dict)
     suspended: frozenset[Scope] = frozenset()
     news: bool = False
+    _listed: tuple[Inventory, Lists, dict[Signal, tuple[Scope, ...]]] | None = None
+    """What the inventory lists by name, worked out once."""
     _noted: dict[str, tuple[tuple[Scope, ...], bytes, float]] = field(default_factory=dict)
 
     def note(self, who: str, scopes: tuple[Scope, ...], seen_at: Floats, now: float) -> None:
@@ -102,7 +105,10 @@ class Members:
         """Scopes that should be there for a signal: listed by name, or seen lately where the inventory says so."""
         rules = self.inventory.labels
         if not any(isinstance(rules.get(label), SeenWithin) for label in signal.by):
-            return listed_scopes(signal, rules)
+            _, _, scopes = self._by_name()
+            if signal not in scopes:
+                scopes[signal] = listed_scopes(signal, rules)
+            return scopes[signal]
         lately = {
             label: self.values(label, now) if isinstance(rule, SeenWithin) else rule
             for label, rule in rules.items()
@@ -112,8 +118,7 @@ class Members:
     @property
     def lists(self) -> Lists:
         """Labels whose members are listed by name."""
-        rules = self.inventory.labels.items()
-        return tuple((label, frozenset(rule)) for label, rule in rules if isinstance(rule, tuple))
+        return self._by_name()[1]
 
     def suspension(self, rings: Mapping[str, Rings], default: str, ticks: Floats) -> Suspension:
         """Who is switched off at `ticks[T]`; where that cannot be read, the last known ones stay so."""
@@ -122,7 +127,10 @@ class Members:
         if rule is None or source is None:
             return NOBODY
         values = measure(suspended_signal(rule.of, rule.by), source, ticks)
-        known = np.isin(values.quality, (Quality.OK, Quality.ABSENT, Quality.UNBORN))
+        if not values.scopes:
+            return NOBODY
+        quality = values.quality
+        known = (quality == _GOOD) | (quality == _ABSENT) | (quality == _UNBORN)
         before = np.array([[scope in self.suspended for scope in values.scopes]], dtype=bool)
         with np.errstate(invalid="ignore"):
             told = np.vstack([before.reshape(1, -1), known & (values.value > 0)])
@@ -151,6 +159,14 @@ class Members:
             known = self.seen.setdefault(label, {})
             for value, at in values.items():
                 known[value] = max(float(at), known.get(value, 0.0))
+
+    def _by_name(self) -> tuple[Inventory, Lists, dict[Signal, tuple[Scope, ...]]]:
+        """(inventory, lists, scopes listed for each signal that was asked about)."""
+        if self._listed is None or self._listed[0] is not self.inventory:
+            rules = self.inventory.labels.items()
+            lists = tuple((label, frozenset(rule)) for label, rule in rules if isinstance(rule, tuple))
+            self._listed = (self.inventory, lists, {})
+        return self._listed
 
     def _note(self, label: str, value: str, now: float) -> None:
         known = self.seen.setdefault(label, {})

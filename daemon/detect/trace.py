@@ -23,6 +23,7 @@ MAX_POINTS = 720
 _MAX_CELLS = 400_000
 """Values kept in all: 3 MB a detector."""
 _SPARE = 100
+_GOOD = np.int8(Quality.OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Trace:
             return
         columns = self._place(values.scopes)
         rows = np.full((len(kept), len(self._columns)), np.nan)
-        rows[:, columns] = np.where(values.quality[kept] == Quality.OK, values.value[kept], np.nan)
+        rows[:, columns] = np.where(values.quality[kept] == _GOOD, values.value[kept], np.nan)
         self._times.extend(ticks[kept])
         self._values.extend(rows)
         most = max(_MAX_CELLS // max(len(self._columns), 1), 2)

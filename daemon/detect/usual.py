@@ -80,7 +80,7 @@ class Usual:
         place = {scope: column for column, scope in enumerate(values.scopes)}
         found: list[Lesson] = []
         for column, scope in enumerate(seen.scopes):
-            counted = values.quality[:, place[scope]] == Quality.OK
+            counted = values.quality[:, place[scope]] == int(Quality.OK)
             events, next_at = values.events[:, place[scope]], -math.inf
             for index in np.flatnonzero(lively[at, column] & counted).tolist():
                 row = int(at[index])

@@ -27,6 +27,8 @@ _INSTANTS = (
     "last_known", "observed_at",
 )  # fmt: skip
 """The arrays of a state that hold instants."""
+_ABSENT, _UNBORN = np.int8(Quality.ABSENT), np.int8(Quality.UNBORN)
+_NEWEST = slice(-1, None)
 _CELLS = 1_000_000
 """Ticks times scopes evaluated at once while history is read back."""
 
@@ -125,7 +127,7 @@ class Watch:
     def take(self, ticks: Floats, around: Around) -> tuple[Transition, ...]:
         """Advance over `ticks[T]`, all newer than the last one."""
         found: list[Transition] = []
-        latest = []
+        seen_at: Floats | None = None
         block = max(1, _CELLS // max(len(self.state.scopes), 1))
         for begin in range(0, len(ticks), block):
             part = ticks[begin : begin + block]
@@ -135,10 +137,12 @@ class Watch:
             self.state, transitions = advance(self.rule, self.state, seen, values, part)
             found += transitions
             self.trace.add(part, values)
-            self.seen = (values.rows(slice(-1, None)), seen.rows(slice(-1, None)))
-            there = ~np.isin(values.quality, (Quality.ABSENT, Quality.UNBORN))
-            latest.append(np.where(there, part[:, None], np.nan))
-        self.seen_at = _latest(latest)
+            self.seen = (values, seen) if len(part) == 1 else (values.rows(_NEWEST), seen.rows(_NEWEST))
+            there = (values.quality != _ABSENT) & (values.quality != _UNBORN)
+            latest = np.fmax.reduce(np.where(there, part[:, None], np.nan), axis=0)
+            seen_at = latest if seen_at is None else np.fmax(seen_at, latest)
+        if seen_at is not None:
+            self.seen_at = seen_at
         self.last_tick = float(ticks[-1])
         self.ticks += ticks.tolist()
         return tuple(found)
@@ -151,7 +155,7 @@ class Watch:
 
     def _observed(self, scene: _Scene, usual: Floats | None) -> Observations:
         seen = observe(self.rule, scene.values, expected=usual, gate=scene.gate, off=scene.off)
-        return replace(seen, dark=seen.dark & ~scene.strangers)
+        return replace(seen, dark=seen.dark & ~scene.strangers) if scene.strangers.any() else seen
 
     def _learnt(self, scene: _Scene, rings: Rings, ticks: Floats) -> Floats | None:
         """What was usual at each tick, learning on the way."""
@@ -189,13 +193,6 @@ class Watch:
             if found:
                 return found
         return []
-
-
-def _latest(blocks: Sequence[Floats]) -> Floats:
-    """The newest instant of each column, NaN where there is none."""
-    newest = np.array([np.fmax.reduce(block, axis=0) for block in blocks])
-    last: Floats = np.fmax.reduce(newest, axis=0)
-    return last
 
 
 def probe_rings(probe: str) -> str:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from daemon.incidents.change import Job
-from daemon.incidents.model import IncidentState
-from daemon.incidents.records import DebtState
+from daemon.incidents.escalation import Escalation
+from daemon.incidents.model import Incident, IncidentState
+from daemon.incidents.records import Debt, DebtState, Delivery, Mute
 from daemon.loop.core import IDLE, Loop
 from daemon.loop.triggers import SUPPRESSED_FOR
 from daemon.mitigate.step import DIAGNOSE_WITHIN
@@ -23,33 +25,69 @@ ASKED_EVERY_SECOND = frozenset({RunState.RECHECKING, RunState.WAITING})
 SETTLED_BY_ANSWERS = frozenset({DebtState.PROPOSED, DebtState.PAYING, DebtState.FAILED})
 
 
-def next_at(loop: Loop, under_way: Iterable[Job], now: float) -> float:
-    """Unix seconds of the next step that may do something. `under_way`: jobs whose answers have not come."""
-    due = loop.next_question(now)
-    if due < now + IDLE:
-        return due
-    with loop.store.read() as uow:
-        dates = [*_dates(loop, uow, now), *(job.deadline_at + IDLE for job in under_way)]
-    return min(due, max(min(dates, default=math.inf), now + IDLE))
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """All rows with a date ahead, as they stood after so many changes of the store."""
+
+    changes: int
+    runs: tuple[Run, ...]
+    incidents: tuple[Incident, ...]
+    escalations: tuple[Escalation, ...]
+    deliveries: tuple[Delivery, ...]
+    debts: tuple[Debt, ...]
+    mutes: tuple[Mute, ...]
+    intended: bool
+
+    @classmethod
+    def read(cls, changes: int, uow: UnitOfWork) -> _Rows:
+        return cls(
+            changes,
+            uow.runs.active(),
+            uow.incidents.open(),
+            uow.escalations.due(math.inf),
+            uow.deliveries.due(math.inf),
+            uow.debts.due(math.inf),
+            uow.mutes.listed(),
+            bool(uow.attempts.intended()),
+        )
 
 
-def _dates(loop: Loop, uow: UnitOfWork, now: float) -> Iterator[float]:
-    yield from (_run(run, now) for run in uow.runs.active())
-    for incident in uow.incidents.open():
+@dataclass(slots=True)
+class Horizon:
+    """Of one store that nobody else writes to: its rows are read again when something was written."""
+
+    _rows: _Rows | None = None
+
+    def next_at(self, loop: Loop, under_way: Iterable[Job], now: float) -> float:
+        """Unix seconds of the next step that may do something. `under_way`: jobs whose answers have not come."""
+        due = loop.next_question(now)
+        if due < now + IDLE:
+            return due
+        changes = loop.store.changes
+        if self._rows is None or self._rows.changes != changes:
+            with loop.store.read() as uow:
+                self._rows = _Rows.read(changes, uow)
+        dates = [*_dates(loop, self._rows, now), *(job.deadline_at + IDLE for job in under_way)]
+        return min(due, max(min(dates, default=math.inf), now + IDLE))
+
+
+def _dates(loop: Loop, rows: _Rows, now: float) -> Iterator[float]:
+    yield from (_run(run, now) for run in rows.runs)
+    for incident in rows.incidents:
         playbook = loop.stages.mitigate.rules.playbooks.get(incident.playbook or "")
         if incident.state is IncidentState.SUPPRESSED and incident.suppressed_at is not None:
             yield from _ahead(now, incident.suppressed_at + SUPPRESSED_FOR)
         elif playbook is not None:
             yield from _ahead(now, incident.detected_at + playbook.deadline)
-    for escalation in uow.escalations.due(math.inf):
+    for escalation in rows.escalations:
         yield math.inf if escalation.next_at is None else escalation.next_at
-    yield from (row.due_at for row in uow.deliveries.due(math.inf))
-    for debt in uow.debts.due(math.inf):
+    yield from (row.due_at for row in rows.deliveries)
+    for debt in rows.debts:
         if debt.due_at is not None and debt.state not in SETTLED_BY_ANSWERS:
             yield debt.due_at
-    for mute in uow.mutes.listed():
+    for mute in rows.mutes:
         yield from _ahead(now, mute.starts_at, *(() if mute.ends_at is None else (mute.ends_at,)))
-    if loop.waiting or loop.unheard or uow.attempts.intended():
+    if loop.waiting or loop.unheard or rows.intended:
         yield now
     yield from (parked.until for parked in loop.parked.items().values() if parked.until > now)
 

@@ -23,7 +23,7 @@ from daemon.loop.ground import Ground
 from daemon.loop.messages import Message, Performed, Tick
 from daemon.loop.pools import Pool, Work
 from daemon.metrics import Metrics
-from daemon.replay.horizon import next_at
+from daemon.replay.horizon import Horizon
 from daemon.settings.model import Settings
 from daemon.store.store import Store
 from detectors.board import Board
@@ -99,6 +99,7 @@ class VirtualDriver:
     _heap: list[tuple[float, int, Message, str]] = field(default_factory=list)
     _order: count[int] = field(default_factory=count)
     _life: int = 0
+    _horizon: Horizon = field(default_factory=Horizon)
     steps: int = 0
 
     def __post_init__(self) -> None:
@@ -226,7 +227,7 @@ class VirtualDriver:
         self._heap = [entry for entry in self._heap if entry[2] != _DUE]
         heapq.heapify(self._heap)
         jobs = [job for name in self.loop.pools.by_name() for job in self._slots(name).jobs.values()]
-        due = next_at(self.loop, jobs, now) if self.skips else late
+        due = self._horizon.next_at(self.loop, jobs, now) if self.skips else late
         if math.isfinite(due):
             self._push(max(due, now + 0.001), _DUE)
 

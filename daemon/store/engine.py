@@ -105,7 +105,9 @@ def _file(path: Path, *, read_only: bool) -> str:
 
 def _begin_sqlite(connection: Connection) -> None:
     immediate = connection.get_execution_options().get(WRITES)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    driver.execute("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
 def _postgres(url: URL) -> Engine:

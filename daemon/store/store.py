@@ -33,6 +33,10 @@ class Store:
         # A database in memory is one connection, so its units take turns.
         self._turn = threading.Lock() if where.memory else None
         self._mine = threading.local()
+        self.changes = 0
+        """Units of work of this object that changed rows, whether kept or not: while it stands still, nothing that only
+        this object writes is another than before.
+        """
         self._lockfile: Lockfile | None = None
         self._file: tuple[int, int] | None = None
         """Device and inode of the database that was opened for writing."""
@@ -76,7 +80,10 @@ class Store:
             unit = UnitOfWork(Tx(connection, writable=True))
             if epoch is not None:
                 unit.lease.demand(epoch)
-            yield unit
+            try:
+                yield unit
+            finally:
+                self.changes += unit.changed
             if unit.stale is not None:
                 raise unit.stale
 

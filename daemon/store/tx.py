@@ -17,12 +17,14 @@ Params = Mapping[str, Any]
 class Tx:
     """A connection inside a transaction. Every error of the driver leaves as `StoreSick` or, for one bad value, `StoreError`."""
 
-    __slots__ = ("_connection", "dialect", "writable")
+    __slots__ = ("_connection", "changed", "dialect", "writable")
 
     def __init__(self, connection: Connection, *, writable: bool) -> None:
         self._connection = connection
         self.dialect = connection.dialect.name
         self.writable = writable
+        self.changed = False
+        """Some statement changed a row, or may have."""
 
     def rows(self, statement: Executable, params: Params | None = None) -> Sequence[Row[*tuple[Any, ...]]]:
         """All rows of a select."""
@@ -38,11 +40,14 @@ class Tx:
         """Number of rows that a statement changed; a sequence of parameters runs it once for each."""
         self._demand_writable()
         with driver_errors():
-            return self._connection.execute(statement, params).rowcount
+            count = self._connection.execute(statement, params).rowcount
+        self.changed = self.changed or count != 0  # -1: not told
+        return count
 
     def returning(self, statement: Executable, params: Sequence[Params]) -> Sequence[Row[*tuple[Any, ...]]]:
         """What an insert with RETURNING gave back, in the order of `params`."""
         self._demand_writable()
+        self.changed = True
         with driver_errors():
             return self._connection.execute(statement, params).all()
 

@@ -32,6 +32,11 @@ class UnitOfWork:
         self.stale: Stale | None = None
         """Set when a change was refused: such a unit is never committed."""
 
+    @property
+    def changed(self) -> bool:
+        """Whether some row may be another than before."""
+        return self._tx.changed
+
     @cached_property
     def incidents(self) -> Incidents:
         return Incidents(self._tx)

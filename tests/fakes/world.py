@@ -7,6 +7,7 @@ JSON, the process manager as XML-RPC, version links as links. What really happen
 from __future__ import annotations
 
 import math
+import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -89,6 +90,9 @@ class World:
     bad_versions: dict[str, str] = field(default_factory=dict)
     """`mapping/v003` -> what that version does wrong."""
     _at: float = math.nan
+    _settled_at: float = math.nan
+    _alone: threading.Lock = field(default_factory=threading.Lock)
+    """Targets are scraped side by side."""
 
     def __post_init__(self) -> None:
         self.consumers = {provider: Consumer(provider) for provider in PROVIDERS}
@@ -209,7 +213,19 @@ class World:
 
     def flow(self) -> None:
         """Let the counters run up to now under the present state; call it before changing that state."""
+        with self._alone:
+            self._flow()
+
+    def _settle(self) -> None:
+        """The same before looking at them: those who look at one instant see one state."""
+        with self._alone:
+            if self._settled_at != self.time.now():
+                self._flow()
+                self._settled_at = self.time.now()
+
+    def _flow(self) -> None:
         now = self.time.now()
+        self._settled_at = math.nan
         seconds = 0.0 if math.isnan(self._at) else now - self._at
         self._at = now
         packets: dict[str, float] = {}
@@ -264,7 +280,7 @@ class World:
         return answer(200, self._text(unit))
 
     def _text(self, unit: str) -> str:
-        self.flow()
+        self._settle()
         gone = tuple(prefix for program, prefix in self.hidden if program == unit)
         lines = [
             f"{_line(key)} {value!r}\n"
