@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 from config.scope import Scope
 
 
+HICCUP = 5.0
+"""Seconds that a busy machine may cost a snapshot without anybody being alarmed; the pages' script agrees."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceView:
     """`state`: ok | late | down | unknown. `newest_at`: unix seconds of its newest sample. `reason`: why it is down."""
@@ -92,8 +96,8 @@ class Snapshot:
         return len({cell.detector for cell in self._cells() if cell.blind or cell.state == "no_data"})
 
     def stale(self, now: float) -> bool:
-        """Whether it is older than two polls: its reader has to say so."""
-        return now - self.at > 2 * self.poll_interval
+        """Whether it is older than two polls, and not by a hiccup: its reader has to say so."""
+        return now - self.at > max(2 * self.poll_interval, HICCUP)
 
     def _cells(self) -> list[Cell]:
         return [cell for cells in self.cells.values() for cell in cells]

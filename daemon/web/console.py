@@ -98,6 +98,7 @@ def incident_page(
             steps=ladder.ladder(found, rungs, current),
             line=ladder.reader_line,
             reason=found.run.reason if found.run else "",
+            findings=incident.grouped(found.incident.findings),
             evidence=incident.evidence(found),
             timeline=rows,
             older=older,

@@ -68,6 +68,28 @@ class Proof:
     body: str
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a detector says of this incident, at how many of its scopes."""
+
+    detector: str
+    state: str
+    threshold: str
+    since: float
+    values: tuple[float | None, ...]
+
+
+def grouped(findings: Iterable[FindingRecord]) -> list[Found]:
+    """Findings that differ in nothing but their scope as one row, with each value that was seen."""
+    rows: dict[tuple[str, str, str], list[FindingRecord]] = {}
+    for finding in findings:
+        rows.setdefault((finding.detector, finding.state, finding.threshold), []).append(finding)
+    return [
+        Found(*key, since=min(row.since for row in alike), values=tuple(row.value for row in alike))
+        for key, alike in rows.items()
+    ]
+
+
 def timeline(events: Sequence[Event], wanted: str) -> tuple[list[Shown], int]:
     """(rows of the wanted kinds, newest first; how many older ones are not shown)."""
     _, kinds = FILTERS.get(wanted, FILTERS["all"])

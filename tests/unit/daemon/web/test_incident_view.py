@@ -13,7 +13,7 @@ from daemon.document.charts import BandKind, MarkKind
 from daemon.document.dossier import Dossier, load
 from daemon.incidents.escalation import EscalationState
 from daemon.incidents.events import Event, Kind
-from daemon.incidents.model import IncidentState
+from daemon.incidents.model import FindingRecord, IncidentState
 from daemon.incidents.records import DebtState, PipelineChange
 from daemon.store.store import Store
 from daemon.web.views import buttons, incident, ladder, returns
@@ -273,3 +273,13 @@ def test_two_returns_that_ask_are_told_apart_on_one_page() -> None:
     debts = [rows.debt(f"d{n}", incident="po-1", rung=f"rung-{n}", state=DebtState.PROPOSED) for n in (1, 2)]
     tags = [button.tag for one in returns.asking(debts) for button in one.orders if button.kind == "approve"]
     assert tags == ["po-1-rung-1", "po-1-rung-2"]
+
+
+def test_findings_that_differ_by_their_scope_alone_are_one_row() -> None:
+    seen = [
+        FindingRecord("consumer-down", value, "= 0 for 4s", since, state)
+        for value, since, state in ((0.0, 12.0, "firing"), (0.0, 10.0, "firing"), (1.0, 5.0, "ok"))
+    ]
+    firing, fine = incident.grouped(seen)
+    assert (firing.state, firing.since, firing.values) == ("firing", 10.0, (0.0, 0.0))
+    assert (fine.state, fine.values) == ("ok", (1.0,))

@@ -200,6 +200,8 @@ def test_the_stream_tells_refusals_and_is_silent_about_a_guardrail_s_yes() -> No
         (None, ["firing"]),
         (replace(QUIET, at=scene.NOW - 31), ["firing"]),
         (replace(QUIET, at=scene.NOW - 29), []),
+        (replace(QUIET, at=scene.NOW - 4, poll_interval=1.0), []),
+        (replace(QUIET, at=scene.NOW - 6, poll_interval=1.0), ["firing"]),
         (replace(QUIET, rounds_done=False), ["unknown"]),
         (replace(QUIET, refused=("x",)), ["pending"]),
         (replace(QUIET, at=scene.NOW - 31, refused=("x",)), ["firing", "pending"]),
