@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool, StaticPool
@@ -18,9 +19,6 @@ from daemon.errors import StoreSick
 
 LOCK_WAIT = 5.0
 """Seconds to wait for another writer before the store counts as sick."""
-
-WRITES = "fleetmend_writes"
-"""Execution option of connections that will write: their transaction begins with the write lock."""
 
 _WRITER = 0x666C6D64
 """Advisory lock that makes writers of one PostgreSQL database queue up, as BEGIN IMMEDIATE does on SQLite."""
@@ -62,16 +60,30 @@ def place(url: str) -> Place:
 
 
 def engine_for(where: Place, *, read_only: bool) -> Engine:
-    """An engine whose transactions are `BEGIN IMMEDIATE` (or an equal) when the connection has the option WRITES."""
+    """The engine; its transactions are those of `transaction`."""
     if where.postgres:
         return _postgres(where.url)
-    engine = create_engine(
+    return create_engine(
         "sqlite://",
         creator=_connector(where, read_only=read_only),
         poolclass=StaticPool if where.memory else QueuePool,
     )
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
+
+
+@contextmanager
+def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
+    """Commits at its end. One that writes has the write lock from its beginning.
+
+    It begins here and not in an event of the engine: as soon as anybody listens to one, every statement costs more.
+    """
+    with engine.begin() as connection:
+        if connection.dialect.name == "sqlite":
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection)
+            driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+        elif writes:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITER})")
+        yield connection
 
 
 def _connector(where: Place, *, read_only: bool) -> Callable[[], sqlite3.Connection]:
@@ -103,25 +115,11 @@ def _file(path: Path, *, read_only: bool) -> str:
     return f"{target}&immutable=1" if read_only and alone else target
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    immediate = connection.get_execution_options().get(WRITES)
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    driver.execute("BEGIN IMMEDIATE" if immediate else "BEGIN")
-
-
 def _postgres(url: URL) -> Engine:
-    engine = create_engine(
+    return create_engine(
         url,
         connect_args={"options": _PG_OPTIONS, "connect_timeout": int(LOCK_WAIT)},
         pool_pre_ping=True,
         pool_timeout=LOCK_WAIT,
         pool_size=8,
     )
-    event.listen(engine, "begin", _begin_postgres)
-    return engine
-
-
-def _begin_postgres(connection: Connection) -> None:
-    if connection.get_execution_options().get(WRITES):
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITER})")

@@ -10,7 +10,7 @@ from typing import Self
 from daemon.errors import StoreSick
 from daemon.incidents.records import Alert, Order
 from daemon.store import schema
-from daemon.store.engine import WRITES, Place, engine_for, place
+from daemon.store.engine import Place, engine_for, place, transaction
 from daemon.store.faults import driver_errors
 from daemon.store.lockfile import Lockfile
 from daemon.store.retention import Pruned, Retention, prune
@@ -25,7 +25,6 @@ class Store:
         self._where = where
         self._read_only = read_only
         self._engine = engine_for(where, read_only=read_only)
-        self._writing = self._engine.execution_options(**{WRITES: True})
         reading = (
             {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if where.postgres else {}
         )
@@ -60,7 +59,7 @@ class Store:
         """Make the tables, or bring older ones to this version, in one transaction; nothing to do is cheap."""
         self._make_file()
         self._file = self._identity()
-        with self._alone(), driver_errors(), self._writing.begin() as connection:
+        with self._alone(), driver_errors(), transaction(self._engine, writes=True) as connection:
             schema.migrate(connection)
 
     def own(self) -> None:
@@ -76,7 +75,7 @@ class Store:
         With `epoch`: `LeaseLost` unless it still leads. An exception inside keeps nothing.
         """
         self._demand_file()
-        with self._alone(), driver_errors(), self._writing.begin() as connection:
+        with self._alone(), driver_errors(), transaction(self._engine, writes=True) as connection:
             unit = UnitOfWork(Tx(connection, writable=True))
             if epoch is not None:
                 unit.lease.demand(epoch)
@@ -90,7 +89,7 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[UnitOfWork]:
         """A consistent view; writing through it is a RuntimeError."""
-        with self._alone(), driver_errors(), self._reading.begin() as connection:
+        with self._alone(), driver_errors(), transaction(self._reading, writes=False) as connection:
             yield UnitOfWork(Tx(connection, writable=False))
 
     def record(self, orders: Sequence[Order] = (), alerts: Sequence[Alert] = ()) -> tuple[int, ...]:
@@ -106,7 +105,7 @@ class Store:
 
     def prune(self, now: float, retention: Retention, *, limit: int = 500) -> Pruned:
         """Delete what is past its age; at most about `limit` rows a kind, so call again while `more`."""
-        with self._alone(), driver_errors(), self._writing.begin() as connection:
+        with self._alone(), driver_errors(), transaction(self._engine, writes=True) as connection:
             return prune(Tx(connection, writable=True), now, retention, limit)
 
     def close(self) -> None:

@@ -208,19 +208,22 @@ def test_a_program_that_ends_leaves_no_child_behind(door: ProcessDoor, script: s
     assert running(marker) == []
 
 
-def fifty_failures(door: ProcessDoor, marker: str, count: int = 50) -> None:
-    script = "(trap '' TERM; sleep 60) & (trap '' TERM; sleep 60) & sleep 0.05; echo broken; exit 3"
-    command = shell(script, env=dict([marker.split("=")]))
-    with ThreadPoolExecutor(8) as pool:
+STUBBORN = "(trap '' TERM; exec sleep 60) & "
+
+
+def failures(door: ProcessDoor, marker: str, count: int, left: int = 2) -> None:
+    """So many programs, each of which fails and leaves so many children behind that do not listen."""
+    command = shell(f"{STUBBORN * left}sleep 0.05; echo broken; exit 3", env=dict([marker.split("=")]))
+    with ThreadPoolExecutor(16) as pool:
         codes = list(pool.map(lambda _: door.run(command, deadline=soon(30)).code, range(count)))
     assert codes == [3] * count
 
 
 def test_fifty_failing_programs_leave_no_process_no_zombie_and_no_descriptor(door: ProcessDoor) -> None:
     marker = f"MARK={os.urandom(8).hex()}"
-    fifty_failures(door, marker, 8)
+    failures(door, marker, 16)
     before_descriptors, before_children = descriptors(), children_of_ours()
-    fifty_failures(door, marker)
+    failures(door, marker, 50)
     assert running(marker) == []
     assert children_of_ours() <= before_children
     assert descriptors() == before_descriptors
@@ -231,7 +234,7 @@ def test_a_thousand_failing_programs_leave_nothing_either() -> None:
     door = ProcessDoor(CLOCK, os.environ, grace=0.05)
     marker = f"MARK={os.urandom(8).hex()}"
     before_descriptors, before_children = descriptors(), children_of_ours()
-    fifty_failures(door, marker, 1000)
+    failures(door, marker, 1000, left=1)
     assert running(marker) == []
     assert children_of_ours() <= before_children
     assert descriptors() == before_descriptors

@@ -140,6 +140,6 @@ def test_an_address_with_signs_in_it_is_a_file_of_that_name(tmp_path: Path) -> N
 def test_every_connection_syncs_fully_and_logs_ahead(tmp_path: Path) -> None:
     with Store.open(f"sqlite:///{tmp_path / 'state.db'}") as store:
         store.migrate()
-        with store._writing.connect() as connection:
+        with store._engine.connect() as connection:
             assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
             assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
