@@ -217,8 +217,9 @@ class Ring:
         self, series: tuple[Series, ...], room: int
     ) -> tuple[NDArray[np.intp], NDArray[np.intp], int]:
         """Which of the block's columns are taken, where they go, and which one is `up` (-1: none)."""
-        if self._cached is not None and (self._cached[0] is series or self._cached[0] == series):
-            return self._cached[1:]
+        kept = self._cached
+        if kept is not None and (not self.truncated or room <= 0) and (kept[0] is series or kept[0] == series):
+            return kept[1:]
         up = next((index for index, item in enumerate(series) if item.name == UP), -1)
         takes: list[int] = []
         columns: list[int] = []
@@ -239,7 +240,7 @@ class Ring:
         if len(self.series) != len(self._last):
             self._widen(len(self.series))
         placed = (np.array(takes, dtype=np.intp), np.array(columns, dtype=np.intp), up)
-        self._cached = None if self.truncated else (series, *placed)
+        self._cached = (series, *placed)
         return placed
 
     def _widen(self, width: int) -> None:
