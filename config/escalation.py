@@ -9,15 +9,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field, GetCoreSchemaHandler, model_validator
-from pydantic_core import CoreSchema, core_schema
+from pydantic import AfterValidator, Field, model_validator
 
 from config.people import TimeZone
 from config.problems import Wrong, did_you_mean
 from config.section import Section, Severity
-from config.units import Duration, TimeOfDay, shown
+from config.units import Duration, Text, TimeOfDay, shown
 
 TARGET_KINDS = ("schedule", "team", "person")
 EXTERNAL = "external"
@@ -30,14 +29,15 @@ Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Target(Text):
     """Whom a level tells: `schedule:primary`, `team:architecture`, `person:ana`."""
 
+    FORM: ClassVar[str | None] = "^(schedule|team|person):.+$"
     kind: str
     name: str
 
     @classmethod
-    def parse(cls, text: object) -> Target:
+    def parse(cls, text: object) -> Self:
         """Raises `Wrong`."""
         found = _TARGET.fullmatch(text) if isinstance(text, str) else None
         if not found or found[1] not in TARGET_KINDS:
@@ -47,15 +47,6 @@ class Target:
                 near or "write schedule:NAME, team:NAME or person:NAME",
             )
         return cls(found[1], found[2])
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        del source, handler
-        return core_schema.no_info_plain_validator_function(
-            lambda value: value if isinstance(value, cls) else cls.parse(value),
-            serialization=core_schema.to_string_ser_schema(when_used="json"),
-            json_schema_input_schema=core_schema.str_schema(pattern="^(schedule|team|person):.+$"),
-        )
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.name}"

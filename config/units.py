@@ -11,7 +11,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, GetCoreSchemaHandler, PlainSerializer, WithJsonSchema
 from pydantic_core import CoreSchema, core_schema
@@ -126,8 +126,13 @@ def parse_threshold(text: object) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Text(ABC):
-    """Base of the values written as one short text; gives pydantic their parser and their text form."""
+class Text(ABC):
+    """Base of the values written as one short text; gives pydantic their parser and their text form.
+
+    `FORM`: a regular expression for editors, None where none tells more than "a text".
+    """
+
+    FORM: ClassVar[str | None] = None
 
     @classmethod
     @abstractmethod
@@ -140,17 +145,17 @@ class _Text(ABC):
         return core_schema.no_info_plain_validator_function(
             lambda value: value if isinstance(value, cls) else cls.parse(value),
             serialization=core_schema.to_string_ser_schema(when_used="json"),
-            json_schema_input_schema=core_schema.str_schema(),
+            json_schema_input_schema=core_schema.str_schema(pattern=cls.FORM),
         )
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: Any) -> dict[str, Any]:
         del schema, handler
-        return {"type": "string"}
+        return {"type": "string"} | ({"pattern": cls.FORM} if cls.FORM else {})
 
 
 @dataclass(frozen=True, slots=True)
-class OfLast(_Text):
+class OfLast(Text):
     """`5 of 10`: `for` is cut into `slots` equal slots, of which `hits` must be in breach."""
 
     hits: int
@@ -172,7 +177,7 @@ class OfLast(_Text):
 
 
 @dataclass(frozen=True, slots=True)
-class Budget(_Text):
+class Budget(Text):
     """`3 per 6h`: at most `count` within any `per` seconds."""
 
     count: int
@@ -194,7 +199,7 @@ class Budget(_Text):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class TimeOfDay(_Text):
+class TimeOfDay(Text):
     """A wall-clock time, `00:00` to `24:00`; the latter only makes sense as an end."""
 
     hour: int

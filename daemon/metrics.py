@@ -6,6 +6,9 @@ fixed words, never from an incident's id or a customer, so the number of series 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 PREFIX = "fleetmend_"
@@ -13,177 +16,140 @@ CYCLE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.
 ACTION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
 
+@dataclass(frozen=True, slots=True)
+class _Declare:
+    """Metrics of our name on one registry: name without the prefix, help, then the labels."""
+
+    registry: CollectorRegistry
+
+    def gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(PREFIX + name, text, labels, registry=self.registry)
+
+    def counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(PREFIX + name, text, labels, registry=self.registry)
+
+    def histogram(
+        self, name: str, text: str, *labels: str, buckets: Sequence[float] = CYCLE_BUCKETS
+    ) -> Histogram:
+        return Histogram(PREFIX + name, text, labels, buckets=buckets, registry=self.registry)
+
+
 class Metrics:
     """One attribute per metric; the words a label may take stand in its help text."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
-        self._declare_cycle(registry)
-        self._declare_detection(registry)
-        self._declare_response(registry)
-        self._declare_self(registry)
+        declare = _Declare(registry)
+        self._declare_cycle(declare)
+        self._declare_detection(declare)
+        self._declare_response(declare)
+        self._declare_self(declare)
 
     def build(self, version: str, python: str) -> None:
         """State what runs; the value is always 1."""
         self.build_info.labels(version=version, python=python).set(1)
 
-    def _declare_cycle(self, registry: CollectorRegistry) -> None:
-        self.cycle_seconds = Histogram(
-            f"{PREFIX}cycle_seconds",
-            "Time one step of the loop took, by kind of message.",
-            ["message"],
-            buckets=CYCLE_BUCKETS,
-            registry=registry,
+    def _declare_cycle(self, declare: _Declare) -> None:
+        self.cycle_seconds = declare.histogram(
+            "cycle_seconds", "Time one step of the loop took, by kind of message.", "message"
         )
-        self.cycle_last_at = Gauge(
-            f"{PREFIX}cycle_last_timestamp_seconds",
-            "When the loop last finished a step (unix).",
-            registry=registry,
+        self.cycle_last_at = declare.gauge(
+            "cycle_last_timestamp_seconds", "When the loop last finished a step (unix)."
         )
-        self.ticks_skipped = Counter(
-            f"{PREFIX}ticks_skipped_total",
-            "Polls left out because the one before was not done.",
-            ["source"],
-            registry=registry,
+        self.ticks_skipped = declare.counter(
+            "ticks_skipped_total", "Polls left out because the one before was not done.", "source"
         )
-        self.lateness_seconds = Histogram(
-            f"{PREFIX}lateness_seconds",
+        self.lateness_seconds = declare.histogram(
+            "lateness_seconds",
             "How long after its due time a due row was handled, by kind (escalation, page).",
-            ["kind"],
-            buckets=CYCLE_BUCKETS,
-            registry=registry,
+            "kind",
         )
 
-    def _declare_detection(self, registry: CollectorRegistry) -> None:
-        self.source_errors = Counter(
-            f"{PREFIX}source_errors_total",
+    def _declare_detection(self, declare: _Declare) -> None:
+        self.source_errors = declare.counter(
+            "source_errors_total",
             "Polls of a telemetry source that failed: failed, late.",
-            ["source", "reason"],
-            registry=registry,
+            "source",
+            "reason",
         )
-        self.source_age_seconds = Gauge(
-            f"{PREFIX}source_age_seconds",
-            "Age of the newest sample of a source.",
-            ["source"],
-            registry=registry,
+        self.source_age_seconds = declare.gauge(
+            "source_age_seconds", "Age of the newest sample of a source.", "source"
         )
-        self.series = Gauge(f"{PREFIX}series", "Series held in the rings.", ["source"], registry=registry)
-        self.series_dropped = Gauge(
-            f"{PREFIX}series_dropped",
+        self.series = declare.gauge("series", "Series held in the rings.", "source")
+        self.series_dropped = declare.gauge(
+            "series_dropped",
             "Series of the last answer that are beyond the limit and not looked at.",
-            ["source"],
-            registry=registry,
+            "source",
         )
-        self.notices = Gauge(
-            f"{PREFIX}notices",
+        self.notices = declare.gauge(
+            "notices",
             "1 while detection has something to say of itself: series_limit, skewed, partial, unjudged, clock.",
-            ["kind", "name"],
-            registry=registry,
+            "kind",
+            "name",
         )
-        self.observations_unknown = Counter(
-            f"{PREFIX}observations_unknown_total",
-            "Observations that were neither breach nor ok.",
-            ["detector"],
-            registry=registry,
+        self.observations_unknown = declare.counter(
+            "observations_unknown_total", "Observations that were neither breach nor ok.", "detector"
         )
-        self.detectors_firing = Gauge(
-            f"{PREFIX}detectors_firing", "Scopes at which a detector fires.", ["detector"], registry=registry
+        self.detectors_firing = declare.gauge(
+            "detectors_firing", "Scopes at which a detector fires.", "detector"
         )
-        self.detectors_blind = Gauge(
-            f"{PREFIX}detectors_blind",
-            "Scopes at which a detector sees nothing.",
-            ["detector"],
-            registry=registry,
+        self.detectors_blind = declare.gauge(
+            "detectors_blind", "Scopes at which a detector sees nothing.", "detector"
         )
 
-    def _declare_response(self, registry: CollectorRegistry) -> None:
-        self.incidents = Gauge(
-            f"{PREFIX}incidents",
-            "Incidents not ended, by failure mode and state.",
-            ["failure_mode", "state"],
-            registry=registry,
+    def _declare_response(self, declare: _Declare) -> None:
+        self.incidents = declare.gauge(
+            "incidents", "Incidents not ended, by failure mode and state.", "failure_mode", "state"
         )
-        self.actions = Counter(
-            f"{PREFIX}actions_total",
+        self.actions = declare.counter(
+            "actions_total",
             "Actions by outcome: done, failed, not_done, unknown.",
-            ["playbook", "rung", "outcome"],
-            registry=registry,
+            "playbook",
+            "rung",
+            "outcome",
         )
-        self.action_seconds = Histogram(
-            f"{PREFIX}action_seconds",
-            "Time an action took.",
-            ["action"],
-            buckets=ACTION_BUCKETS,
-            registry=registry,
+        self.action_seconds = declare.histogram(
+            "action_seconds", "Time an action took.", "action", buckets=ACTION_BUCKETS
         )
-        self.verdicts = Counter(
-            f"{PREFIX}verdicts_total",
-            "Verdicts after a rung.",
-            ["playbook", "rung", "verdict"],
-            registry=registry,
+        self.verdicts = declare.counter(
+            "verdicts_total", "Verdicts after a rung.", "playbook", "rung", "verdict"
         )
-        self.refusals = Counter(
-            f"{PREFIX}refusals_total",
-            "Rungs refused, by the guardrail that refused.",
-            ["gate", "playbook"],
-            registry=registry,
+        self.refusals = declare.counter(
+            "refusals_total", "Rungs refused, by the guardrail that refused.", "gate", "playbook"
         )
-        self.pages = Gauge(
-            f"{PREFIX}pages",
-            "Deliveries not yet ended, by channel and state.",
-            ["channel", "state"],
-            registry=registry,
+        self.pages = declare.gauge(
+            "pages", "Deliveries not yet ended, by channel and state.", "channel", "state"
         )
-        self.deliveries = Counter(
-            f"{PREFIX}deliveries_total",
+        self.deliveries = declare.counter(
+            "deliveries_total",
             "Tries to deliver, by receipt: ok, ambiguous, temporary, permanent.",
-            ["channel", "receipt"],
-            registry=registry,
+            "channel",
+            "receipt",
         )
-        self.debts = Gauge(f"{PREFIX}debts", "Debts not yet paid, by state.", ["state"], registry=registry)
+        self.debts = declare.gauge("debts", "Debts not yet paid, by state.", "state")
 
-    def _declare_self(self, registry: CollectorRegistry) -> None:
-        self.queue_depth = Gauge(
-            f"{PREFIX}queue_depth",
+    def _declare_self(self, declare: _Declare) -> None:
+        self.queue_depth = declare.gauge(
+            "queue_depth",
             "What waits: inbox (messages), recorder (submissions), questions (for a slot).",
-            ["queue"],
-            registry=registry,
+            "queue",
         )
-        self.worker_slots = Gauge(
-            f"{PREFIX}worker_slots",
-            "Worker slots by state: busy, free, abandoned.",
-            ["pool", "state"],
-            registry=registry,
+        self.worker_slots = declare.gauge(
+            "worker_slots", "Worker slots by state: busy, free, abandoned.", "pool", "state"
         )
-        self.store_errors = Counter(
-            f"{PREFIX}store_errors_total",
-            "Transactions that failed: stale, sick, lease.",
-            ["reason"],
-            registry=registry,
+        self.store_errors = declare.counter(
+            "store_errors_total", "Transactions that failed: stale, sick, lease.", "reason"
         )
-        self.store_seconds = Histogram(
-            f"{PREFIX}store_transaction_seconds",
-            "Time one transaction of the loop took, its commit included.",
-            buckets=CYCLE_BUCKETS,
-            registry=registry,
+        self.store_seconds = declare.histogram(
+            "store_transaction_seconds", "Time one transaction of the loop took, its commit included."
         )
-        self.items_parked = Gauge(
-            f"{PREFIX}items_parked", "Items set aside after an error of ours.", registry=registry
+        self.items_parked = declare.gauge("items_parked", "Items set aside after an error of ours.")
+        self.autonomy = declare.gauge(
+            "autonomy", "1 for the ceiling in force: observe, propose, auto.", "level"
         )
-        self.autonomy = Gauge(
-            f"{PREFIX}autonomy",
-            "1 for the ceiling in force: observe, propose, auto.",
-            ["level"],
-            registry=registry,
+        self.paused = declare.gauge("paused", "Pauses in force.")
+        self.leader = declare.gauge("leader", "1 while this process may act.")
+        self.config_reloads = declare.counter(
+            "config_reloads_total", "Reloads of the configuration: taken, refused.", "result"
         )
-        self.paused = Gauge(f"{PREFIX}paused", "Pauses in force.", registry=registry)
-        self.leader = Gauge(f"{PREFIX}leader", "1 while this process may act.", registry=registry)
-        self.config_reloads = Counter(
-            f"{PREFIX}config_reloads_total",
-            "Reloads of the configuration: taken, refused.",
-            ["result"],
-            registry=registry,
-        )
-        self.build_info = Gauge(
-            f"{PREFIX}build_info", "What runs; always 1.", ["version", "python"], registry=registry
-        )
+        self.build_info = declare.gauge("build_info", "What runs; always 1.", "version", "python")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from config.loader import Loaded
 from config.scope import scope_key
@@ -17,9 +17,11 @@ from daemon.desk.snapshot import Snapshot
 from daemon.errors import StoreSick
 from daemon.escalate.channels.port import Doors
 from daemon.escalate.direct import DirectPager
+from daemon.escalate.told import Told
 from daemon.incidents.change import Job
 from daemon.loop.ground import Ground
 from daemon.settings.model import Settings
+from daemon.store.engine import place
 from daemon.store.retention import Retention
 from detectors.board import Board, FindingState
 from remediations.ports import Ports
@@ -31,6 +33,8 @@ PUBLISH_SHARE = 0.05
 TELL_EVERY = 60.0
 """Seconds between tries to reach somebody directly while nobody was reached."""
 DIRECT_WITHIN = 60.0
+OVER = {"store": "it writes again", "loop": "the daemon was started anew"}
+"""What is said when a part of the daemon of which people were told directly is well again."""
 STALLED_AFTER = 10.0
 """Seconds without a round of the loop, which takes at most one, after which the daemon is not ready."""
 OWED_FOR = 120.0
@@ -62,6 +66,7 @@ class LiveHost:
         self._known: tuple[Loaded[Settings], Known] = (loaded, known_of(loaded, version))
         self._rest = PUBLISH_EVERY
         self._told_at = 0.0
+        self._told = Told(place(loaded.model.state).path)
         self._bugs = 0
 
     def take(self, loaded: Loaded[Settings], now: float) -> None:
@@ -81,7 +86,8 @@ class LiveHost:
         assert self.workers is not None
         setup = setup_of(self.loaded.model)
         doors = Doors(self._ports.http, self._ports.clock, self.loaded.redactor.text)
-        return DirectPager(setup.directory, setup.policies["default"], self.workers.tools.book, doors)
+        book = self.workers.tools.book
+        return DirectPager(setup.directory, setup.policies["default"], book, doors, self._told)
 
     def publish(self, loop: Ground, now: float) -> None:
         """Everything true now, by one assignment."""
@@ -150,7 +156,9 @@ class LiveHost:
         return fresh and not owed and not len(loop.parked) and loop.sick_since is None
 
     def housekeeping(self, loop: Ground, now: float) -> None:
-        """Delete what is past its age, in small bites; never what is owed or open."""
+        """Delete what is past its age, in small bites; never what is owed or open. Try again to say what is over."""
+        if loop.sick_since is None:
+            loop.submit(self.left_open(now, ("store",)))
         keep = self.loaded.model.retention
         for _ in range(PRUNE_ROUNDS):
             if not loop.store.prune(now, Retention(keep.timeline, keep.closed_incidents)).more:
@@ -176,8 +184,12 @@ class LiveHost:
     def store_well(self, now: float) -> Sequence[Job]:
         """It writes again: tell those who were told."""
         self._told_at = 0.0
-        args = {"part": "store", "over": "it writes again"}
-        return (Job(f"well-{now:.3f}", DIRECT, "-", now + DIRECT_WITHIN, args),)
+        return (_over("store", now),)
+
+    def left_open(self, now: float, parts: Iterable[str] = OVER) -> Sequence[Job]:
+        """The end of what was paged directly and left open, by a daemon before this one or for want of an answer."""
+        left = sorted({part for part, _, _ in self._told.listed() if part in parts})
+        return tuple(_over(part, now) for part in left)
 
     def bug(self, loop: Ground, error: Exception, now: float) -> None:
         """A step raised: log it whole, tell people once, go on."""
@@ -190,3 +202,8 @@ class LiveHost:
             loop.submit(
                 (Job(f"bug-{now:.3f}", DIRECT, "-", now + DIRECT_WITHIN, {"part": "loop", "text": text}),)
             )
+
+
+def _over(part: str, now: float) -> Job:
+    """Tells those who were told directly that it is over."""
+    return Job(f"over-{part}-{now:.3f}", DIRECT, "-", now + DIRECT_WITHIN, {"part": part, "over": OVER[part]})

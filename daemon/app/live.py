@@ -35,6 +35,7 @@ from daemon.errors import ANSWER_IS_NO, GOOD, StoreSick
 from daemon.escalate.channels.port import Doors
 from daemon.escalate.channels.registry import address_book
 from daemon.escalate.direct import DirectPager
+from daemon.escalate.told import Told
 from daemon.files import FileDoor
 from daemon.http.door import HttpDoor
 from daemon.loop.control import Lead
@@ -84,7 +85,7 @@ def _tell_of_sick_store(loaded: Loaded[Settings], reason: str) -> None:
     setup = setup_of(loaded.model)
     book, _ = address_book(loaded.model.people, loaded.model.channels, loaded.environment.context)
     doors = Doors(HttpDoor(clock), clock, loaded.redactor.text)
-    pager = DirectPager(setup.directory, setup.policies["default"], book, doors)
+    pager = DirectPager(setup.directory, setup.policies["default"], book, doors, Told(path))
     pager.page("store", f"the daemon cannot start: {reason}; nothing is watched", clock.now())
 
 
@@ -139,6 +140,7 @@ class Daemon:
         for number in SIGNALS:
             signal.signal(number, self._on_signal)
         self._recorder.start()
+        self._parts.loop.submit(self._host.left_open(self._clock.now()))
         self._loop.start()
         try:
             return self._serve()

@@ -10,6 +10,7 @@ from config.scope import WHOLE, Scope, scope_of
 from config.section import SEVERITY_OF, FailureMode
 from daemon.assess.topology import RollUp, Topology
 from daemon.incidents.model import BLIND, Impact, worse
+from daemon.incidents.reported import Reported
 from detectors.board import Board, Finding, FindingState
 
 Key = tuple[str, Scope]
@@ -17,19 +18,6 @@ Key = tuple[str, Scope]
 
 FIRING = frozenset({FindingState.FIRING, FindingState.CLEARING})
 BLIND_SEVERITY = "high"
-
-
-@dataclass(frozen=True, slots=True)
-class Reported:
-    """A firing alert from the inbox that stands for a failure mode at a scope. `verify_with`: a detector to ask."""
-
-    fingerprint: str
-    failure_mode: str
-    scope: Scope
-    severity: str
-    since: float
-    verify_with: str | None
-    text: str
 
 
 @dataclass(frozen=True, slots=True)

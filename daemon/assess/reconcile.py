@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from config.scope import Scope, covers, scope_key, scope_of
-from daemon.assess.grouping import Key, Reported, Wanted, wanted
+from daemon.assess.grouping import Key, Wanted, wanted
 from daemon.assess.topology import Topology, cause_among
 from daemon.incidents.change import Change
 from daemon.incidents.escalation import Escalation
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.model import BLIND, DAEMON, FindingRecord, Incident, IncidentState, incident_id, worse
+from daemon.incidents.reported import Reported
 from daemon.incidents.transitions import IncidentEvent, incident_after
 from detectors.board import Board, Finding, FindingState
 from remediations.verification import Reading, Seen

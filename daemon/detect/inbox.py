@@ -16,11 +16,12 @@ from typing import Annotated, Any
 import orjson
 from pydantic import Field
 
-from config.scope import Scope, scope_of
+from config.scope import scope_of
 from config.secrets import Secret
 from config.section import SEVERITY_OF, FailureMode, Section, Severity
 from daemon.clock import parse_rfc3339
 from daemon.incidents.records import Alert
+from daemon.incidents.reported import Reported
 from detectors.rule import Matcher
 from detectors.spec import LabelName, Name, Pattern, Where
 
@@ -77,19 +78,6 @@ class Parsed:
     refused: tuple[tuple[Any, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What a firing alert stands for. `since`: unix seconds. `text`: its summary, as the sender wrote it."""
-
-    fingerprint: str
-    failure_mode: str
-    scope: Scope
-    severity: str
-    since: float
-    verify_with: str | None
-    text: str
-
-
 def parse_alerts(body: bytes, now: float, source: str = "alertmanager") -> Parsed:
     """Alerts of a payload in any of the known forms, with `id` 0. Raises `Malformed`."""
     try:
@@ -113,7 +101,7 @@ def parse_alerts(body: bytes, now: float, source: str = "alertmanager") -> Parse
     raise Malformed("neither a list of alerts nor a webhook payload with alerts")
 
 
-def meaning_of(alert: Alert, rows: Iterable[AlertMap]) -> Meaning | None:
+def meaning_of(alert: Alert, rows: Iterable[AlertMap]) -> Reported | None:
     """What a firing alert stands for; None when it is resolved, no row fits, or a label of its scope is missing."""
     if alert.status != FIRING:
         return None
@@ -123,7 +111,7 @@ def meaning_of(alert: Alert, rows: Iterable[AlertMap]) -> Meaning | None:
     own = SEVERITY_OF[row.failure_mode]
     severity = min(own, row.severity or own, key=list(Severity).index)
     notes = alert.annotations
-    return Meaning(
+    return Reported(
         fingerprint=alert.fingerprint,
         failure_mode=row.failure_mode.value,
         scope=scope_of((label, alert.labels[label]) for label in row.scope),
@@ -134,7 +122,7 @@ def meaning_of(alert: Alert, rows: Iterable[AlertMap]) -> Meaning | None:
     )
 
 
-def meanings_of(alerts: Iterable[Alert], rows: Sequence[AlertMap]) -> tuple[Meaning, ...]:
+def meanings_of(alerts: Iterable[Alert], rows: Sequence[AlertMap]) -> tuple[Reported, ...]:
     """Of alerts in the order they came: only the newest word on each fingerprint counts."""
     newest = {alert.fingerprint: alert for alert in alerts}
     found = (meaning_of(alert, rows) for alert in newest.values())

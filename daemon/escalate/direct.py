@@ -1,7 +1,8 @@
 """Pages about the daemon itself that cannot wait for a row: the store is sick, so nothing can be owed.
 
 The one exception to "nothing leaves before its commit". The deduplication key is fixed, so that repeats and restarts
-join one alert; what was sent is kept until the store writes again and can record it.
+join one alert; what was sent is kept until the store writes again and can record it. Whom it was sent to is kept
+beside the store (`told.py`), so that the end reaches them whichever daemon sees it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from daemon.escalate.post import deliver
 from daemon.escalate.rules import Policy
 from daemon.escalate.schedules import Directory, Person
 from daemon.escalate.text import HEADLINE
+from daemon.escalate.told import Told
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.records import PageEvent
 
@@ -26,11 +28,14 @@ SEND_WITHIN = 30.0
 class DirectPager:
     """Used by one worker at a time. A trouble is paged once; what failed everywhere is tried again at the next call."""
 
-    def __init__(self, directory: Directory, policy: Policy, book: AddressBook, doors: Doors) -> None:
+    def __init__(
+        self, directory: Directory, policy: Policy, book: AddressBook, doors: Doors, kept: Told
+    ) -> None:
         self._directory = directory
         self._policy = policy
         self._book = book
         self._doors = doors
+        self._kept = kept
         self._told: dict[str, dict[str, Entry]] = {}
         self._about: dict[str, frozenset[str]] = {}
         self._events: list[Event] = []
@@ -47,7 +52,7 @@ class DirectPager:
             message = _message(part, reason, number, PageEvent.TRIGGER, now)
             told: dict[str, Entry] = {}
             for person in self._directory.at(now).people(level.notify):
-                told |= self._tell(person, message, now)
+                told |= self._tell(part, person, message, now)
             if told:
                 self._told[part] = self._told.get(part, {}) | told
                 self._about[part] = known | self._about.get(part, frozenset())
@@ -55,44 +60,56 @@ class DirectPager:
         return False
 
     def over(self, part: str, text: str, now: float) -> None:
-        """The trouble has passed: a resolve to everyone who was told."""
+        """The trouble has passed: a resolve to everyone who was told, by a daemon before this one too.
+
+        Whom it did not reach is kept; a later call tells them.
+        """
         message = _message(part, text, 1, PageEvent.RESOLVE, now)
         self._about.pop(part, None)
-        for address, entry in self._told.pop(part, {}).items():
-            self._note(
-                address,
-                entry,
-                deliver(message, message, entry, self._book, self._doors, self._deadline()),
-                message,
-                now,
-            )
+        told = self._told.pop(part, {})
+        for about, address, kind in self._kept.listed():
+            if about != part:
+                continue
+            entry = self._book.find(address, kind)
+            if entry is None:
+                self._kept.forget(part, address, kind)  # nobody's any more
+            else:
+                told.setdefault(address, entry)
+        for address, entry in told.items():
+            receipt = self._deliver(message, address, entry, now)
+            if receipt.kind in {ReceiptKind.OK, ReceiptKind.PERMANENT}:
+                self._kept.forget(part, address, entry.channel.kind)
 
     def records(self) -> tuple[Event, ...]:
         """What was sent without a row, to be put on the timeline; given once."""
         events, self._events = tuple(self._events), []
         return events
 
-    def _tell(self, person: Person, message: Message, now: float) -> dict[str, Entry]:
+    def _tell(self, part: str, person: Person, message: Message, now: float) -> dict[str, Entry]:
         """One channel after the other until one accepts, or may have."""
         for way in person.usable:
             address = f"{person.id}/{way.position}"
             entry = self._book.find(address, way.kind)
             if entry is None or entry.channel.local:
                 continue
-            receipt = deliver(message, message, entry, self._book, self._doors, self._deadline())
-            self._note(address, entry, receipt, message, now)
+            # Before it leaves: whoever is killed in between owes an end rather than forgetting one.
+            self._kept.add(part, address, way.kind)
+            receipt = self._deliver(message, address, entry, now)
             if receipt.kind in {ReceiptKind.OK, ReceiptKind.AMBIGUOUS}:
                 return {address: entry}
+            if address not in self._told.get(part, {}):
+                self._kept.forget(part, address, way.kind)
         return {}
 
-    def _deadline(self) -> float:
-        return self._doors.clock.monotonic() + SEND_WITHIN
-
-    def _note(self, address: str, entry: Entry, receipt: Receipt, message: Message, now: float) -> None:
+    def _deliver(self, message: Message, address: str, entry: Entry, now: float) -> Receipt:
+        """Send it now, and note what came of it."""
+        deadline = self._doors.clock.monotonic() + SEND_WITHIN
+        receipt = deliver(message, message, entry, self._book, self._doors, deadline)
         sent = receipt.kind is ReceiptKind.OK
         text = f"{message.headline} ({'sent' if sent else 'not sent'} directly to {address} by {entry.channel.kind})"
         data = {"key": message.key, "receipt" if sent else "error": receipt.detail}
         self._events.append(Event(NO_INCIDENT, now, Kind.SENT if sent else Kind.NOT_SENT, text, data))
+        return receipt
 
 
 def _message(part: str, reason: str, level: int, event: PageEvent, now: float) -> Message:

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from daemon.assess.grouping import Reported
 from daemon.assess.reconcile import Known, reconcile
 from daemon.errors import StoreSick
 from daemon.incidents.escalation import EscalationState
 from daemon.incidents.records import Attempt
+from daemon.incidents.reported import Reported
 from daemon.loop import receive, say, tidy, triggers
 from daemon.loop.ground import Ground, detectors_of
 from daemon.loop.messages import Message

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from config.scope import Scope, scope_of
-from daemon.assess.grouping import Reported
 from daemon.detect.inbox import FIRING, AlertMap, meaning_of
 from daemon.incidents.records import Alert
+from daemon.incidents.reported import Reported
 from daemon.store.unit import UnitOfWork
 
 OWNER = "@inbox"
@@ -77,13 +77,5 @@ class Alerts:
             return "no row of the map fits"
         if len(self._firing) >= MOST and alert.fingerprint not in self._firing:
             return f"more than {MOST} alerts fire: not counted"
-        self._firing[alert.fingerprint] = Reported(
-            meaning.fingerprint,
-            str(meaning.failure_mode),
-            meaning.scope,
-            str(meaning.severity),
-            meaning.since,
-            meaning.verify_with,
-            meaning.text,
-        )
+        self._firing[alert.fingerprint] = meaning
         return "counted"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,20 @@ from markupsafe import Markup
 
 from daemon.document.words import length
 from daemon.web.views import reader
+from daemon.web.views.reader import Reader
 
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
+
+
+def _for(say: Callable[[Reader, float], str]) -> Callable[[Context, float], str]:
+    """A filter that tells an instant to whoever reads the page."""
+
+    @pass_context
+    def told(context: Context, at: float) -> str:
+        return say(context["frame"].reader, at)
+
+    return told
 
 
 def environment() -> Environment:
@@ -33,44 +45,14 @@ def environment() -> Environment:
         labels=reader.labels,
         named_labels=reader.named_labels,
         value=reader.value,
-        both=_both,
-        short=_short,
-        exact=_exact,
-        ago=_ago,
-        until=_until,
+        both=_for(Reader.both),
+        short=_for(Reader.short),
+        exact=_for(Reader.exact),
+        ago=_for(Reader.ago),
+        until=_for(Reader.until),
         drawn=_drawn,
     )
     return made
-
-
-def _reader(context: Context) -> reader.Reader:
-    found: reader.Reader = context["frame"].reader
-    return found
-
-
-@pass_context
-def _both(context: Context, at: float) -> str:
-    return _reader(context).both(at)
-
-
-@pass_context
-def _short(context: Context, at: float) -> str:
-    return _reader(context).short(at)
-
-
-@pass_context
-def _exact(context: Context, at: float) -> str:
-    return _reader(context).exact(at)
-
-
-@pass_context
-def _ago(context: Context, at: float) -> str:
-    return _reader(context).ago(at)
-
-
-@pass_context
-def _until(context: Context, at: float) -> str:
-    return _reader(context).until(at)
 
 
 def _drawn(svg: str) -> Markup:

@@ -194,6 +194,34 @@ def test_term_with_the_store_full_still_ends_the_daemon(site: Site) -> None:
     assert incident.state == "resolved"
 
 
+def test_killed_with_the_store_full_the_next_one_says_that_it_is_over(site: Site) -> None:
+    daemon = site.start()
+    with full(daemon):
+        site.plant.broken = True
+        wait_for("a page goes out directly", lambda: direct(site, "trigger"), within=30)
+        daemon.kill()
+    assert not direct(site, "resolve")
+    site.plant.broken = False
+    site.start()
+    wait_for("the next one says that it is over", lambda: direct(site, "resolve"), within=30)
+    wait_for(
+        "it is recorded",
+        lambda: any(e.kind is Kind.SENT and "OVER" in e.text for e in site.events("-")),
+    )
+    pause(1.0)
+    assert len(direct(site, "resolve")) == 1
+    assert not [*site.state.parent.glob(f"{site.state.name}.told.*")]
+
+
+def test_a_store_that_was_corrupt_and_is_replaced_ends_its_page(site: Site) -> None:
+    site.state.write_bytes(b"this is no database " * 500)
+    assert site.start(ready=False).wait(20.0) == 1
+    assert len(direct(site, "trigger")) == 1
+    site.state.unlink()
+    site.start()
+    wait_for("it says that it is over", lambda: direct(site, "resolve"), within=30)
+
+
 def direct(site: Site, action: str) -> list[dict[str, object]]:
     return [
         e for e in site.plant.pager.events if e["dedup_key"] == DIRECT_KEY and e["event_action"] == action

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from daemon.escalate.direct import DirectPager
+from daemon.escalate.told import Told
 from daemon.incidents.events import Kind
 from remediations.ports import Unreachable
 from tests.fakes.paging import POLICY
 from tests.unit.escalate.house import DIRECTORY, House
 
 
-def direct(house: House) -> DirectPager:
-    return DirectPager(DIRECTORY, POLICY, house.book, house.doors)
+def direct(house: House, store: Path | None = None) -> DirectPager:
+    return DirectPager(DIRECTORY, POLICY, house.book, house.doors, Told(store))
 
 
 def test_with_a_sick_store_one_page_goes_out_directly_and_is_recorded_later(house: House) -> None:
@@ -43,9 +48,68 @@ def test_what_begins_to_fire_meanwhile_is_told_directly_as_well_and_once(house: 
     pager = direct(house)
     pager.page("store", "disk full", house.now)
     for minute in range(1, 4):
-        pager.page("store", "disk full. Firing now: storage_failure", house.now + 60 * minute, ["storage hot"])
+        pager.page(
+            "store", "disk full. Firing now: storage_failure", house.now + 60 * minute, ["storage hot"]
+        )
     pager.page("store", "disk full. Firing now: two", house.now + 300, ["storage hot", "storage warm"])
     assert len(house.provider.events) == 3
     assert {event["dedup_key"] for event in house.provider.events} == {"fleetmend/daemon/store"}
     pager.over("store", "writes again", house.now + 400)
     assert house.provider.open == {}
+
+
+def test_a_daemon_that_was_killed_leaves_the_end_to_the_next_one(house: House, tmp_path: Path) -> None:
+    store = tmp_path / "state.db"
+    direct(house, store).page("store", "disk full", house.now)
+    assert house.provider.open
+    direct(house, store).over("store", "it writes again", house.now + 900)
+    assert house.provider.open == {}
+    assert Told(store).listed() == ()
+    sent = len(house.provider.events)
+    direct(house, store).over("store", "it writes again", house.now + 901)
+    assert len(house.provider.events) == sent, "one end each"
+
+
+def test_an_end_that_reached_nobody_is_still_owed(house: House, tmp_path: Path) -> None:
+    store = tmp_path / "state.db"
+    direct(house, store).page("store", "disk full", house.now)
+    house.provider.script = [Unreachable("refused")]
+    direct(house, store).over("store", "it writes again", house.now + 900)
+    assert house.provider.open
+    direct(house, store).over("store", "it writes again", house.now + 4500)
+    assert house.provider.open == {}
+
+
+def test_who_was_not_reached_is_told_no_end(house: House, tmp_path: Path) -> None:
+    store = tmp_path / "state.db"
+    house.provider.script = [Unreachable("refused")]
+    assert not direct(house, store).page("store", "disk full", house.now)
+    assert Told(store).listed() == ()
+
+
+def test_the_end_of_one_part_is_not_that_of_another(house: House, tmp_path: Path) -> None:
+    store = tmp_path / "state.db"
+    direct(house, store).page("store", "disk full", house.now)
+    direct(house, store).over("loop", "started anew", house.now + 1)
+    assert house.provider.open
+
+
+def test_whose_channel_is_gone_is_forgotten(house: House, tmp_path: Path) -> None:
+    Told(tmp_path / "state.db").add("store", "nobody/0", "pagerduty")
+    direct(house, tmp_path / "state.db").over("store", "it writes again", house.now)
+    assert Told(tmp_path / "state.db").listed() == ()
+    assert house.provider.events == []
+
+
+@pytest.mark.parametrize("address", ["ana/0", "o.brien-2/11", "a_b.c/3"])
+def test_names_of_every_kind_come_back_from_the_names_of_files(tmp_path: Path, address: str) -> None:
+    told = Told(tmp_path / "state.db")
+    told.add("store", address, "pagerduty")
+    (tmp_path / "state.db.told.torn").touch()
+    assert told.listed() == (("store", address, "pagerduty"),)
+    assert all(file.stat().st_size == 0 for file in tmp_path.iterdir())
+
+
+def test_a_folder_that_takes_no_file_is_no_reason_not_to_page(house: House, tmp_path: Path) -> None:
+    assert direct(house, tmp_path / "gone" / "state.db").page("store", "disk full", house.now)
+    assert len(house.provider.pages) == 1

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from config.scope import Scope, scope_of
-from daemon.assess.grouping import Reported
 from daemon.assess.reconcile import Known, reconcile
 from daemon.assess.topology import Topology
 from daemon.incidents.change import Change
 from daemon.incidents.model import BLIND, FindingRecord, Impact, Incident, IncidentState
+from daemon.incidents.reported import Reported
 from detectors.board import Board, Finding, FindingState
 from remediations.verification import Reading, Seen
 
