@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.figure import Figure, ms
-from daemon.incidents.change import Change
 from daemon.store.store import Store
 from tests.fakes import rows
 
@@ -53,19 +52,6 @@ def _syncs(path: Path) -> Callable[[int], None]:
 def _commits(store: Store) -> Callable[[int], None]:
     def once(number: int) -> None:
         with store.write() as uow:
-            uow.apply(_decision(number))
+            uow.apply(rows.decision(number))
 
     return once
-
-
-def _decision(number: int) -> Change:
-    key = f"i-{number}"
-    gates = [{"name": f"gate {n}", "allowed": True, "reason": "fine", "inputs": {"n": n}} for n in range(15)]
-    return Change(
-        incident=rows.incident(key),
-        run=rows.run(key),
-        escalation=rows.escalation(key),
-        attempts=(rows.attempt(f"{key}/a", incident=key),),
-        deliveries=(rows.delivery(f"{key}/p", incident=key),),
-        events=tuple(rows.event(incident=key, data={"gates": gates}) for _ in range(4)),
-    )
