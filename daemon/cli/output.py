@@ -12,6 +12,7 @@ from daemon.errors import GOOD
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.table import Table
 
     from daemon.desk.models import Model
 
@@ -30,6 +31,16 @@ def show(*parts: RenderableType) -> None:
         for part in parts:
             out.print(part, markup=False)
         sys.stdout.flush()
+
+
+def table(*columns: str) -> Table:
+    """An empty table with these columns, as all of ours look."""
+    from rich.table import Table
+
+    made = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    return made
 
 
 def line(text: str = "") -> None:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from config.units import format_duration, format_share
+from daemon.cli import output
 from daemon.cli.show import number, scope_text, when, word
 from daemon.clock import rfc3339
 from daemon.replay.backtest import EventState, Phase, Replayed
@@ -94,7 +95,7 @@ class Told:
         yield _summary(self.rows)
         if self.not_judged:
             yield Text()
-            table = _table("not judged", "why")
+            table = output.table("not judged", "why")
             for name, why in self.not_judged.items():
                 table.add_row(name, why)
             yield table
@@ -113,7 +114,7 @@ def _summary_of(replayed: Replayed, name: str) -> Summary:
 
 
 def _events(replayed: Replayed) -> Table:
-    table = _table("time", "detector", "scope", "state", "value")
+    table = output.table("time", "detector", "scope", "state", "value")
     for event in replayed.events[:MOST_ROWS]:
         table.add_row(
             when(event.at),
@@ -126,7 +127,7 @@ def _events(replayed: Replayed) -> Table:
 
 
 def _summary(rows: Sequence[Summary]) -> Table:
-    table = _table("detector", "fired", "scopes", "minutes firing", "unknown")
+    table = output.table("detector", "fired", "scopes", "minutes firing", "unknown")
     for row in rows:
         minutes = f"{row.firing_s / 60:.1f}" if row.firing_s else "-"
         at = f" at {row.unknown_scopes} scope{'s' * (row.unknown_scopes > 1)}"
@@ -142,10 +143,3 @@ def _union(spans: list[tuple[float, float]]) -> float:
         covered += max(0.0, end - max(begin, reached))
         reached = max(reached, end)
     return covered
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from rich.table import Table
 from rich.text import Text
 
+from daemon.cli import output
 from daemon.clock import rfc3339
 from daemon.desk import models
 
@@ -74,7 +75,7 @@ def incidents(model: models.Incidents) -> Iterator[Text | Table]:
     if not model.incidents:
         yield Text("no incidents")
         return
-    table = _table("incident", "state", "severity", "since", "what")
+    table = output.table("incident", "state", "severity", "since", "what")
     for row in model.incidents:
         table.add_row(row.id, word(row.state), row.severity, when(row.detected_at), row.sentence)
     yield table
@@ -85,7 +86,7 @@ def incident(model: models.IncidentWithTimeline) -> Iterator[Text | Table]:
     yield Text(model.sentence, style="bold")
     yield _facts_of(model)
     if model.findings:
-        table = _table("detector", "state", "value", "threshold", "since")
+        table = output.table("detector", "state", "value", "threshold", "since")
         for finding in model.findings:
             value = number(finding.value)
             table.add_row(
@@ -93,18 +94,18 @@ def incident(model: models.IncidentWithTimeline) -> Iterator[Text | Table]:
             )
         yield table
     if model.attempts:
-        table = _table("rung", "kind", "action", "started", "ended", "outcome", "verdict")
+        table = output.table("rung", "kind", "action", "started", "ended", "outcome", "verdict")
         for row in model.attempts:
             times = (when(row.started_at), when(row.ended_at))
             table.add_row(row.rung, row.kind, row.action, *times, word(row.outcome), word(row.verdict))
         yield table
     if model.refusals:
-        table = _table("not done", "because of", "reason", "until")
+        table = output.table("not done", "because of", "reason", "until")
         for refusal in model.refusals:
             table.add_row(refusal.rung, refusal.gate, refusal.reason, when(refusal.until))
         yield table
     if model.pages:
-        table = _table("page", "to", "by", "state", "at")
+        table = output.table("page", "to", "by", "state", "at")
         for page in model.pages:
             table.add_row(
                 f"L{page.level} {page.event}", page.person, page.channel, word(page.state), when(page.at)
@@ -114,7 +115,7 @@ def incident(model: models.IncidentWithTimeline) -> Iterator[Text | Table]:
 
 
 def timeline(moments: Iterable[models.Moment]) -> Iterator[Table]:
-    table = _table("at", "kind", "what happened")
+    table = output.table("at", "kind", "what happened")
     for moment in moments:
         table.add_row(when(moment.at), moment.kind, moment.text)
     if table.row_count:
@@ -124,7 +125,7 @@ def timeline(moments: Iterable[models.Moment]) -> Iterator[Table]:
 def explanation(model: models.Explanation) -> Iterator[Text | Table]:
     answer = "allowed" if model.allowed else "refused"
     yield Text(f"{model.rung} was {answer} at {when(model.at)}", style="bold")
-    table = _table("guardrail", "answer", "reason", "until")
+    table = output.table("guardrail", "answer", "reason", "until")
     for gate in model.gates:
         said = Text("allows", style="green") if gate.allowed else Text("refuses", style="bold red")
         table.add_row(gate.name, said, gate.reason, when(gate.until))
@@ -151,7 +152,7 @@ def report(model: models.Report) -> Iterator[Text | Table]:
     facts.add_row("without people", f"{model.unattended_s:.0f} s of outage ended with nobody paged")
     yield facts
     if model.would_have:
-        table = _table("would have run", "held by", "at", "incident")
+        table = output.table("would have run", "held by", "at", "incident")
         for row in model.would_have:
             table.add_row(row.rung, row.gate, when(row.at), row.incident)
         yield table
@@ -161,7 +162,7 @@ def debts(model: models.Debts) -> Iterator[Text | Table]:
     if not model.debts:
         yield Text("no debts")
         return
-    table = _table("debt", "kind", "where", "state", "due", "incident")
+    table = output.table("debt", "kind", "where", "state", "due", "incident")
     for row in model.debts:
         where = scope_text(row.scope)
         table.add_row(row.id, row.kind, where, word(row.state), when(row.due_at), row.incident)
@@ -172,7 +173,7 @@ def mutes(model: models.Mutes) -> Iterator[Text | Table]:
     if not model.mutes:
         yield Text("none")
         return
-    table = _table("id", "kind", "what", "by", "reason", "from", "until")
+    table = output.table("id", "kind", "what", "by", "reason", "from", "until")
     for row in model.mutes:
         what = scope_text(row.matchers) if row.matchers else "everything"
         table.add_row(row.id, row.kind, what, row.owner, row.reason, when(row.starts_at), when(row.ends_at))
@@ -183,7 +184,7 @@ def oncall(model: models.Oncall) -> Iterator[Text | Table]:
     if not model.oncall:
         yield Text("no schedules")
         return
-    table = _table("schedule", "now", "until", "next")
+    table = output.table("schedule", "now", "until", "next")
     for row in model.oncall:
         table.add_row(
             row.schedule, ", ".join(row.now) or "nobody", when(row.until), ", ".join(row.next) or "-"
@@ -211,13 +212,6 @@ def _facts_of(model: models.Incident) -> Table:
     for debt in model.debts:
         facts.add_row("debt", f"{debt.kind}, {debt.state}, due {when(debt.due_at)}")
     return facts
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
 
 
 def _grid() -> Table:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ import pytest
 from daemon.clock import SystemClock
 from daemon.http.door import HttpDoor
 from remediations.ports import Ambiguous, Request, Unreachable
+from tests.fakes import certificates
 from tests.fakes.server import reply
 
 CLOCK = SystemClock()
@@ -33,15 +33,7 @@ def soon(seconds: float = 5.0) -> float:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    folder = tmp_path_factory.mktemp("tls")
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-         "-out", str(cert), "-keyout", str(key)],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return cert, key
+    return certificates.made_in(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture

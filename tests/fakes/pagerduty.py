@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from remediations.ports import PortError, Request, Response
-from tests.fakes.ports import answer
+from tests.fakes.ports import Scripted, answer
 
 URL = "https://events.pagerduty.com/v2/enqueue"
 ROUTING_KEY = "R0123456789ABCDEF0123456789ABCDE"
@@ -19,7 +19,7 @@ _PAYLOAD = {"summary", "source", "severity", "timestamp", "component", "group", 
 
 
 @dataclass
-class FakePagerDuty:
+class FakePagerDuty(Scripted):
     """`alerts`: dedup key to the actions on it, the open one last. `pages`: summaries that woke somebody."""
 
     keys: set[str] = field(default_factory=lambda: {ROUTING_KEY})
@@ -28,16 +28,6 @@ class FakePagerDuty:
     open: dict[str, str] = field(default_factory=dict)
     pages: list[str] = field(default_factory=list)
     dropped: list[dict[str, Any]] = field(default_factory=list)
-
-    def __call__(self, request: Request) -> Response:
-        if self.script:
-            scripted = self.script.pop(0)
-            if isinstance(scripted, PortError):
-                if scripted.sent:
-                    self._take(request)
-                raise scripted
-            return scripted
-        return self._take(request)
 
     def _take(self, request: Request) -> Response:
         problems = self._problems(request)

@@ -94,6 +94,28 @@ def answer(status: int = 200, body: bytes | str = b"", headers: Mapping[str, str
     return Response(status, dict(headers or {}), body.encode() if isinstance(body, str) else body, 0.01)
 
 
+class Scripted:
+    """A receiver that answers from its script while there is one, and as `_take` says from then on.
+
+    An error of the script that left the sender all the same is taken before it is raised.
+    """
+
+    script: list[Response | PortError]
+
+    def __call__(self, request: Request) -> Response:
+        if not self.script:
+            return self._take(request)
+        scripted = self.script.pop(0)
+        if not isinstance(scripted, PortError):
+            return scripted
+        if scripted.sent:
+            self._take(request)
+        raise scripted
+
+    def _take(self, request: Request) -> Response:
+        raise NotImplementedError
+
+
 class FakeProcesses:
     """Ends every program as told by its first word; unknown ones cannot be started."""
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from config.scope import Scope, scope_of
+from daemon.incidents.change import Change
 from daemon.incidents.escalation import Escalation
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.model import FindingRecord, Impact, Incident, IncidentState
@@ -105,3 +106,17 @@ def order(kind: str = "ack", **fields: Any) -> Order:
 def alert(fingerprint: str = "f1", **fields: Any) -> Alert:
     row = Alert(0, 100.0, fingerprint, "firing", {"alertname": "X"}, {}, 90.0, None, "alertmanager")
     return replace(row, **fields)
+
+
+def decision(number: int) -> Change:
+    """Every kind of row that one decision may write, with a gate trace of fifteen answers."""
+    key = f"i-{number}"
+    gates = [{"name": f"gate {n}", "allowed": True, "reason": "fine", "inputs": {"n": n}} for n in range(15)]
+    return Change(
+        incident=incident(key),
+        run=run(key),
+        escalation=escalation(key),
+        attempts=(attempt(f"{key}/a", incident=key),),
+        deliveries=(delivery(f"{key}/p", incident=key),),
+        events=tuple(event(incident=key, data={"gates": gates}) for _ in range(4)),
+    )

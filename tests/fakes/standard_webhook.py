@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from remediations.ports import PortError, Request, Response
-from tests.fakes.ports import FakeClock, answer
+from tests.fakes.ports import FakeClock, Scripted, answer
 
 URL = "https://hooks.example.org/pages"
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
@@ -19,7 +19,7 @@ TOLERANCE = 300
 
 
 @dataclass
-class FakeReceiver:
+class FakeReceiver(Scripted):
     """`taken`: webhook id to its payload; a repeated id is answered and not taken twice."""
 
     clock: FakeClock
@@ -28,16 +28,6 @@ class FakeReceiver:
     taken: dict[str, dict[str, Any]] = field(default_factory=dict)
     repeats: int = 0
     max_bytes: int = 20_000
-
-    def __call__(self, request: Request) -> Response:
-        if self.script:
-            scripted = self.script.pop(0)
-            if isinstance(scripted, PortError):
-                if scripted.sent:
-                    self._take(request)
-                raise scripted
-            return scripted
-        return self._take(request)
 
     def _take(self, request: Request) -> Response:
         body = request.body or b""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import ssl
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from daemon.escalate.channels.shared import Shared
 from daemon.escalate.channels.webhook import Webhook, WebhookSpec
 from daemon.escalate.message import Message, ReceiptKind
 from daemon.incidents.records import PageEvent
-from tests.fakes import pagerduty, standard_webhook
+from tests.fakes import certificates, pagerduty, standard_webhook
 from tests.fakes.ports import EPOCH, FakeClock, FakeHttp
 from tests.fakes.smtp import Mailbox, mail_server
 from tests.fakes.standard_webhook import FakeReceiver
@@ -135,15 +134,7 @@ def test_a_webhook_secret_that_is_none_is_refused_without_being_shown(secret: st
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    folder = tmp_path_factory.mktemp("tls")
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-         "-out", str(cert), "-keyout", str(key)],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return cert, key
+    return certificates.made_in(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from daemon.incidents.change import Change
 from daemon.store.store import Store
 from tests.fakes import rows
 
@@ -12,25 +11,11 @@ BOUND = 0.001
 """Seconds; the best of many tries, so that a busy machine does not decide the test."""
 
 
-def decision(number: int) -> Change:
-    """Every kind of row, with a gate trace of fifteen answers."""
-    key = f"i-{number}"
-    gates = [{"name": f"gate {n}", "allowed": True, "reason": "fine", "inputs": {"n": n}} for n in range(15)]
-    return Change(
-        incident=rows.incident(key),
-        run=rows.run(key),
-        escalation=rows.escalation(key),
-        attempts=(rows.attempt(f"{key}/a", incident=key),),
-        deliveries=(rows.delivery(f"{key}/p", incident=key),),
-        events=tuple(rows.event(incident=key, data={"gates": gates}) for _ in range(4)),
-    )
-
-
 def test_a_whole_decision_is_written_in_under_a_millisecond_beside_the_sync() -> None:
     took = []
     with Store.open(":memory:") as store:
         for number in range(200):
-            change = decision(number)
+            change = rows.decision(number)
             began = time.perf_counter()
             with store.write() as uow:
                 uow.apply(change)
