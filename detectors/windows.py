@@ -104,11 +104,11 @@ def _now_of(
     """Find the newest row of each tick and say in what state the ring was then."""
     times = ring.times
     interval = rings.interval_of(ring)
-    first = 0 if since is None else int(np.searchsorted(times, since))
-    row = np.searchsorted(times, ticks, side="right") - 1
+    first = 0 if since is None else int(times.searchsorted(since))
+    row = times.searchsorted(ticks, side="right") - 1
     row[row < first] = -1
     at = np.where(row >= 0, times[row], -math.inf) if len(times) else np.full(len(ticks), -math.inf)
-    tried = np.searchsorted(ring.attempts, ticks, side="right") - 1
+    tried = ring.attempts.searchsorted(ticks, side="right") - 1
     health = np.zeros(len(ticks))
     if len(ring.attempts):
         health = np.where(tried >= 0, ring.health[tried], health)
@@ -133,7 +133,7 @@ def _base_of(ring: Ring, now: Now, ticks: Floats, window: float) -> Base:
     """
     times = ring.times
     start = ticks - window
-    row = np.searchsorted(times, start, side="right") - 1
+    row = times.searchsorted(start, side="right") - 1
     have = row >= now.first
     whole: Bools = have & (times[np.maximum(row, 0)] >= start - BASE_SLACK * now.interval)
     row = np.where(have & ~whole, row + 1, row)

@@ -59,9 +59,9 @@ class Trace:
 
     def add(self, ticks: Floats, values: Values) -> None:
         """Keep a block's values, thinned to one in `SPACING` seconds."""
-        last = self._times.view[-1] if len(self._times) else -math.inf
+        last = float(self._times.view[-1]) if len(self._times) else -math.inf
         kept = []
-        for index, tick in enumerate(ticks):
+        for index, tick in enumerate(ticks.tolist()):
             if tick - last >= SPACING:
                 kept.append(index)
                 last = tick
@@ -73,10 +73,11 @@ class Trace:
         self._times.extend(ticks[kept])
         self._values.extend(rows)
         most = max(_MAX_CELLS // max(len(self._columns), 1), 2)
-        gone = int(np.searchsorted(self._times.view, last - SPAN))
-        gone = max(gone, len(self._times) - most)
-        self._times.trim(gone)
-        self._values.trim(gone)
+        times = self._times.view
+        if times[0] < last - SPAN or len(times) > most:
+            gone = max(int(times.searchsorted(last - SPAN)), len(times) - most)
+            self._times.trim(gone)
+            self._values.trim(gone)
 
     def cut(self, scope: Scope, since: float, until: float) -> tuple[list[float], list[float]]:
         """(times, values) within the span, at most `MAX_POINTS`: of each bucket the value furthest from its mean."""
