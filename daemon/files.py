@@ -36,6 +36,18 @@ class FileDoor:
             raise Unreachable(f"the versions in {folder} cannot be read: {error.strerror}") from error
         return tuple(sorted(found, key=lambda version: (version[1], version[0])))
 
+    def changed_at(self, link: Path) -> float:
+        """The newest of the link's own time and those of the files directly in the folder it points at.
+
+        Raises `Unreachable` when it cannot be followed.
+        """
+        try:
+            with os.scandir(link) as entries:
+                written = [entry.stat(follow_symlinks=False).st_mtime for entry in entries]
+            return max([link.lstat().st_mtime, *written])
+        except OSError as error:
+            raise Unreachable(f"{link} cannot be followed: {error.strerror}") from error
+
     def swap_link(self, link: Path, target: Path) -> None:
         """Point the link at `target` by an atomic rename, durable when this returns.
 

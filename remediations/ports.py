@@ -114,6 +114,13 @@ class Files(Protocol):
         """(name, modified at in unix seconds) of the sub-folders, oldest first."""
         ...
 
+    def changed_at(self, link: Path) -> float:
+        """When it was last switched, or a file directly in what it points at was last written (unix seconds).
+
+        Raises `Unreachable` when it is no link that can be followed.
+        """
+        ...
+
     def swap_link(self, link: Path, target: Path) -> None:
         """Point the link at `target` by an atomic rename. Raises `Unreachable` when refused."""
         ...

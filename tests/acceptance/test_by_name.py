@@ -314,3 +314,19 @@ def test_a_fault_that_ends_inside_a_maintenance_is_told_to_nobody() -> None:
     assert story.incident(MODE).resolved_by == "self"
     assert story.deliveries(story.incident(MODE)) == []
     assert story.world.effects == []
+
+
+@pytest.mark.parametrize(("changed", "rolled_back"), [(True, 1), (False, 0)])
+def test_a_stop_is_rolled_back_only_if_a_change_of_the_configuration_preceded_it(
+    changed: bool, rolled_back: int
+) -> None:
+    story = Story(only=("ingestion-silent", "consumer-down"), warm=360.0)  # traffic has to be known as usual
+    VARIANTS["ingestion_stopped:bad-config" if changed else "ingestion_stopped:wont-start"].break_it(
+        story.world
+    )
+    story.ended()
+    assert len(story.world.did("link ingestion v002" if changed else "link ingestion v001")) == rolled_back
+    told = [e.text for i in story.incidents("ingestion_stopped") for e in story.events(i)]
+    assert any("no change of it within 2h" in text for text in told) is not changed
+    paged = any(story.pages(i) for i in story.incidents("ingestion_stopped"))
+    assert paged is not changed

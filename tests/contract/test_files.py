@@ -53,6 +53,21 @@ def test_versions_come_oldest_first_and_ties_by_name(world: OnDisk | InMemory) -
     assert world.files.list_versions(world.folder) == (("v001", 20.0), ("v002", 20.0), ("v003", 30.0))
 
 
+def test_a_link_changed_when_it_was_switched_or_a_file_behind_it_was_written(tmp_path: Path) -> None:
+    disk = OnDisk(tmp_path)
+    disk.version("v001", 1.0)
+    link = disk.link("v001")
+    os.utime(link, (50.0, 50.0), follow_symlinks=False)
+    assert disk.files.changed_at(link) == 50.0
+    written = tmp_path / "v001" / "ingestion.toml"
+    written.write_text("batch = 3")
+    os.utime(written, (70.0, 70.0))
+    assert disk.files.changed_at(link) == 70.0
+    (tmp_path / "gone").symlink_to("nowhere")
+    with pytest.raises(Unreachable, match="cannot be followed"):
+        disk.files.changed_at(tmp_path / "gone")
+
+
 def test_a_swapped_link_points_where_it_was_told(world: OnDisk | InMemory) -> None:
     world.version("v001", 1.0)
     world.version("v002", 2.0)

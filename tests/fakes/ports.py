@@ -137,6 +137,7 @@ class FakeFiles:
     def __init__(self) -> None:
         self.links: dict[Path, Path] = {}
         self.folders: dict[Path, dict[str, float]] = {}
+        self.switched: dict[Path, float] = {}
         self.refusing = False
 
     def add_version(self, folder: Path, name: str, made_at: float) -> None:
@@ -151,6 +152,11 @@ class FakeFiles:
         if folder not in self.folders:
             raise Unreachable(f"{folder} cannot be read")
         return tuple(sorted(self.folders[folder].items(), key=lambda version: (version[1], version[0])))
+
+    def changed_at(self, link: Path) -> float:
+        if link not in self.links:
+            raise Unreachable(f"{link} cannot be followed")
+        return self.switched.get(link, 0.0)
 
     def swap_link(self, link: Path, target: Path) -> None:
         if self.refusing:

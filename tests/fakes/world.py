@@ -135,6 +135,7 @@ class World:
         version = f"v{len(self.files.folders[folder]) + 1:03d}"
         self.files.add_version(folder, version, self.time.now() - 1)
         self.files.links[folder / "current"] = Path(version)
+        self.files.switched[folder / "current"] = self.time.now()
         self.bad_versions[f"{what}/{version}"] = wrong
 
     def break_tier(self, name: str, reason: str, *, errors: float = 1.0, primary: str = "healthy") -> None:
