@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -173,9 +174,19 @@ def test_status_with_a_daemon_is_what_the_loop_knows(store: Store) -> None:
     assert (status.last_cycle.at, status.last_cycle.ms) == (NOW - 0.5, 3.5)
 
 
-def test_a_snapshot_is_stale_after_two_polls() -> None:
-    assert not LIVE.stale(NOW + 2.0)
-    assert LIVE.stale(NOW + 2.1)
+@pytest.mark.parametrize(
+    ("poll", "age", "stale", "why"),
+    [
+        (15.0, 30.0, False, "two polls old"),
+        (15.0, 30.1, True, "older than that"),
+        (1.0, 4.9, False, "a hiccup of a busy machine"),
+        (1.0, 5.1, True, "longer than any hiccup"),
+    ],
+)
+def test_a_snapshot_is_stale_after_two_polls_and_no_hiccup(
+    poll: float, age: float, stale: bool, why: str
+) -> None:
+    assert replace(LIVE, poll_interval=poll, at=NOW).stale(NOW + age) is stale, why
 
 
 def test_explain_is_the_last_decision_or_the_last_up_to_then(store: Store) -> None:
