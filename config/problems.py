@@ -17,7 +17,10 @@ class Gravity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One finding about one place. `line` counts from 1; `path` is dotted (`detectors.api-errors.fire.above`)."""
+    """One finding about one place. `line` counts from 1; `path` is dotted (`detectors.api-errors.fire.above`).
+
+    `code`: of the check that found it, empty where nobody can silence or look it up.
+    """
 
     file: str
     line: int
@@ -25,13 +28,15 @@ class Problem:
     problem: str
     hint: str = ""
     severity: Gravity = Gravity.ERROR
+    code: str = ""
 
     def __str__(self) -> str:
-        """`file:line: path: problem; hint`, on one line whatever the texts contain."""
+        """`file:line: path: problem [code]; hint`, on one line whatever the texts contain."""
         where = f"{self.file}:{self.line}: "
         path = f"{self.path}: " if self.path else ""
         hint = f"; {self.hint}" if self.hint else ""
-        return " ".join(f"{where}{path}{self.problem}{hint}".split())
+        code = f" [{self.code}]" if self.code else ""
+        return " ".join(f"{where}{path}{self.problem}{code}{hint}".split())
 
 
 class ConfigError(Exception):

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pages import cli, configuration, http, json_models, log_events, metrics, playbooks, states
+from pages import checks, cli, configuration, http, json_models, log_events, metrics, playbooks, states
 
 DOCS = Path(__file__).parent
 GENERATED = ("reference", "playbooks")
@@ -17,6 +17,7 @@ NOTE = "<!-- Written by `make docs` from the code; edit the code, not this page.
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "reference/configuration.md": configuration.page,
+    "reference/checks.md": checks.page,
     "reference/states.md": states.page,
     "reference/json.md": json_models.page,
     "reference/metrics.md": metrics.page,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from config.problems import ConfigError, Problem
+from config.problems import ConfigError, Gravity, Problem, Wrong, did_you_mean
 from daemon.cli import output
 from daemon.cli.files import need_files
 from daemon.errors import ANSWER_IS_NO, GOOD, USAGE, UsageError
@@ -20,7 +20,6 @@ if TYPE_CHECKING:  # heavy: imported by the command that needs them
     from config.loader import Loaded
     from daemon.settings.model import Settings
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE…", help="Later files override earlier ones.")]
 Configs = Annotated[
     list[Path], typer.Option("--config", "-c", envvar="FLEETMEND_CONFIG", help="May repeat; later overrides.")
 ]
@@ -41,16 +40,30 @@ def run(config: Configs) -> None:
 
 
 def check(
-    files: Files,
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE…", help="Later files override earlier ones.")
+    ] = None,
     *,
     live: Annotated[
-        bool, typer.Option("--live", help="Ask the sources whether each signal has series.")
+        bool, typer.Option("--live", help="Ask the sources for what each signal needs, and for its history.")
     ] = False,
+    history: Annotated[
+        str, typer.Option(help="With --live: how much history the thresholds are tried on; 0 for none.")
+    ] = "7d",
+    explain: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Say what a check means, and end; `all` lists them.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Validate and lint a configuration: every problem at once, at its file and line."""
     from daemon.settings.load import load
 
+    if explain is not None:
+        _explain(explain)
+        return
+    if not files:
+        raise UsageError("Missing argument 'FILE…'.")
+    past = _length(history)
     need_files(files)
     try:
         loaded = load(files, environment=os.environ)
@@ -58,7 +71,9 @@ def check(
         _report(error.problems, as_json=as_json)
         raise typer.Exit(USAGE) from None
     warnings = len(loaded.problems)
-    missing = _ask_sources(loaded) if live else []
+    told = _ask_sources(loaded, past) if live else []
+    missing = [problem for problem in told if problem.severity is Gravity.ERROR]
+    warnings += len(told) - len(missing)
     _report(loaded.problems, as_json=as_json)
     if not as_json:
         found = f", {len(missing)} signals without an answer" if live else ""
@@ -66,13 +81,36 @@ def check(
     raise typer.Exit(ANSWER_IS_NO if missing else GOOD)
 
 
-def _ask_sources(loaded: Loaded[Settings]) -> list[Problem]:
+def _ask_sources(loaded: Loaded[Settings], history: float) -> list[Problem]:
     from daemon.cli.live import check_live
     from daemon.clock import SystemClock
     from daemon.http.door import HttpDoor
 
     clock = SystemClock()
-    return check_live(loaded, HttpDoor(clock), clock)
+    return check_live(loaded, HttpDoor(clock), clock, history=history)
+
+
+def _length(text: str) -> float:
+    from config.units import parse_duration
+
+    try:
+        return parse_duration(text)
+    except Wrong as wrong:
+        raise UsageError(f"--history: {wrong}") from None
+
+
+def _explain(code: str) -> None:
+    from daemon.settings.lint.explain import section
+    from daemon.settings.lint.registry import TOPICS
+
+    if code == "all":
+        for topic in TOPICS.values():
+            output.line(f"{topic.code:24} {topic.title}")
+        return
+    if code not in TOPICS:
+        hint = did_you_mean(code, TOPICS) or "`check --explain all` lists them"
+        raise UsageError(f"--explain: no check has the code {code!r}; {hint}")
+    output.line(section(TOPICS[code]).rstrip())
 
 
 def schema() -> None:
@@ -118,6 +156,7 @@ def _report(problems: Sequence[Problem], *, as_json: bool) -> None:
                 "severity": problem.severity,
                 "problem": problem.problem,
                 "hint": problem.hint,
+                "code": problem.code,
             }
             for problem in problems
         ]

@@ -8,7 +8,7 @@ from pathlib import Path
 from config.loader import Loaded
 from config.loader import load as load_files
 from daemon.settings.checks import cross_check
-from daemon.settings.lint import lint
+from daemon.settings.lint.registry import lint
 from daemon.settings.model import Settings
 
 

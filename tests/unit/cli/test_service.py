@@ -82,7 +82,7 @@ def test_check_as_json_is_json_and_nothing_else(fleetmend: Run, tmp_path: Path) 
     said = fleetmend("check", file, "--json")
     problems = [row for row in json.loads(said.out)["problems"] if row["severity"] == "error"]
     assert (said.code, said.err, [row["line"] for row in problems]) == (2, "", [3, 4, 6, 8, 9])
-    assert [*problems[0]] == ["file", "line", "path", "severity", "problem", "hint"]
+    assert [*problems[0]] == ["file", "line", "path", "severity", "problem", "hint", "code"]
 
 
 def test_warnings_are_said_and_are_no_error(
@@ -99,6 +99,46 @@ def test_a_missing_secret_is_an_error_of_check(fleetmend: Run, place: Place) -> 
     said = fleetmend("check", place.config)
     assert said.code == 2
     assert "NOT_SET_HERE is not set" in said.err
+
+
+def test_a_finding_carries_the_code_of_its_check(fleetmend: Run, tmp_path: Path) -> None:
+    file = tmp_path / "hasty.yaml"
+    file.write_text(
+        WATCHING.format(port=1, metric="packets_total").replace("for: 5m", "for: 0s"), encoding="utf-8"
+    )
+    (row,) = [
+        row
+        for row in json.loads(fleetmend("check", file, "--json").out)["problems"]
+        if row["path"].endswith("for")
+    ]
+    assert (row["code"], row["severity"]) == ("hold-under-scrapes", "warning")
+    said = fleetmend("check", file)
+    assert said.code == 0, "a hold of nothing loads"
+    assert f"{file}:9: detectors.silent.fire.for: " in said.err
+    assert " [hold-under-scrapes]; " in said.err
+
+
+def test_a_check_is_explained_by_its_code(fleetmend: Run) -> None:
+    said = fleetmend("check", "--explain", "window-over-hold")
+    assert said.code == 0
+    assert all(word in said.out for word in ("## window-over-hold", "window <= for / 5", "# lint: ignore"))
+    listed = fleetmend("check", "--explain", "all").out.splitlines()
+    assert len(listed) > 40
+    assert any(line.startswith("bound-off-edge ") for line in listed)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--explain", "window-over-holt"), "did you mean 'window-over-hold'?"),
+        ((), "Missing argument"),
+        (("--live", "--history", "soon", __file__), "--history: "),
+    ],
+)
+def test_check_asked_wrongly_is_a_usage_error(fleetmend: Run, arguments: tuple[str, ...], words: str) -> None:
+    said = fleetmend("check", *arguments)
+    assert (said.code, said.out) == (2, "")
+    assert words in said.err
 
 
 def test_check_of_no_file_is_a_usage_error(fleetmend: Run, tmp_path: Path) -> None:

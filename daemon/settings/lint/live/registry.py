@@ -1,0 +1,25 @@
+"""The literal table of live checks."""
+
+from __future__ import annotations
+
+from daemon.settings.lint.live import buckets, cardinality, cost, pace, past, series, source
+from daemon.settings.lint.live.seen import LiveCheck
+
+LIVE_CHECKS: tuple[LiveCheck, ...] = (
+    source.SILENT,
+    source.PARTIAL,
+    series.MISSING,
+    series.NOTHING,
+    series.LABEL,
+    buckets.BOUND,
+    buckets.OVER,
+    buckets.BETWEEN,
+    cardinality.DETECTOR,
+    cardinality.SOURCE,
+    cost.SLOW,
+    cost.LARGE,
+    pace.DIFFERS,
+    pace.LATE,
+    past.NEVER,
+    past.OFTEN,
+)
