@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # heavy: imported by the command that needs them
     from daemon.replay.doors import Past, Recorded, Remembered
     from daemon.replay.shelf import Shelf
     from daemon.settings.model import Settings
+    from detectors.scoring import Label
     from detectors.spec import PrometheusSource
 
 _MOST_SHOWN = 5
@@ -57,6 +58,12 @@ Kept = Annotated[
     typer.Option(metavar="DIR", help="Keep what Prometheus answered here; else in the user's cache."),
 ]
 NotKept = Annotated[bool, typer.Option("--no-cache", help="Keep nothing, and use nothing kept.")]
+Labels = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels", metavar="FILE", help="Score against the incidents and quiet spans of this YAML file."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -73,6 +80,7 @@ def backtest(
     start: Start = None,
     end: End = None,
     source: Only = None,
+    labels: Labels = None,
     cache: Kept = None,
     no_cache: NotKept = False,
     as_json: AsJson = False,
@@ -81,10 +89,11 @@ def backtest(
 
     Exit 1 when the Prometheus gave nothing at all.
     """
-    need_files([*config, *([series] if series else [])])
+    need_files([*config, *([series] if series else []), *([labels] if labels else [])])
     if (series is None) == (prometheus is None):
         raise UsageError("give one of --series FILE and --prometheus URL")
     loaded = _loaded(config)
+    judged_by = _labels(labels)
     names = _names(loaded.model, source)
     # On the grid of evaluations: the same question soon after is the same question, and finds what was kept.
     now = round(math.floor(SystemClock().now() / loaded.model.poll_interval) * loaded.model.poll_interval, 3)
@@ -99,7 +108,7 @@ def backtest(
     if begin is None:
         raise UsageError("--start is needed with --prometheus, for example --start -7d")
     replayed = _replay(past, begin, last if end is None else parse_instant("--end", end, now))
-    _tell(past, replayed, loaded.redactor.text, as_json=as_json)
+    _tell(past, replayed, judged_by, loaded.redactor.text, as_json=as_json)
     if not past.answered:
         raise typer.Exit(ANSWER_IS_NO)
 
@@ -110,6 +119,12 @@ def _loaded(config: Sequence[Path]) -> Loaded[Settings]:
     from daemon.settings.load import load
 
     return load(config, environment=Lenient(os.environ))
+
+
+def _labels(file: Path | None) -> tuple[Label, ...] | None:
+    from daemon.replay.labels import load_labels
+
+    return None if file is None else load_labels(file)
 
 
 def _names(settings: Settings, source: str | None) -> tuple[str, ...]:
@@ -220,11 +235,18 @@ def _troubles(past: Remembered) -> Iterator[str]:
         yield f"answers are not kept for the next time: {past.shelf.trouble}"
 
 
-def _tell(past: Past, replayed: Replayed, hide: Callable[[str], str], *, as_json: bool) -> None:
+def _tell(
+    past: Past,
+    replayed: Replayed,
+    labels: tuple[Label, ...] | None,
+    hide: Callable[[str], str],
+    *,
+    as_json: bool,
+) -> None:
     from daemon.cli import past as faces
     from daemon.replay.doors import Remembered
 
-    told = faces.Told.of(replayed, past.detectors, {**replayed.not_judged, **past.left_out}, hide)
+    told = faces.Told.of(replayed, past.detectors, {**replayed.not_judged, **past.left_out}, hide, labels)
     missing: list[dict[str, str]] = []
     if isinstance(past, Remembered):
         missing = [

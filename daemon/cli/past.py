@@ -14,6 +14,8 @@ from daemon.cli import output
 from daemon.cli.show import number, scope_text, when, word
 from daemon.clock import rfc3339
 from daemon.replay.backtest import EventState, Phase, Replayed
+from daemon.replay.labels import scores_of
+from detectors.scoring import Label, Score, Share
 
 MOST_ROWS = 500
 """Events in the table; `--json` has them all."""
@@ -37,11 +39,12 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """`rows`: detectors that were judged, if only in part. `not_judged`: detector -> why."""
+    """`rows`: detectors that were judged, if only in part. `not_judged`: detector -> why. `scores`: None without labels."""
 
     replayed: Replayed
     rows: tuple[Summary, ...]
     not_judged: Mapping[str, str]
+    scores: tuple[Score, ...] | None = None
 
     @classmethod
     def of(
@@ -50,11 +53,14 @@ class Told:
         detectors: Iterable[str],
         not_judged: Mapping[str, str],
         hide: Callable[[str], str],
+        labels: tuple[Label, ...] | None = None,
     ) -> Told:
         """`hide` takes secrets out of a text."""
         why = {name: hide(reason) for name, reason in sorted(not_judged.items())}
         judged = [name for name in detectors if why.get(name, IN_PART).startswith(IN_PART)]
-        return cls(replayed, tuple(_summary_of(replayed, name) for name in judged), why)
+        rows = tuple(_summary_of(replayed, name) for name in judged)
+        modes = {name: replayed.modes[name] for name in judged if name in replayed.modes}
+        return cls(replayed, rows, why, None if labels is None else scores_of(replayed, modes, labels))
 
     def document(self) -> dict[str, Any]:
         """The JSON of the command."""
@@ -76,6 +82,7 @@ class Told:
             "ticks": self.replayed.ticks,
             "detectors": [asdict(row) for row in self.rows],
             "not_judged": dict(self.not_judged),
+            **({} if self.scores is None else {"scores": [_score(one) for one in self.scores]}),
         }
 
     def tables(self) -> Iterator[Text | Table]:
@@ -93,6 +100,9 @@ class Told:
             style="bold",
         )
         yield _summary(self.rows)
+        if self.scores is not None:
+            yield Text()
+            yield _scores(self.scores)
         if self.not_judged:
             yield Text()
             table = output.table("not judged", "why")
@@ -134,6 +144,53 @@ def _summary(rows: Sequence[Summary]) -> Table:
         unknown = format_share(round(row.unknown, 4)) + at if row.unknown else "-"
         table.add_row(row.detector, str(row.fired or "-"), str(row.scopes or "-"), minutes, unknown)
     return table
+
+
+def _score(one: Score) -> dict[str, Any]:
+    """A score as JSON: shares with their 95 % bounds, seconds."""
+    return {
+        "name": one.name,
+        "incidents": one.recall.of,
+        "found": one.recall.hits,
+        "recall": one.recall.value,
+        "recall_bounds": one.recall.bounds,
+        "firings": one.precision.of,
+        "precision": one.precision.value,
+        "precision_bounds": one.precision.bounds,
+        "detected_after_s": {"p50": one.late_at(0.5), "p95": one.late_at(0.95), "max": one.late_at(1.0)},
+        "false_alarms_per_week": one.false_per_week,
+        "minutes_firing": one.minutes_firing,
+        "flaps": one.flaps,
+        "violations": one.violations,
+    }
+
+
+def _scores(scores: Sequence[Score]) -> Table:
+    """A share that rests on few incidents shows how little it proves."""
+    table = output.table(
+        "scored", "found", "recall", "precision", "detected after", "false a week", "violations"
+    )
+    for one in scores:
+        late = one.late_at(0.5)
+        table.add_row(
+            one.name,
+            f"{one.recall.hits} of {one.recall.of}" if one.recall.of else "-",
+            _share(one.recall),
+            _share(one.precision),
+            "-"
+            if late is None
+            else f"{format_duration(round(late))}, at most {format_duration(round(one.late[-1]))}",
+            f"{one.false_per_week:.1f}",
+            str(one.violations or "-"),
+        )
+    return table
+
+
+def _share(share: Share) -> str:
+    if share.value is None or share.bounds is None:
+        return "-"
+    low, high = share.bounds
+    return f"{share.value:.0%} ({low:.0%} to {high:.0%})"
 
 
 def _union(spans: list[tuple[float, float]]) -> float:

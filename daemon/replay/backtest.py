@@ -89,6 +89,8 @@ class Replayed:
     stretches: tuple[Stretch, ...]
     curves: Mapping[tuple[str, Scope], Curve]
     not_judged: Mapping[str, str]
+    modes: Mapping[str, str] = field(default_factory=dict)
+    """Failure mode of each detector that was judged."""
 
 
 def nothing(done: float) -> None:
@@ -210,6 +212,7 @@ class _Past:
             stretches=tuple(sorted(stretches, key=lambda one: (one.start, one.detector, one.scope))),
             curves=dict(self._curves(events)),
             not_judged={**self.not_judged, **self._missed(), **self._broken()},
+            modes=modes,
         )
 
     def _curves(self, events: tuple[Event, ...]) -> Iterator[tuple[tuple[str, Scope], Curve]]:
