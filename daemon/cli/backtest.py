@@ -23,6 +23,7 @@ from daemon.errors import ANSWER_IS_NO, UsageError
 
 if TYPE_CHECKING:  # heavy: imported by the command that needs them
     from config.loader import Loaded
+    from daemon.cli.past import Told
     from daemon.replay.backtest import Replayed
     from daemon.replay.doors import Past, Recorded, Remembered
     from daemon.replay.shelf import Shelf
@@ -64,6 +65,9 @@ Labels = Annotated[
         "--labels", metavar="FILE", help="Score against the incidents and quiet spans of this YAML file."
     ),
 ]
+Report = Annotated[
+    Path | None, typer.Option("--report", metavar="FILE", help="Write one self-contained HTML page here.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -81,6 +85,7 @@ def backtest(
     end: End = None,
     source: Only = None,
     labels: Labels = None,
+    report: Report = None,
     cache: Kept = None,
     no_cache: NotKept = False,
     as_json: AsJson = False,
@@ -107,8 +112,11 @@ def backtest(
     begin = first if start is None else parse_instant("--start", start, now)
     if begin is None:
         raise UsageError("--start is needed with --prometheus, for example --start -7d")
-    replayed = _replay(past, begin, last if end is None else parse_instant("--end", end, now))
-    _tell(past, replayed, judged_by, loaded.redactor.text, as_json=as_json)
+    until = last if end is None else parse_instant("--end", end, now)
+    replayed = _replay(past, begin, until, curves=report is not None)
+    told = _tell(past, replayed, judged_by, loaded.redactor.text, as_json=as_json)
+    if report is not None:
+        _write(report, past, told, judged_by or ())
     if not past.answered:
         raise typer.Exit(ANSWER_IS_NO)
 
@@ -195,14 +203,26 @@ def absent(spec: PrometheusSource) -> bool:
     return any(ABSENT in value for value in values)
 
 
-def _replay(past: Past, begin: float, end: float) -> Replayed:
+def _write(report: Path, past: Past, told: Told, labels: tuple[Label, ...]) -> None:
+    from daemon.replay.report import html
+
+    page = html(told.replayed, past.sections, told.scores or (), labels, told.not_judged)
+    try:
+        report.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--report: {report} cannot be written: {error.strerror}") from error
+
+
+def _replay(past: Past, begin: float, end: float, *, curves: bool) -> Replayed:
     from daemon.replay.backtest import backtest as replay
 
     if end < begin:
         raise UsageError(f"the end, {rfc3339(end)}, lies before the start, {rfc3339(begin)}")
     try:
         with _progress() as progress:
-            return replay(past.sections, past.sources, begin, end, chunk=past.chunk, progress=progress)
+            return replay(
+                past.sections, past.sources, begin, end, chunk=past.chunk, curves=curves, progress=progress
+            )
     except ValueError as error:
         raise UsageError(str(error)) from error
     finally:
@@ -242,7 +262,7 @@ def _tell(
     hide: Callable[[str], str],
     *,
     as_json: bool,
-) -> None:
+) -> Told:
     from daemon.cli import past as faces
     from daemon.replay.doors import Remembered
 
@@ -260,3 +280,4 @@ def _tell(
         output.line(document.decode())
     else:
         output.show(*told.tables())
+    return told

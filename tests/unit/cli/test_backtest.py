@@ -378,27 +378,3 @@ def test_instants_are_read_as_people_write_them(text: str, at: float) -> None:
 def test_what_is_no_instant_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--start: "):
         parse_instant("--start", text, NOW)
-
-
-def test_labels_give_scores_with_their_bounds(bench: Bench, tmp_path: Path) -> None:
-    labels = tmp_path / "labels.yaml"
-    labels.write_text(
-        f"incidents: [{{start: {BEGIN + 1200}, end: {BEGIN + 2400}, detector: depth-high}}]\n"
-        f"quiet: [{{start: {BEGIN}, end: {BEGIN + 900}}}]\n"
-    )
-    document = json.loads(bench.recorded("--labels", labels, "--json").out)
-    (score,) = [one for one in document["scores"] if one["name"] == "depth-high"]
-    assert (score["incidents"], score["found"], score["precision"], score["violations"]) == (1, 1, 1.0, 0)
-    assert score["detected_after_s"]["max"] == 300
-    assert score["recall_bounds"][0] == pytest.approx(0.21, abs=0.01)
-    shown = bench.recorded("--labels", labels)
-    assert "1 of 1" in shown.out
-    assert "100% (21% to 100%)" in shown.out
-
-
-def test_a_labels_file_with_a_mistake_ends_the_command_at_its_line(bench: Bench, tmp_path: Path) -> None:
-    labels = tmp_path / "labels.yaml"
-    labels.write_text("incidents:\n  - {start: soon, end: 3}\n")
-    said = bench.recorded("--labels", labels)
-    assert said.code == 2
-    assert "labels.yaml:2: incidents[0].start" in said.err
