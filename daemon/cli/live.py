@@ -115,6 +115,8 @@ class _Asking:
             if batch is None or self._clock.monotonic() > patience:
                 break
             rings.add(batch)
+            if not any(len(block.series) > 1 for block in batch.blocks):
+                continue  # before the source's memory begins
             for ticks in _blocks(np.arange(begin, until - 1e-6, plan.every), rings.series_count):
                 for looker in lookers:
                     looker.take({plan.name: rings}, ticks)
@@ -150,9 +152,10 @@ class _Looker:
     def take(self, rings: dict[str, Rings], ticks: Floats) -> None:
         values, observations = evaluate(self.rule, rings, ticks)
         self._state, transitions = advance(self.rule, self._state, observations, values, ticks)
-        known = values.value[(values.quality == Quality.OK) & ~np.isnan(values.value)]
+        good = (values.quality == Quality.OK) & ~np.isnan(values.value)
+        known = values.value[good]
         self.past = Past(
-            self.past.length + float(len(ticks)) * self.rule.step,
+            self.past.length + float(good.any(axis=1).sum()) * self.rule.step,
             float(np.fmax(self.past.highest, known.max() if known.size else math.nan)),
             float(np.fmin(self.past.lowest, known.min() if known.size else math.nan)),
             self.past.fired + sum(1 for one in transitions if one.state is TransitionState.FIRED),

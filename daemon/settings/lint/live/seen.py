@@ -33,7 +33,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """One detector over the history of its source. `length`: seconds looked at; `fired`: findings begun.
+    """One detector over the history of its source. `length`: seconds of which something was known; `fired`: findings begun.
 
     `highest`, `lowest`: of all values that were known, NaN when none was.
     """
