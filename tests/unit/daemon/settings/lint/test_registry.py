@@ -41,7 +41,7 @@ def test_codes_are_unique_and_readable() -> None:
     assert [code for code in TOPICS if not re.fullmatch(r"[a-z]+(-[a-z]+)+", code)] == []
 
 
-@pytest.mark.parametrize("topic", TOPICS.values(), ids=str)
+@pytest.mark.parametrize("topic", TOPICS.values(), ids=list(TOPICS))
 def test_every_check_is_documented(topic: Topic) -> None:
     assert section(topic) in PAGE.read_text(encoding="utf-8"), "run `make docs`"
     assert len(topic.why) > 100, "says why"
