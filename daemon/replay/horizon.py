@@ -39,10 +39,10 @@ class _Rows:
     intended: bool
 
     @classmethod
-    def read(cls, changes: int, uow: UnitOfWork) -> _Rows:
+    def read(cls, changes: int, runs: tuple[Run, ...], uow: UnitOfWork) -> _Rows:
         return cls(
             changes,
-            uow.runs.active(),
+            runs,
             uow.incidents.open(),
             uow.escalations.due(math.inf),
             uow.deliveries.due(math.inf),
@@ -66,7 +66,10 @@ class Horizon:
         changes = loop.store.changes
         if self._rows is None or self._rows.changes != changes:
             with loop.store.read() as uow:
-                self._rows = _Rows.read(changes, uow)
+                runs = uow.runs.active()
+                if any(run.state in ASKED_EVERY_SECOND for run in runs):
+                    return now + IDLE
+                self._rows = _Rows.read(changes, runs, uow)
         dates = [*_dates(loop, self._rows, now), *(job.deadline_at + IDLE for job in under_way)]
         return min(due, max(min(dates, default=math.inf), now + IDLE))
 

@@ -120,6 +120,8 @@ class Story:
     driver: VirtualDriver = field(init=False)
     world: World = field(init=False)
     _orders: int = 0
+    _incidents: tuple[int, list[Incident]] | None = None
+    """As they stood after so many changes of the store: most conditions are looked at after every step."""
 
     def __post_init__(self) -> None:
         self.time = Time(EPOCH)
@@ -158,11 +160,12 @@ class Story:
 
     def incidents(self, mode: str | None = None) -> list[Incident]:
         """All incidents so far, oldest first."""
-        with self.driver.store.read() as uow:
-            found = uow.incidents.search(limit=100).incidents
-        return sorted(
-            (i for i in found if mode in {None, i.failure_mode}), key=lambda i: (i.detected_at, i.id)
-        )
+        store = self.driver.store
+        if self._incidents is None or self._incidents[0] != store.changes:
+            with store.read() as uow:
+                found = uow.incidents.search(limit=100).incidents
+            self._incidents = (store.changes, sorted(found, key=lambda i: (i.detected_at, i.id)))
+        return [i for i in self._incidents[1] if mode in {None, i.failure_mode}]
 
     def incident(self, mode: str | None = None, **scope: str) -> Incident:
         """The only incident of that mode (and scope)."""
