@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field, model_validator
 from config.people import TimeZone
 from config.problems import Wrong, did_you_mean
 from config.section import Section, Severity
-from config.units import Duration, Text, TimeOfDay, shown
+from config.units import Duration, Text, TimeOfDay, format_duration, shown
 
 TARGET_KINDS = ("schedule", "team", "person")
 EXTERNAL = "external"
@@ -56,6 +56,26 @@ Notify = Annotated[tuple[Target, ...], Field(min_length=1)]
 PerSeverity = Mapping[Severity, Duration]
 """Severity to seconds; a severity that is left out has no such step."""
 
+MIN_INTERVAL = 1.0
+"""Seconds: a message that repeats faster is a flood, whatever it says."""
+CALM_INTERVAL = 60.0
+"""Seconds: nobody reads and acts faster; below it `check` warns."""
+
+
+def _calm(interval: float) -> float:
+    if interval < MIN_INTERVAL:
+        raise Wrong(
+            f"repeats a message every {format_duration(interval)}, which floods people",
+            f"write 5m, or at the very least {format_duration(MIN_INTERVAL)}; leave the severity out for no repetition",
+        )
+    return interval
+
+
+Interval = Annotated[Duration, AfterValidator(_calm)]
+"""Seconds between two messages about the same thing."""
+Intervals = Mapping[Severity, Interval]
+"""Severity to the interval at which a message repeats; a severity that is left out is told once."""
+
 
 class LevelSpec(Section):
     """One level. `after` counts from the commit of the L1 page; L1 itself follows at once by severity's clock.
@@ -66,7 +86,7 @@ class LevelSpec(Section):
     level: Level
     notify: Notify
     after: PerSeverity = Field(default_factory=dict)
-    repeat: PerSeverity = Field(default_factory=dict)
+    repeat: Intervals = Field(default_factory=dict)
 
 
 def _in_order(levels: tuple[LevelSpec, ...]) -> tuple[LevelSpec, ...]:

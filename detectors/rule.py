@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from config.section import SEVERITY_OF, FailureMode, Severity
 from config.units import OfLast
+from detectors.patterns import MAX_MATCHED
 from detectors.samples import Floats
 from detectors.spec import Condition, Corroborate, DetectorSpec, Expected, Minimum, Pattern, SignalSpec
 
@@ -36,7 +37,7 @@ class Matcher:
     def accepts(self, value: str) -> bool:
         if self.pattern is None:
             return value in self.values
-        return _compiled(self.pattern).fullmatch(value) is not None
+        return len(value) <= MAX_MATCHED and _compiled(self.pattern).fullmatch(value) is not None
 
 
 @lru_cache(maxsize=1024)

@@ -10,7 +10,8 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from config.problems import Wrong
 from config.secrets import Secret
 from config.section import FailureMode, Section, Severity
-from config.units import Duration, OfLast, Threshold
+from config.units import Duration, OfLast, Threshold, shown
+from detectors.patterns import danger_of
 
 MetricName = Annotated[str, Field(pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$", max_length=200)]
 LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$", max_length=100)]
@@ -22,8 +23,13 @@ def _listed(value: Any) -> Any:
 
 
 def _texts(value: Any) -> Any:
-    """Label values are text; YAML reads `2` as a number."""
-    return [str(item) if isinstance(item, int | float) else item for item in _listed(value)]
+    """Label values are text; YAML reads `2` as a number, and `true` as neither."""
+    listed = _listed(value)
+    if not isinstance(listed, list | tuple):
+        raise Wrong(f"expected a text or a list of texts, got {shown(value)}", 'quote it: write "true"')
+    return [
+        str(item) if isinstance(item, int | float) and not isinstance(item, bool) else item for item in listed
+    ]
 
 
 # ---------------------------------------------------------------- telemetry
@@ -116,6 +122,9 @@ class Pattern(Section):
             re.compile(self.re)
         except re.error as error:
             raise Wrong(f"not a regular expression: {error}", "see the syntax of RE2") from None
+        danger = danger_of(self.re)
+        if danger:
+            raise Wrong(f"{danger}: matching could take for ever", "write it flat, such as navixy-.*")
         return self
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from config.escalation import DEFAULT_REMIND, DigestSpec, HeadsUpSpec, PerSeverity, Policy, WorkingHours
+from config.escalation import DEFAULT_REMIND, DigestSpec, HeadsUpSpec, Intervals, Policy, WorkingHours
 from config.people import Channels, PersonSpec, Teams
 from config.probes import ProbeSpec
 from config.problems import Wrong
@@ -80,7 +80,7 @@ class Settings(Section):
     channels: Channels = Field(default_factory=dict)
     schedules: dict[Name, ScheduleSpec] = Field(default_factory=dict)
     escalation: dict[Name, Policy] = Field(default_factory=dict)
-    remind: PerSeverity = Field(default_factory=lambda: dict(DEFAULT_REMIND))
+    remind: Intervals = Field(default_factory=lambda: dict(DEFAULT_REMIND))
     heads_up: HeadsUpSpec | None = None
     digest: DigestSpec | None = None
     working_hours: WorkingHours = WorkingHours()
