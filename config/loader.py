@@ -23,6 +23,7 @@ from pydantic import BaseModel, ValidationError
 from config.explain import place_of, problems_of
 from config.overlay import NAMED, overlay, settle
 from config.problems import ConfigError, Gravity, Problem, did_you_mean
+from config.regular import read_regular
 from config.secrets import Environment, Redactor
 from config.units import shown
 from config.yamlfile import MAX_BYTES, Node, dotted, parse_yaml
@@ -163,9 +164,9 @@ def _read_all(files: Sequence[Path]) -> tuple[list[Node], list[Problem]]:
     trees: list[Node] = []
     problems: list[Problem] = []
     for file in files:
-        text, trouble = _read(file)
+        text, trouble, line = _read(file)
         if text is None:
-            problems.append(Problem(str(file), 1, "", trouble, "name a readable YAML file"))
+            problems.append(Problem(str(file), line, "", trouble, "name a readable YAML file in UTF-8"))
             continue
         tree, found = parse_yaml(text, str(file))
         problems += found
@@ -184,16 +185,21 @@ def _read_all(files: Sequence[Path]) -> tuple[list[Node], list[Problem]]:
     return trees, problems
 
 
-def _read(file: Path) -> tuple[str | None, str]:
+def _read(file: Path) -> tuple[str | None, str, int]:
+    """The text, or None with what is wrong and on which line."""
+    content = b""
     try:
-        with file.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
+        content = read_regular(file, MAX_BYTES)
         if len(content) > MAX_BYTES:
-            return None, f"larger than {MAX_BYTES} bytes"
-        return content.decode("utf-8-sig"), ""
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        return None, f"cannot be read: {reason}"
+            return None, f"larger than {MAX_BYTES} bytes", 1
+        return content.decode("utf-8-sig"), "", 1
+    except UnicodeDecodeError as error:
+        # The codec counts from behind a byte order mark.
+        start = error.start + (len(content) - len(error.object))
+        line = content.count(b"\n", 0, start) + 1
+        return None, f"cannot be read: not UTF-8 text, the byte 0x{content[start]:02x}", line
+    except OSError as error:
+        return None, f"cannot be read: {error.strerror}", 1
 
 
 def _pack_name(trees: Sequence[Node], report: Callable[[Place, Node, str, str], None]) -> str:

@@ -22,6 +22,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from config.problems import Wrong
+from config.regular import read_regular
 
 MIN_LENGTH = 6
 MAX_FILE_BYTES = 64 * 1024
@@ -33,9 +34,8 @@ _REMEDY = "write {env: NAME} or {file: PATH}"
 
 
 def read_secret_file(path: Path) -> str:
-    """The file's text without its final line end. Raises OSError, or ValueError when over 64 KiB or not UTF-8."""
-    with path.open("rb") as stream:
-        content = stream.read(MAX_FILE_BYTES + 1)
+    """The file's text without its final line end. Raises OSError (also for a pipe or a device), or ValueError when over 64 KiB or not UTF-8."""
+    content = read_regular(path, MAX_FILE_BYTES)
     if len(content) > MAX_FILE_BYTES:
         raise ValueError(f"larger than {MAX_FILE_BYTES} bytes")
     return content.decode().rstrip("\r\n")

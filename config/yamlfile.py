@@ -39,6 +39,7 @@ _INT = re.compile(r"[-+]?[0-9]{1,40}", re.ASCII)
 _HEX = re.compile(r"0x[0-9a-fA-F]{1,32}", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
 _SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", re.ASCII)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _TEXT_TAG = "tag:yaml.org,2002:str"
 _MERGE = "<<"
 
@@ -175,6 +176,9 @@ class _Builder:
     def _scalar(self, event: ScalarEvent, line: int) -> None:
         self._count(1, line)
         plain = event.style is None and event.tag is None and not self._awaits_key()
+        if _SURROGATE.search(event.value):
+            self.report(line, "half a character (a lone surrogate)", "write the character itself, or \\U and 8 digits")
+            event.value = _SURROGATE.sub("\ufffd", event.value)
         value = _resolved(event.value) if plain else event.value
         self._add(Node(value, self.file, line), event.anchor)
 

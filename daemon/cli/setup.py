@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from config.problems import ConfigError
-from config.yamlfile import parse_yaml
+from config.regular import read_regular
+from config.yamlfile import MAX_BYTES, parse_yaml
 from daemon.cli.files import version
 from daemon.desk.known import Known, known_of
 
@@ -69,7 +70,7 @@ def _bare(files: Sequence[Path], error: ConfigError) -> Setup:
     found: dict[str, Any] = {}
     for file in files:
         try:
-            text = file.read_text(encoding="utf-8")
+            text = read_regular(file, MAX_BYTES).decode("utf-8-sig")
         except (OSError, UnicodeDecodeError):
             continue
         tree, _ = parse_yaml(text, str(file))
