@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from config.addresses import HeaderName, ProbeAddress, header_text
 from config.problems import Wrong
 from config.section import Section
 from config.templates import ExpressionText, Template, TemplateText
@@ -34,10 +35,12 @@ Port = Annotated[int, Field(ge=1, le=65535)] | TemplateText
 class HttpProbe(Section):
     """Ask by HTTP; redirects are not followed. `url` may be `unix:///path/to.sock`."""
 
-    url: TemplateText
+    url: ProbeAddress
     method: Literal["GET", "HEAD", "OPTIONS"] = "GET"
     timeout: Timeout = 5.0
-    headers: dict[str, TemplateText] = Field(default_factory=dict)
+    headers: dict[HeaderName, Annotated[TemplateText, AfterValidator(header_text)]] = Field(
+        default_factory=dict
+    )
 
 
 class TcpProbe(Section):

@@ -140,7 +140,7 @@ class Secret:
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         del source, handler
         return core_schema.with_info_plain_validator_function(
-            _secret_from,
+            secret_from,
             serialization=core_schema.plain_serializer_function_ser_schema(
                 lambda secret: dict(secret.reference)
             ),
@@ -160,7 +160,8 @@ class Secret:
         }
 
 
-def _secret_from(value: object, info: ValidationInfo) -> Secret:
+def secret_from(value: object, info: ValidationInfo) -> Secret:
+    """The secret behind a reference, from the environment of the validation. Raises `Wrong`."""
     if isinstance(value, Secret):
         return value
     if isinstance(value, str):

@@ -64,12 +64,13 @@ class Undefined(TemplateError):
 class Template:
     """A text with `{{ … }}` in it. Raises `TemplateError` when its syntax is wrong."""
 
-    __slots__ = ("_compiled", "labels", "names", "text")
+    __slots__ = ("_compiled", "labels", "names", "reads", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._compiled, self.names, self.labels = _compile(text, expression=False)
-        """`names`: the top-level names it refers to; `labels`: what it reads of `scope`."""
+        self._compiled, self.names, self.reads = _compile(text, expression=False)
+        """`names`: the top-level names it refers to; `reads`: what it reads of them, as (name, entry)."""
+        self.labels = _of_scope(self.reads)
 
     def render(self, names: Mapping[str, object]) -> str:
         """The text with the names filled in; a rendered part of a command is never split again.
@@ -93,11 +94,12 @@ class Template:
 class Expression:
     """A condition or value such as `facts.health.body.replica_lag_s < 30`. Raises `TemplateError` like `Template`."""
 
-    __slots__ = ("_compiled", "labels", "names", "text")
+    __slots__ = ("_compiled", "labels", "names", "reads", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._compiled, self.names, self.labels = _compile(text, expression=True)
+        self._compiled, self.names, self.reads = _compile(text, expression=True)
+        self.labels = _of_scope(self.reads)
 
     def evaluate(self, names: Mapping[str, object]) -> object:
         """The value. Raises `Undefined` or `TemplateError`; a value that is itself undefined is `Undefined`."""
@@ -297,33 +299,35 @@ _ENVIRONMENT = _sandbox()
 
 
 @lru_cache(maxsize=4096)
-def _compile(text: str, *, expression: bool) -> tuple[jinja2.Template, frozenset[str], frozenset[str]]:
+def _compile(
+    text: str, *, expression: bool
+) -> tuple[jinja2.Template, frozenset[str], frozenset[tuple[str, str]]]:
     if len(text) > MAX_TEXT:
         raise TemplateError(f"is longer than {MAX_TEXT} characters")
     try:
         tree = _expression_tree(text) if expression else _ENVIRONMENT.parse(text)
         names = frozenset(meta.find_undeclared_variables(tree) - {"range"})
-        labels = frozenset(_labels_read(tree))
+        reads = frozenset(_entries_read(tree))
         _restrict(tree, keep_result=expression)
-        return _ENVIRONMENT.from_string(tree), names, labels
+        return _ENVIRONMENT.from_string(tree), names, reads
     except jinja2.TemplateError as error:
         raise TemplateError(f"{error.message or type(error).__name__} in {_brief(text)!r}") from None
     except (RecursionError, MemoryError):
         raise TemplateError(f"is nested too deeply: {_brief(text)!r}") from None
 
 
-def _labels_read(tree: nodes.Template) -> Iterator[str]:
-    """`scope.provider` and `scope["provider"]` -> provider."""
+def _entries_read(tree: nodes.Template) -> Iterator[tuple[str, str]]:
+    """`scope.provider` and `scope["provider"]` -> (scope, provider)."""
     for read in tree.find_all(nodes.Getattr):
-        if isinstance(read.node, nodes.Name) and read.node.name == "scope":
-            yield read.attr
+        if isinstance(read.node, nodes.Name):
+            yield read.node.name, read.attr
     for item in tree.find_all(nodes.Getitem):
-        if (
-            isinstance(item.node, nodes.Name)
-            and item.node.name == "scope"
-            and isinstance(item.arg, nodes.Const)
-        ):
-            yield str(item.arg.value)
+        if isinstance(item.node, nodes.Name) and isinstance(item.arg, nodes.Const):
+            yield item.node.name, str(item.arg.value)
+
+
+def _of_scope(reads: frozenset[tuple[str, str]]) -> frozenset[str]:
+    return frozenset(entry for name, entry in reads if name == "scope")
 
 
 def _expression_tree(text: str) -> nodes.Template:

@@ -177,7 +177,9 @@ class _Builder:
         self._count(1, line)
         plain = event.style is None and event.tag is None and not self._awaits_key()
         if _SURROGATE.search(event.value):
-            self.report(line, "half a character (a lone surrogate)", "write the character itself, or \\U and 8 digits")
+            self.report(
+                line, "half a character (a lone surrogate)", "write the character itself, or \\U and 8 digits"
+            )
             event.value = _SURROGATE.sub("\ufffd", event.value)
         value = _resolved(event.value) if plain else event.value
         self._add(Node(value, self.file, line), event.anchor)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
+from config.addresses import HeaderName, HeaderText, WebAddress
 from config.problems import Wrong
 from config.secrets import Secret
 from config.section import FailureMode, Section, Severity
@@ -67,10 +68,10 @@ class PrometheusSource(Section):
     """A Prometheus-compatible HTTP API. `delay`: how late its samples may be; ticks look that far back."""
 
     type: Literal["prometheus"]
-    url: str
+    url: WebAddress
     auth: Auth | None = None
     tls: Tls = Tls()
-    headers: dict[str, str | Secret] = Field(default_factory=dict)
+    headers: dict[HeaderName, HeaderText | Secret] = Field(default_factory=dict)
     delay: Duration = 0.0
     scrape_interval: Duration | None = None
     """Left out: the median spacing seen."""
@@ -79,7 +80,7 @@ class PrometheusSource(Section):
 class Target(Section):
     """One `/metrics` endpoint and labels added to all its series."""
 
-    url: str
+    url: WebAddress
     labels: dict[LabelName, str] = Field(default_factory=dict)
 
 
@@ -96,7 +97,7 @@ class ScrapeSource(Section):
     timeout: Duration = Field(5.0, gt=0)
     auth: Auth | None = None
     tls: Tls = Tls()
-    headers: dict[str, str | Secret] = Field(default_factory=dict)
+    headers: dict[HeaderName, HeaderText | Secret] = Field(default_factory=dict)
 
 
 class FileSource(Section):

@@ -7,15 +7,20 @@ from contextlib import contextmanager
 from itertools import combinations
 from urllib.parse import urlsplit
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from config.escalation import EXTERNAL, Target
+from config.addresses import passwords_in
+from config.escalation import CALM_INTERVAL, EXTERNAL, Target
 from config.loader import Loaded
 from config.problems import Gravity, Wrong
+from config.section import Section
+from config.units import format_duration
 from daemon.desk.loopback import is_loopback
 from daemon.escalate.channels.registry import address_book
 from daemon.settings.model import Settings
+from daemon.settings.names import check_names
 from detectors.spec import DetectorSpec
+from remediations.actions.registry import KINDS as ACTIONS
 from remediations.actions.registry import managers_of, validate_action
 from remediations.spec import Playbook
 
@@ -35,6 +40,9 @@ def cross_check(loaded: Loaded[Settings]) -> None:
     _inbox(loaded)
     _people(loaded)
     _local_operator(loaded)
+    _floods(loaded)
+    _addresses(loaded)
+    check_names(loaded)
 
 
 def _detector(loaded: Loaded[Settings], name: str, detector: DetectorSpec) -> None:
@@ -60,7 +68,10 @@ def _detector(loaded: Loaded[Settings], name: str, detector: DetectorSpec) -> No
         place = (*path, "corroborate", kind, index)
         if witness.probe is not None and witness.probe not in settings.probes:
             loaded.unknown((*place, "probe"), "probe", witness.probe, settings.probes)
-        if witness.detector is not None and witness.detector not in settings.detectors:
+        if witness.detector == name:
+            text = "a detector is no witness of itself"
+            loaded.problem((*place, "detector"), text, "name another detector, or a probe")
+        elif witness.detector is not None and witness.detector not in settings.detectors:
             loaded.unknown((*place, "detector"), "detector", witness.detector, settings.detectors)
         if (
             witness.manager is not None
@@ -88,7 +99,8 @@ def _playbook(loaded: Loaded[Settings], name: str, playbook: Playbook) -> None:
 def _action(loaded: Loaded[Settings], path: Path, do: Mapping[str, object]) -> None:
     kind = next(iter(do), "")
     managers: frozenset[str] = frozenset()
-    with _recording(loaded, (*path, kind)):
+    model = ACTIONS[kind].args if kind in ACTIONS else Section
+    with _recording(loaded, (*path, kind), model):
         _, args = validate_action(do, loaded.environment.context)
         managers = managers_of(args)
     for manager in managers - loaded.model.managers.keys():
@@ -166,14 +178,40 @@ def _local_operator(loaded: Loaded[Settings]) -> None:
             )
 
 
+def _floods(loaded: Loaded[Settings]) -> None:
+    """A message that repeats faster than people can act is told of; faster than a second it is an error."""
+    every: dict[Path, float] = {
+        ("remind", severity.value): interval for severity, interval in loaded.model.remind.items()
+    }
+    for name, policy in loaded.model.escalation.items():
+        for index, level in enumerate(policy):
+            for severity, interval in level.repeat.items():
+                every["escalation", name, index, "repeat", severity.value] = interval
+    for path, interval in every.items():
+        if interval < CALM_INTERVAL:
+            text = f"repeats a message every {format_duration(interval)}, faster than people can act"
+            loaded.problem(path, text, "write 1m or longer", Gravity.WARNING)
+
+
+def _addresses(loaded: Loaded[Settings]) -> None:
+    """No password stands in any address; and what is written for replicas is told not to be there yet."""
+    for path in passwords_in(loaded.data):
+        if path != ("state",):
+            text = "a user's name or password stands in the address, which is shown to people"
+            loaded.problem(path, text, "leave it out, and give it apart as {env: NAME} or {file: PATH}")
+    if loaded.model.state.startswith("postgresql"):
+        text = "replicas on PostgreSQL come with a later release"
+        loaded.problem(("state",), text, "run one daemon on it, and no second", Gravity.WARNING)
+
+
 @contextmanager
-def _recording(loaded: Loaded[Settings], path: Path) -> Iterator[None]:
+def _recording(loaded: Loaded[Settings], path: Path, model: type[BaseModel]) -> Iterator[None]:
     try:
         yield
     except Wrong as wrong:
         loaded.problem(path, wrong.problem, wrong.hint)
     except ValidationError as error:
-        _record(loaded, path, error)
+        loaded.invalid(path, error, model)
 
 
 def _targets(settings: Settings) -> Iterator[tuple[Path, Target]]:
@@ -201,14 +239,6 @@ def _target(loaded: Loaded[Settings], path: Path, target: Target) -> None:
         )
         return
     loaded.unknown(path, target.kind, target.name, known)
-
-
-def _record(loaded: Loaded[Settings], path: Path, error: ValidationError) -> None:
-    for item in error.errors(include_url=False, include_input=False):
-        wrong = item.get("ctx", {}).get("error")
-        problem = wrong.problem if isinstance(wrong, Wrong) else str(item["msg"]).lower()
-        hint = wrong.hint if isinstance(wrong, Wrong) else ""
-        loaded.problem((*path, *item["loc"]), problem, hint)
 
 
 def _once(loaded: Loaded[Settings], path: tuple[str, ...], text: str, hint: str) -> None:

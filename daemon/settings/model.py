@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from config.addresses import HostPort, StoreAddress, WebAddress
 from config.escalation import DEFAULT_REMIND, DigestSpec, HeadsUpSpec, Intervals, Policy, WorkingHours
 from config.people import Channels, PersonSpec, Teams
 from config.probes import ProbeSpec
@@ -24,14 +25,17 @@ from remediations.spec import Limits, ManagerSpec, Playbook, Storm
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
 
 
-def _address(text: str) -> str:
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdigit() or not 0 <= int(port) <= 65535:
-        raise Wrong(f"expected HOST:PORT, got {text!r}", "write one such as 127.0.0.1:9876")
-    return text
+def _version(value: object) -> object:
+    # Python takes true for 1.
+    if isinstance(value, bool):
+        raise Wrong(f"expected 1, got {str(value).lower()}", "write version: 1")
+    return value
 
 
-Address = Annotated[str, AfterValidator(_address)]
+def _of_a_file(path: Path) -> Path:
+    if path.name in {"", ".."} or "\0" in str(path):
+        raise Wrong("expected the path of a file", "write one such as /run/fleetmend/pause")
+    return path
 
 
 class Heartbeat(Section):
@@ -54,17 +58,17 @@ class Settings(Section):
     `local_operator`: a browser on this machine may order in the console without a token; only on loopback.
     """
 
-    version: Literal[1]
+    version: Annotated[Literal[1], BeforeValidator(_version)]
     environment: Annotated[str, Field(max_length=100)] = "production"
     autonomy: Autonomy = Autonomy.OBSERVE
-    state: str = "sqlite:////var/lib/fleetmend/state.db"
-    listen: Address = "127.0.0.1:9876"
-    public_url: str | None = None
+    state: StoreAddress = "sqlite:////var/lib/fleetmend/state.db"
+    listen: HostPort = "127.0.0.1:9876"
+    public_url: WebAddress | None = None
     local_operator: bool = False
     signing_keys: Annotated[tuple[Secret, ...], Field(max_length=2)] = ()
     poll_interval: Annotated[Duration, Field(ge=0.1, le=3600)] = 15.0
     pack: Literal["fleet", "none"] = "fleet"
-    kill_switch: Path | None = None
+    kill_switch: Annotated[Path, AfterValidator(_of_a_file)] | None = None
 
     telemetry: Telemetry = Field(default_factory=dict)
     inbox: InboxSpec = InboxSpec()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from config.problems import Wrong
 from config.scope import Scope, scope_key
 from config.secrets import Secret
 from config.section import Section
@@ -23,8 +24,14 @@ KEY_VARIABLE = "FLEETMEND_KEY"
 ExitCode = Annotated[int, Field(ge=0, le=255)]
 
 
+def _named(argv: tuple[str, ...]) -> tuple[str, ...]:
+    if not argv[0].strip() or any("\0" in word for word in argv):
+        raise Wrong("no program is named", "write [/usr/local/bin/PROGRAM, ARGUMENT]")
+    return argv
+
+
 class CommandArgs(Section):
-    argv: Annotated[tuple[TemplateText, ...], Field(min_length=1, max_length=256)]
+    argv: Annotated[tuple[TemplateText, ...], Field(min_length=1, max_length=256), AfterValidator(_named)]
     cwd: TemplateText | None = None
     env: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")], Secret | TemplateText] = Field(
         default_factory=dict

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from config.problems import Wrong
+from config.addresses import header_text, probe_address
+from config.problems import Wrong, did_you_mean
 from config.scope import Scope, scope_key
 from config.secrets import Secret
 from config.section import Section
@@ -38,18 +39,31 @@ def _checked_expect(expect: Any) -> Any:
         if isinstance(expect, tuple) or isinstance(item, int):
             raise Wrong(f"{text} is no status code", "write 2xx, 200 or a condition such as status == 200")
         try:
-            Expression(text)
+            _about_the_answer(text)
         except TemplateError as error:
             raise Wrong(
                 f"neither a status code nor a condition: {error}", "write 2xx or status == 200"
             ) from None
+    if expect in ((), ""):
+        raise Wrong("nothing is expected, so nothing could succeed", "write 2xx, 200 or [200, 409]")
     return expect
 
 
-def _http_address(text: str) -> str:
-    if "{{" not in text and urlsplit(text).scheme not in {"http", "https"}:
-        raise Wrong(f"not an http address: {text}", "start it with http:// or https://")
+def _about_the_answer(text: str) -> str:
+    """A condition on the answer can see its status and its body. Raises `TemplateError`, `Wrong`."""
+    unknown = sorted(Expression(text).names - {"status", "body"})
+    if unknown:
+        raise Wrong(
+            f"nothing is named {unknown[0]!r} here",
+            did_you_mean(unknown[0], ("status", "body")) or "known are status and body",
+        )
     return text
+
+
+def _http_address(text: str) -> str:
+    if urlsplit(text).scheme == "unix":
+        raise Wrong(f"not an http address: {text}", "start it with http:// or https://")
+    return probe_address(text)
 
 
 Address = Annotated[TemplateText, AfterValidator(_http_address)]
@@ -59,7 +73,7 @@ class Poll(Section):
     """After the call was accepted: ask this address until the condition on `status` and `body` holds."""
 
     url: Address
-    until: ExpressionText
+    until: Annotated[ExpressionText, AfterValidator(_about_the_answer)]
     every: Annotated[Duration, Field(ge=0.1)] = 2.0
     within: Duration = 60.0
 
@@ -67,9 +81,10 @@ class Poll(Section):
 class HttpArgs(Section):
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = "POST"
     url: Address
-    headers: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")], Secret | TemplateText] = Field(
-        default_factory=dict
-    )
+    headers: dict[
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")],
+        Secret | Annotated[TemplateText, AfterValidator(header_text)],
+    ] = Field(default_factory=dict)
     body: Any = Field(default=None, alias="json")
     expect: Annotated[str | int | tuple[str | int, ...], AfterValidator(_checked_expect)] = "2xx"
     poll: Poll | None = None

@@ -57,7 +57,7 @@ class Check(Topic):
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """One enabled detector with what its timing depends on.
+    """One detector with what its timing depends on.
 
     `interval`: seconds between scrapes, as configured, else the poll interval; `known`: whether it is configured.
     `step`: seconds between evaluations; `delay`: how far back ticks look.
@@ -101,15 +101,13 @@ class View:
 
     @cached_property
     def detectors(self) -> tuple[Watched, ...]:
-        """The enabled ones, in the order of the files."""
+        """In the order of the files; what is not enabled is not in the settings at all."""
         return tuple(self._watched())
 
     def _watched(self) -> Iterator[Watched]:
         settings = self.settings
         default = next(iter(settings.telemetry), "")
         for name, spec in settings.detectors.items():
-            if not spec.enabled:
-                continue
             probes = spec.signal.probe is not None
             source = None if probes else settings.telemetry.get(spec.source or default)
             every = pace(source)

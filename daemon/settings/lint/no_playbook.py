@@ -21,7 +21,7 @@ _SOFT = re.compile(
 def _unanswered(view: View) -> Iterator[Found]:
     for one in view.detectors:
         mode, labels = one.spec.failure_mode, view.labels_of(one)
-        if not any(book.enabled and book.failure_mode == mode for book in view.settings.playbooks.values()):
+        if not any(book.failure_mode == mode for book in view.settings.playbooks.values()):
             text = f"no playbook answers {mode}: people are paged, nothing is tried"
             yield Found(
                 (*one.path, "failure_mode"), text, "add a playbook, with an empty ladder if that is meant"
@@ -41,14 +41,14 @@ def _unanswered(view: View) -> Iterator[Found]:
 
 def _of_mode(view: View, one: Watched) -> list[Playbook]:
     books = view.settings.playbooks.values()
-    return [book for book in books if book.enabled and book.failure_mode == one.spec.failure_mode]
+    return [book for book in books if book.failure_mode == one.spec.failure_mode]
 
 
 def _fitting(view: View, one: Watched, labels: frozenset[str]) -> list[tuple[str, Playbook]]:
     """Playbooks that some scope of the detector can match."""
     found = []
     for name, book in view.settings.playbooks.items():
-        if book.enabled and book.failure_mode == one.spec.failure_mode and _can_match(book, one, labels):
+        if book.failure_mode == one.spec.failure_mode and _can_match(book, one, labels):
             found.append((name, book))
     return found
 

@@ -12,7 +12,7 @@ from remediations.spec import Playbook, Rung, RungKind
 
 def _room(view: View) -> Iterator[Found]:
     for name, playbook in view.settings.playbooks.items():
-        for index, rung in enumerate(playbook.ladder if playbook.enabled else ()):
+        for index, rung in enumerate(playbook.ladder):
             judges = _judges(view, playbook, rung)
             if not judges:
                 continue
@@ -42,7 +42,7 @@ def _needed(one: Watched) -> float:
 
 def _deadline(view: View) -> Iterator[Found]:
     for name, playbook in view.settings.playbooks.items():
-        for index, rung in enumerate(playbook.ladder if playbook.enabled else ()):
+        for index, rung in enumerate(playbook.ladder):
             if rung.verify.within > playbook.deadline:
                 within, deadline = format_duration(rung.verify.within), format_duration(playbook.deadline)
                 text = f"verify.within {within} is longer than the playbook's deadline {deadline}"
