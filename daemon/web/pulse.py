@@ -64,8 +64,11 @@ class Pulse:
             async with self._changed:
                 woken = False
                 news = partial(self._differs, last)
+                # Not `asyncio.wait_for`: that waits in a task of its own, which may outlive this one's hold of the lock
+                # when a listener goes.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait_for(news), self._heartbeat)
+                    async with asyncio.timeout(self._heartbeat):
+                        await self._changed.wait_for(news)
                     woken = True
             if not woken:
                 yield None

@@ -75,6 +75,7 @@ def test_the_demo_shows_itself_within_a_minute_and_leaves_nothing_behind_after_c
         page = requests.get(said["console"], timeout=5)
         assert page.status_code == 200
         assert "provider" in page.text
+        assert "Take the wheel" in page.text, "a newcomer may press the buttons"
         status = requests.get(f"{said['console']}api/v1/status", timeout=5).json()
         assert status["sources"][0]["state"] == "ok", "live data, not a promise of it"
         assert status["detectors"]["blind"] == 0

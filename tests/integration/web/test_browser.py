@@ -16,7 +16,7 @@ from daemon.incidents.events import Event, Kind
 from daemon.store.store import Store
 from daemon.web.server import Server, serve
 from tests.fakes import scene
-from tests.fakes.face import TOKENS, Face
+from tests.fakes.face import TOKENS, Face, tokens
 
 CHROMIUM = Path("/usr/bin/chromium")
 PICTURES = Path(__file__).parents[3] / "build" / "screenshots"
@@ -154,6 +154,28 @@ def test_every_page_fits_reads_well_and_stays_at_home(
         assert seen.page.evaluate(CONTRAST) == [], name
         if name in {"overview", "incident", "paged"} or (width, theme) == (1280, "light"):
             seen.page.screenshot(path=str(PICTURES / f"{name}-{width}-{theme}.png"), full_page=True)
+    assert seen.problems == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_without_tokens_a_browser_on_this_machine_takes_the_wheel(
+    browser: Browser, served: Server, face: Face, width: int, theme: str
+) -> None:
+    face.tokens, face.local_operator = tokens([]), True
+    seen = watched(browser, served, width=width, theme=theme)
+    page = seen.page
+    seen.goto(f"/incidents/{scene.SILENT}")
+    for _ in range(2):  # as a reader, then at the login
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(CONTRAST) == []
+        page.get_by_role("link", name="Take the wheel").or_(
+            page.get_by_role("button", name="Take the wheel")
+        ).first.click()
+    expect(page).to_have_url(f"{seen.base}/incidents/{scene.SILENT}")
+    page.get_by_role("button", name="Acknowledge").click()
+    expect(page.get_by_role("status").first).to_contain_text("Recorded: ack by someone on this machine")
+    assert [(order.kind, order.via) for order in face.record.orders] == [("ack", "console")]
     assert seen.problems == []
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from concurrent.futures import Future
 
+import anyio
 import pytest
 
 from daemon.desk.tokens import Caller, Role, Tokens
@@ -155,6 +157,32 @@ def test_a_quiet_stream_gives_a_sign_of_life() -> None:
         await pulse.close()
 
     asyncio.run(asyncio.wait_for(story(), 10))
+
+
+def test_listeners_that_go_in_the_middle_of_a_change_are_no_error() -> None:
+    looks = itertools.count()
+
+    async def story() -> None:
+        pulse = Pulse(lambda: Beat(next(looks) // 3, 1.0), every=0.0005, heartbeat=0.05, most=100)
+
+        async def listen() -> None:
+            pulse.enter()
+            try:
+                async for _ in pulse.beats():
+                    pass
+            finally:
+                pulse.leave()
+
+        for visit in range(40):
+            async with anyio.create_task_group() as room:
+                for _ in range(30):
+                    room.start_soon(listen)
+                await asyncio.sleep(0.0005 * visit)
+                room.cancel_scope.cancel()
+        assert pulse.listeners == 0
+        await pulse.close()
+
+    asyncio.run(asyncio.wait_for(story(), 30))
 
 
 def test_places_are_bounded_and_given_back() -> None:
