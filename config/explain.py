@@ -13,7 +13,12 @@ from config.problems import Problem, Wrong, did_you_mean
 from config.units import shown
 from config.yamlfile import Node, Path, dotted
 
+_MAP = "write {key: value}, or indented 'key: value' lines"
+_LIST = "write [a, b], or one '- item' a line"
 _EXPECTED = {
+    "path_type": ("the path of a file", "put it in quotes"),
+    "mapping_type": ("a map", _MAP),
+    "none_required": ("nothing", "leave the key out"),
     "string_type": ("text", "put it in quotes"),
     "int_type": ("a whole number", ""),
     "int_parsing": ("a whole number", ""),
@@ -32,6 +37,19 @@ _EXPECTED = {
     "model_type": ("a map", "write {key: value}, or indented 'key: value' lines"),
     "model_attributes_type": ("a map", "write {key: value}, or indented 'key: value' lines"),
     "dataclass_type": ("a map", "write {key: value}, or indented 'key: value' lines"),
+}
+
+_LIMITS = ("min_length", "max_length", "gt", "ge", "lt", "le", "multiple_of")
+_BOUNDS = {
+    "too_short": ("expected at least {} of them", "add one to the list"),
+    "too_long": ("expected at most {} of them", "split it, or leave some out"),
+    "string_too_short": ("expected a text of at least {} characters", "write one"),
+    "string_too_long": ("expected a text of at most {} characters", "make it shorter"),
+    "greater_than": ("expected more than {}", "write a larger value"),
+    "greater_than_equal": ("expected at least {}", "write {} or more"),
+    "less_than": ("expected less than {}", "write a smaller value"),
+    "less_than_equal": ("expected at most {}", "write {} or less"),
+    "multiple_of": ("expected a multiple of {}", "write one"),
 }
 
 
@@ -55,6 +73,12 @@ def problems_of(
     return [((*prefix, *path), _problem(path, tree, entries, prefix)) for path, entries in found.items()]
 
 
+def reference_hint(path: Path) -> str:
+    """Where to read on about the key at the path, when nothing better is known."""
+    key = next((part for part in reversed(path) if isinstance(part, str)), "")
+    return f"see {key} in the configuration reference" if key else "see the configuration reference"
+
+
 def place_of(tree: Node, path: Path) -> Node:
     """The node at the path, or its nearest ancestor that is written in a file."""
     node = tree
@@ -68,6 +92,7 @@ def place_of(tree: Node, path: Path) -> Node:
 
 def _problem(path: Path, tree: Node, entries: list[tuple[str, str]], prefix: Path) -> Problem:
     node = place_of(tree, path)
+    entries = [entry if entry[1] else (entry[0], reference_hint((*prefix, *path))) for entry in entries]
     text = _joined([*dict.fromkeys(text for text, _ in entries)])
     hint = next((hint for _, hint in entries if hint), "")
     return Problem(node.file, node.line, dotted((*prefix, *path)), text, hint)
@@ -109,7 +134,7 @@ def _words(details: ErrorDetails, path: Path, root: type[BaseModel]) -> tuple[st
     if isinstance(cause, Wrong):
         return cause.problem, cause.hint
     if kind == "missing":
-        return "is required", ""
+        return "is required", f"add {path[-1]}: …" if path else ""
     if kind == "extra_forbidden":
         known = sorted(_keys_at(root, path[:-1]))
         name = str(path[-1]) if path else ""
@@ -119,8 +144,17 @@ def _words(details: ErrorDetails, path: Path, root: type[BaseModel]) -> tuple[st
     if kind in _EXPECTED:
         expected, hint = _EXPECTED[kind]
         return f"expected {expected}, got {shown(value)}", hint
-    message = str(cause) if isinstance(cause, ValueError | AssertionError) else details["msg"]
-    return message[:1].lower() + message[1:], ""
+    if kind in _BOUNDS:
+        said, remedy = _BOUNDS[kind]
+        bound = next((context[key] for key in _LIMITS if key in context), "")
+        bound = f"{bound:g}" if isinstance(bound, float) else bound
+        return f"{said.format(bound)}, got {shown(value)}", remedy.format(bound)
+    if kind == "string_pattern_mismatch":
+        return f"{shown(value)} is not of the right form", f"the form is {context.get('pattern', '')}"
+    if kind == "union_tag_not_found":
+        key = str(context.get("discriminator", "type")).strip("'")
+        return f"has no {key}, which says what kind it is", f"add {key}: …"
+    return f"does not understand {shown(value)}", ""
 
 
 def _choice(kind: str, value: object, context: Mapping[str, Any]) -> tuple[str, str]:

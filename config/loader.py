@@ -20,7 +20,7 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from config.explain import place_of, problems_of
+from config.explain import place_of, problems_of, reference_hint
 from config.overlay import NAMED, overlay, settle
 from config.problems import ConfigError, Gravity, Problem, did_you_mean
 from config.regular import read_regular
@@ -147,7 +147,7 @@ def load(
     if loaded is not None and check is not None:
         check(loaded)
         problems += loaded.problems
-    problems = [*dict.fromkeys(_sorted(problems))]
+    problems = [*dict.fromkeys(_with_hint(problem) for problem in _sorted(problems))]
     if loaded is None or any(problem.severity is Gravity.ERROR for problem in problems):
         # With mistakes to mend, a warning about what nobody wrote can wait.
         problems = [
@@ -242,8 +242,12 @@ def _validated(
     for attempt in range(_REPAIRS):
         try:
             model = root.model_validate(rest.plain(), context=environment.context)
-        except ValidationError as error:
-            found = problems_of(error, rest, root)
+        except (ValidationError, TypeError, ValueError, AttributeError, LookupError) as error:
+            found = (
+                problems_of(error, rest, root)
+                if isinstance(error, ValidationError)
+                else [_stray(error, rest, root, environment)]
+            )
             if attempt == 0:
                 told = {(problem.file, problem.line, problem.path) for problem in problems}
                 problems += [
@@ -257,6 +261,36 @@ def _validated(
             loaded.broken = _entry_names(tree) - _entry_names(rest)
             return loaded
     return None
+
+
+def _stray(
+    error: Exception, tree: Node, root: type[BaseModel], environment: Environment
+) -> tuple[Place, Problem]:
+    """A validator broke down instead of refusing: the smallest entry without which it does not."""
+    sections = tree.value if isinstance(tree.value, dict) else {}
+    entries: list[Place] = [
+        (name, entry)
+        for name in sections
+        if name in NAMED and isinstance(within := sections[name].value, dict)
+        for entry in within
+    ]
+    place: Place = ()
+    for path in [*entries, *((name,) for name in sections)]:
+        try:
+            root.model_validate(_without(tree, [path]).plain(), context=environment.context)
+        except ValidationError:
+            place = path
+        except (TypeError, ValueError, AttributeError, LookupError):
+            continue
+        place = path
+        break
+    node = place_of(tree, place)
+    text = f"cannot be understood ({type(error).__name__})"
+    return place, Problem(node.file, node.line, dotted(place), text, "check the type of each value in it")
+
+
+def _with_hint(problem: Problem) -> Problem:
+    return problem if problem.hint else replace(problem, hint=reference_hint(_place(problem.path)))
 
 
 def _entry_names(tree: Node) -> frozenset[str]:

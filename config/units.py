@@ -233,6 +233,9 @@ def shown(value: object) -> str:
         return "a list"
     if value is None:
         return "nothing"
+    if isinstance(value, str):
+        # What stands before the host of an address may be a password.
+        value = re.sub(r"://[^/?#\s]*@", "://…@", value)
     text = (
         repr(value)
         if isinstance(value, str)

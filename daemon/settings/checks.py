@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import combinations
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
@@ -16,7 +17,8 @@ from config.problems import Gravity, Wrong
 from config.section import Section
 from config.units import format_duration
 from daemon.desk.loopback import is_loopback
-from daemon.escalate.channels.registry import address_book
+from daemon.escalate.channels.registry import BY_KIND, address_book
+from daemon.escalate.channels.shared import Shared
 from daemon.settings.model import Settings
 from daemon.settings.names import check_names
 from detectors.spec import DetectorSpec
@@ -143,8 +145,13 @@ def _inbox(loaded: Loaded[Settings]) -> None:
 
 def _people(loaded: Loaded[Settings]) -> None:
     settings = loaded.model
+    told = _channels(loaded)
     _, faults = address_book(settings.people, settings.channels, loaded.environment.context)
     for fault in faults:
+        if any(fault.path[: len(place)] == place for place in told):
+            continue
+        if fault.warning and ("channels",) in told:
+            continue  # a doubt about what is shared, which has its own problem
         gravity = Gravity.WARNING if fault.warning else Gravity.ERROR
         loaded.problem(fault.path, fault.problem, fault.hint, gravity)
     for path, member in _members(settings):
@@ -152,6 +159,26 @@ def _people(loaded: Loaded[Settings]) -> None:
             loaded.unknown(path, "person", member, settings.people)
     for path, target in _targets(settings):
         _target(loaded, path, target)
+
+
+def _channels(loaded: Loaded[Settings]) -> list[Path]:
+    """Record what is wrong with the settings of channels; the places that have been told of."""
+    settings, context = loaded.model, loaded.environment.context
+    parts: list[tuple[Path, type[BaseModel], Any]] = [(("channels",), Shared, dict(settings.channels))]
+    for name, person in settings.people.items():
+        for position, (kind, written) in enumerate(person.ways):
+            channel = BY_KIND.get(kind)
+            if channel is not None:
+                path = ("people", name, "channels", position, kind)
+                parts.append((path, channel.spec, channel.normal(written)))
+    told: list[Path] = []
+    for path, model, data in parts:
+        try:
+            model.model_validate(data, context=context)
+        except ValidationError as error:
+            loaded.invalid(path, error, model)
+            told.append(path)
+    return told
 
 
 def _members(settings: Settings) -> Iterator[tuple[Path, str]]:

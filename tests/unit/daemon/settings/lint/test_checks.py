@@ -73,6 +73,8 @@ TIMES: list[Row] = [
     ("delay-under-scrape", "telemetry: {main: {scrape_interval: 15s}}\n", [1], "no delay at all"),
     ("delay-under-scrape", "telemetry: {main: {delay: 1s}}\n", [], "the scrape interval is not known"),
     ("verify-too-short", detector(ratio("2m"), "{above: 5%, for: 10m}", mode="storage_failure")
+     + playbook(rung("mend", "x", ", verify: {within: 3m, hold: 31s}")), [13], "a second too few"),
+    ("verify-too-short", detector(ratio("2m"), "{above: 5%, for: 10m}", mode="storage_failure")
      + playbook(rung("mend", "x", ", verify: {within: 3m, hold: 29s}")), [], "2m + 30 s + 29 s fit"),
     ("verify-too-short", detector(ratio("2m"), "{above: 5%, for: 10m}", mode="storage_failure")
      + playbook(rung("mend", "x", ", effect: {probe: p}, verify: {within: 1m, hold: 29s}"))
@@ -170,6 +172,8 @@ ANSWERS: list[Row] = [
      + playbook(rung("mend", "x"), match="{tier: hot}"), [4], "it lacks the label that is matched"),
     ("no-playbook", detector("{promql: depth}", "{above: 5, for: 5m}", mode="storage_failure")
      + playbook(rung("mend", "x"), match="{tier: hot}"), [], "only the source knows a query's labels"),
+    ("label-missing", detector("{gauge: {of: depth, by: [host]}}", "{above: 5, for: 5m}", mode="storage_failure")
+     + playbook(rung("mend", "{{ scope.tier }}"), mode="data_quality"), [], "another failure mode's playbook"),
     ("label-missing", detector("{gauge: {of: depth, by: [host]}}", "{above: 5, for: 5m}", mode="storage_failure")
      + playbook(rung("mend", "{{ scope.tier }}", ', when: "scope.tier is defined"')), [], "the rung asks first"),
     ("label-missing", detector("{gauge: {of: depth, by: [host]}}", "{above: 5, for: 5m}", mode="storage_failure")

@@ -181,10 +181,15 @@ def test_a_series_known_to_be_missing_is_silenced(tmp_path: Path) -> None:
     assert asked(tmp_path, piece, World(steady([BOTH[1]]), FakeClock())) == []
 
 
-def test_a_source_without_a_day_of_history_is_not_judged_by_it(tmp_path: Path) -> None:
-    world = World(steady([series("queue_depth")], step=60.0, span=20 * 3600), FakeClock())
-    problems = asked(tmp_path, "", world, history=HISTORY, bare=MINUTELY)
-    assert [one.code for one in problems if one.code in OVER_HISTORY] == []
+@pytest.mark.parametrize(("hours", "codes"), [(20, []), (25, ["threshold-never-near"])])
+def test_less_than_a_day_of_history_is_not_judged(tmp_path: Path, hours: float, codes: list[str]) -> None:
+    begin = FakeClock().now() - hours * 3600
+    known = {
+        one: [sample for sample in samples if sample[0] >= begin]
+        for one, samples in WORLDS["threshold-never-near"].samples.items()
+    }
+    problems = asked(tmp_path, "", World(known, FakeClock()), history=HISTORY, bare=MINUTELY)
+    assert [one.code for one in problems] == codes
 
 
 def test_history_is_asked_for_in_pieces_that_answers_bear(tmp_path: Path) -> None:
