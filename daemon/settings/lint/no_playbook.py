@@ -147,13 +147,19 @@ MISSING = Check(
     gravity=Gravity.WARNING,
     why="""The texts of an action name the scope: `storage-writer-{{ scope.tier }}`. The scope's labels are those in
 `by` of the detector that fired (for a probe: those that its address names). A label that is not there is an undefined
-name, never an empty text, so the rung fails when it is needed most. A rung whose `when` or `require` asks for the label is
-skipped instead, which is fine.""",
+name, never an empty text, so the rung is refused when it is needed most. (A label that no detector of the failure mode
+has at all is an error.) A rung whose `when` or `require` asks for the label is skipped instead, which is fine.""",
     fix='Add the label to `by`, or give the rung `when: "scope.LABEL is defined"`.',
     example="""detectors:
   writes:
     failure_mode: storage_failure
     signal: {ratio: {of: write_errors_total, to: writes_total, by: [host], window: 1m}}   # <--
+    fire: {above: 5%, for: 5m}
+    clear: {below: 3%, for: 5m}
+    minimum: {events: 50}
+  reads:
+    failure_mode: storage_failure
+    signal: {ratio: {of: read_errors_total, to: reads_total, by: [tier], window: 1m}}
     fire: {above: 5%, for: 5m}
     clear: {below: 3%, for: 5m}
     minimum: {events: 50}
@@ -169,6 +175,12 @@ playbooks:
   writes:
     failure_mode: storage_failure
     signal: {ratio: {of: write_errors_total, to: writes_total, by: [tier], window: 1m}}
+    fire: {above: 5%, for: 5m}
+    clear: {below: 3%, for: 5m}
+    minimum: {events: 50}
+  reads:
+    failure_mode: storage_failure
+    signal: {ratio: {of: read_errors_total, to: reads_total, by: [tier], window: 1m}}
     fire: {above: 5%, for: 5m}
     clear: {below: 3%, for: 5m}
     minimum: {events: 50}

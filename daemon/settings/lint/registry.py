@@ -9,7 +9,6 @@ from config.problems import Gravity, Problem, did_you_mean
 from config.yamlfile import dotted
 from daemon.settings.lint import (
     clear_under_fire,
-    corroborates_itself,
     daemon_itself,
     duplicate_detector,
     expected_without_count,
@@ -78,7 +77,6 @@ CHECKS: tuple[Check, ...] = (
     no_playbook.UNANSWERED,
     no_playbook.MISSING,
     duplicate_detector.CHECK,
-    corroborates_itself.CHECK,
     severity_lowered.CHECK,
     # the daemon itself
     daemon_itself.STORM,
