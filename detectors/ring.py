@@ -218,7 +218,11 @@ class Ring:
     ) -> tuple[NDArray[np.intp], NDArray[np.intp], int]:
         """Which of the block's columns are taken, where they go, and which one is `up` (-1: none)."""
         kept = self._cached
-        if kept is not None and (not self.truncated or room <= 0) and (kept[0] is series or kept[0] == series):
+        if (
+            kept is not None
+            and (not self.truncated or room <= 0)
+            and (kept[0] is series or kept[0] == series)
+        ):
             return kept[1:]
         up = next((index for index, item in enumerate(series) if item.name == UP), -1)
         takes: list[int] = []

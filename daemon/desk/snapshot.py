@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from config.scope import Scope
 
-
 HICCUP = 5.0
 """Seconds that a busy machine may cost a snapshot without anybody being alarmed; the pages' script agrees."""
 
