@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from config.loader import Loaded
 from config.problems import Gravity
@@ -98,6 +99,17 @@ class View:
     def written(self, path: Path) -> bool:
         """Whether the key stands in a file, the pack's included, or is a default."""
         return path[-1] in self.loaded.names(path[:-1])
+
+    def raw(self, path: Path) -> object:
+        """What was written there, as YAML reads it; None where there is nothing."""
+        data = self._data
+        for part in path:
+            data = data.get(str(part)) if isinstance(data, dict) else None
+        return data
+
+    @cached_property
+    def _data(self) -> Any:
+        return self.loaded.data
 
     @cached_property
     def detectors(self) -> tuple[Watched, ...]:

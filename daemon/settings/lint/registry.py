@@ -8,6 +8,8 @@ from config.loader import Loaded
 from config.problems import Gravity, Problem, did_you_mean
 from config.yamlfile import dotted
 from daemon.settings.lint import (
+    agg_hides,
+    bounds,
     clear_under_fire,
     daemon_itself,
     duplicate_detector,
@@ -30,6 +32,7 @@ from daemon.settings.lint import (
     thresholds,
     verify,
     where_empty,
+    while_contradicts,
     window_over_hold,
     window_under_scrapes,
 )
@@ -57,6 +60,10 @@ CHECKS: tuple[Check, ...] = (
     thresholds.OUT_OF_RANGE,
     thresholds.OVER_ALL,
     thresholds.EQUALS,
+    bounds.NOT_POSITIVE,
+    bounds.NO_UNIT,
+    agg_hides.CHECK,
+    while_contradicts.CHECK,
     minimum_missing.MISSING,
     minimum_missing.ONE_ENOUGH,
     minimum_without_effect.UNUSED,
@@ -71,7 +78,8 @@ CHECKS: tuple[Check, ...] = (
     metric_kind.HISTOGRAM,
     metric_kind.COUNTER,
     ratio_of_itself.CHECK,
-    promql_text.CHECK,
+    promql_text.VANISHES,
+    promql_text.SHORT,
     inventory_unused.CHECK,
     # who answers
     no_playbook.UNANSWERED,
