@@ -17,7 +17,6 @@ _MAP = "write {key: value}, or indented 'key: value' lines"
 _LIST = "write [a, b], or one '- item' a line"
 _EXPECTED = {
     "path_type": ("the path of a file", "put it in quotes"),
-    "mapping_type": ("a map", _MAP),
     "none_required": ("nothing", "leave the key out"),
     "string_type": ("text", "put it in quotes"),
     "int_type": ("a whole number", ""),
@@ -28,15 +27,15 @@ _EXPECTED = {
     "finite_number": ("a finite number", ""),
     "bool_type": ("true or false", ""),
     "bool_parsing": ("true or false", ""),
-    "list_type": ("a list", "write [a, b], or one '- item' a line"),
-    "tuple_type": ("a list", "write [a, b], or one '- item' a line"),
-    "set_type": ("a list", "write [a, b], or one '- item' a line"),
-    "frozen_set_type": ("a list", "write [a, b], or one '- item' a line"),
-    "dict_type": ("a map", "write {key: value}, or indented 'key: value' lines"),
-    "mapping_type": ("a map", "write {key: value}, or indented 'key: value' lines"),
-    "model_type": ("a map", "write {key: value}, or indented 'key: value' lines"),
-    "model_attributes_type": ("a map", "write {key: value}, or indented 'key: value' lines"),
-    "dataclass_type": ("a map", "write {key: value}, or indented 'key: value' lines"),
+    "list_type": ("a list", _LIST),
+    "tuple_type": ("a list", _LIST),
+    "set_type": ("a list", _LIST),
+    "frozen_set_type": ("a list", _LIST),
+    "dict_type": ("a map", _MAP),
+    "mapping_type": ("a map", _MAP),
+    "model_type": ("a map", _MAP),
+    "model_attributes_type": ("a map", _MAP),
+    "dataclass_type": ("a map", _MAP),
 }
 
 _LIMITS = ("min_length", "max_length", "gt", "ge", "lt", "le", "multiple_of")
@@ -141,6 +140,11 @@ def _words(details: ErrorDetails, path: Path, root: type[BaseModel]) -> tuple[st
         return "unknown key", did_you_mean(name, known) or (f"known are {', '.join(known)}" if known else "")
     if kind in {"literal_error", "enum", "union_tag_invalid"}:
         return _choice(kind, value, context)
+    return _bound(details)
+
+
+def _bound(details: ErrorDetails) -> tuple[str, str]:
+    kind, value, context = details["type"], details["input"], details.get("ctx", {})
     if kind in _EXPECTED:
         expected, hint = _EXPECTED[kind]
         return f"expected {expected}, got {shown(value)}", hint

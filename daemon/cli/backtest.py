@@ -277,7 +277,7 @@ def _tell(
             output.say(hide(trouble))
     if as_json:
         document = orjson.dumps({**told.document(), "missing": missing}, option=orjson.OPT_INDENT_2)
-        output.line(document.decode())
+        output.json_text(document.decode())
     else:
         output.show(*told.tables())
     return told

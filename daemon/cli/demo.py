@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from config.problems import did_you_mean
 from daemon.cli import output
-from daemon.errors import ANSWER_IS_NO, GOOD, UsageError
+from daemon.errors import ANSWER_IS_NO, GOOD, FleetmendError, UsageError
 
 if TYPE_CHECKING:  # imported by the command that needs them
-    from daemon.cli.pipeline import Watched
+    from daemon.cli.pipeline import Pipeline, Watched
     from daemon.cli.scenario import Judged
 
 SCENARIOS = ("all", "every", "unfixable", "quiet")
@@ -77,16 +78,30 @@ def break_(
     variant: Annotated[str, typer.Argument(metavar="MODE[:VARIANT]")], *, state: StateFolder = None
 ) -> None:
     """Break the running demo pipeline."""
-    from daemon.cli.pipeline import Pipeline, default_state
+    from daemon.cli.expectations import EXPECTED
 
-    output.line(Pipeline(state or default_state(), os.environ).break_(variant).strip())
+    known = {name for mode, kind in EXPECTED for name in (mode, f"{mode}:{kind}")}
+    if variant not in known:
+        near = (
+            did_you_mean(variant, known) or f"known are {', '.join(sorted({mode for mode, _ in EXPECTED}))}"
+        )
+        raise UsageError(f"there is no fault {variant!r}; {near}")
+    output.line(_running(state).break_(variant).strip())
 
 
 def heal(*, state: StateFolder = None) -> None:
     """Undo every fault of the running demo pipeline."""
+    output.line(_running(state).heal().strip())
+
+
+def _running(state: Path | None) -> Pipeline:
+    """The pipeline of that folder. Raises `FleetmendError` where there is none."""
     from daemon.cli.pipeline import Pipeline, default_state
 
-    output.line(Pipeline(state or default_state(), os.environ).heal().strip())
+    folder = state or default_state()
+    if not folder.is_dir():
+        raise FleetmendError(f"no demo pipeline is in {folder}; start one with fleetmend demo")
+    return Pipeline(folder, os.environ)
 
 
 def _show(state: Path | None, source: str, configs: tuple[Path, ...]) -> int:

@@ -134,7 +134,7 @@ class LocalFace:
     def _by_file(self, args: Mapping[str, Any], error: StoreError, now: float) -> Taken:
         path = self._setup.kill_switch
         assert path is not None
-        if args.get("scope"):
+        if args.get("scope") not in {None, "", "*"}:
             raise FleetmendError(
                 f"{error}; without the store only everything can be paused: leave out --scope"
             )

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from config.problems import ConfigError
-from daemon.cli import backtest, demo, orders, reads, service
+from daemon.cli import backtest, demo, orders, output, reads, service
 from daemon.cli.files import version
 from daemon.errors import GOOD, FleetmendError, exit_code
 
@@ -53,10 +53,10 @@ def invoke(arguments: Sequence[str]) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else GOOD
     except ConfigError as error:
-        sys.stderr.write(f"{error}\n")
+        output.complain(str(error))
         return exit_code(error)
     except FleetmendError as error:
-        sys.stderr.write(f"fleetmend: {error}\n")
+        output.say(str(error))
         return exit_code(error)
     return GOOD
 

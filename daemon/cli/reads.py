@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from daemon.cli import output
+from daemon.cli.instants import LAST
 from daemon.cli.reach import Reach, with_reach
 from daemon.clock import SystemClock, parse_rfc3339
 from daemon.errors import ANSWER_IS_NO, UsageError
@@ -153,6 +154,9 @@ def instant(option: str, text: str | None) -> float | None:
     if text is None:
         return None
     try:
-        return parse_rfc3339(text)
+        at = parse_rfc3339(text)
     except ValueError:
         raise UsageError(f"{option}: expected a time such as 2026-01-05T09:00:00Z, got {text!r}") from None
+    if not 0 <= at <= LAST:
+        raise UsageError(f"{option}: {text} is no instant between 1970 and 9999")
+    return at

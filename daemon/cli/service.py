@@ -117,7 +117,7 @@ def schema() -> None:
     """The JSON Schema of the configuration, for editors."""
     from daemon.settings.model import Settings
 
-    output.line(json.dumps(Settings.model_json_schema(by_alias=True), indent=2))
+    output.json_text(json.dumps(Settings.model_json_schema(by_alias=True), indent=2))
 
 
 def token(
@@ -136,9 +136,10 @@ def token(
     fresh = new_token()
     digest = digest_of(fresh)
     if as_json:
-        output.line(json.dumps({"name": name, "role": role, "token": fresh, "sha256": digest}))
+        output.json_text(json.dumps({"name": name, "role": role, "token": fresh, "sha256": digest}))
         return
-    variable = f"{''.join(char if char.isalnum() else '_' for char in name).upper()}_TOKEN_SHA256"
+    word = "".join(char if char.isalnum() else "_" for char in name).upper()
+    variable = f"{'_' if word[0].isdigit() else ''}{word}_TOKEN_SHA256"
     output.line(f"token (shown once):  {fresh}")
     output.line(f"sha256:              {digest}")
     output.line()
@@ -160,11 +161,11 @@ def _report(problems: Sequence[Problem], *, as_json: bool) -> None:
             }
             for problem in problems
         ]
-        output.line(json.dumps({"problems": rows}, ensure_ascii=False))
+        output.json_text(json.dumps({"problems": rows}, ensure_ascii=False))
         return
     for problem in problems:
         warning = "" if problem.severity == "error" else " [warning]"
-        typer.echo(f"{problem}{warning}", err=True)
+        output.complain(f"{problem}{warning}")
 
 
 def _names(files: Sequence[Path]) -> str:

@@ -124,7 +124,7 @@ def test_a_file_that_cannot_be_read_is_a_located_problem(tmp_path: Path) -> None
         load(files, Root, environment={})
     assert [problem.problem for problem in caught.value.problems] == [
         "cannot be read: No such file or directory",
-        "cannot be read: not UTF-8 text",
+        "cannot be read: not UTF-8 text, the byte 0xff",
         f"larger than {MAX_BYTES} bytes",
         "expected a map, got a list",
     ]

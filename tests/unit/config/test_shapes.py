@@ -58,16 +58,16 @@ def test_a_probe_is_of_one_kind(
     ("data", "word", "reason"),
     [
         ({}, "has none", "nothing to ask"),
-        ({"http": {"url": "x"}, "dns": {"name": "y"}}, "has http, dns", "two questions"),
+        ({"http": {"url": "http://x"}, "dns": {"name": "y"}}, "has http, dns", "two questions"),
         ({"http": {"url": "{{ x"}}, "not a valid template", "a broken address"),
-        ({"http": {"url": "x"}, "ok": "status ="}, "not a valid expression", "a broken condition"),
+        ({"http": {"url": "http://x"}, "ok": "status ="}, "not a valid expression", "a broken condition"),
         (
-            {"http": {"url": "x", "timeout": "2h"}},
+            {"http": {"url": "http://x", "timeout": "2h"}},
             "less than or equal to 60",
             "a probe is not waited for so long",
         ),
-        ({"http": {"url": "x", "timeout": "0s"}}, "greater than 0", "nor for no time"),
-        ({"http": {"url": "x", "method": "POST"}}, "'GET', 'HEAD' or 'OPTIONS'", "a probe changes nothing"),
+        ({"http": {"url": "http://x", "timeout": "0s"}}, "greater than 0", "nor for no time"),
+        ({"http": {"url": "http://x", "method": "POST"}}, "'GET', 'HEAD' or 'OPTIONS'", "a probe changes nothing"),
         ({"tcp": {"host": "x", "port": 70000}}, "65535", "no such port"),
     ],
 )
