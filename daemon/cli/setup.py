@@ -55,7 +55,7 @@ def setup_of(files: Sequence[Path], environment: Mapping[str, str]) -> Setup:
     try:
         loaded = load(files, environment=Lenient(environment))
     except ConfigError as error:
-        return _bare(files, error)
+        return _bare(files, error, environment)
     settings = loaded.model
     return Setup(
         state=settings.state,
@@ -65,7 +65,7 @@ def setup_of(files: Sequence[Path], environment: Mapping[str, str]) -> Setup:
     )
 
 
-def _bare(files: Sequence[Path], error: ConfigError) -> Setup:
+def _bare(files: Sequence[Path], error: ConfigError, environment: Mapping[str, str]) -> Setup:
     """Only the plain values at the top of the files, later ones winning."""
     found: dict[str, Any] = {}
     for file in files:
@@ -77,6 +77,9 @@ def _bare(files: Sequence[Path], error: ConfigError) -> Setup:
         plain = tree.plain() if tree else None
         if isinstance(plain, dict):
             found |= {key: value for key, value in plain.items() if isinstance(value, str)}
+            state = plain.get("state")
+            if isinstance(state, dict) and (value := environment.get(str(state.get("env")))):
+                found["state"] = value
     if "state" not in found:
         raise error
     kill_switch = found.get("kill_switch")

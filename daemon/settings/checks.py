@@ -169,8 +169,8 @@ def _channels(loaded: Loaded[Settings]) -> list[Path]:
         for position, (kind, written) in enumerate(person.ways):
             channel = BY_KIND.get(kind)
             if channel is not None:
-                path = ("people", name, "channels", position, kind)
-                parts.append((path, channel.spec, channel.normal(written)))
+                place: Path = ("people", name, "channels", position, kind)
+                parts.append((place, channel.spec, channel.normal(written)))
     told: list[Path] = []
     for path, model, data in parts:
         try:
