@@ -192,6 +192,15 @@ def test_less_than_a_day_of_history_is_not_judged(tmp_path: Path, hours: float, 
     assert [one.code for one in problems] == codes
 
 
+@pytest.mark.parametrize(("every", "codes"), [(43_200, ["fires-often"]), (172_800, [])])
+def test_twice_a_day_is_often_and_every_other_day_is_not(
+    tmp_path: Path, every: int, codes: list[str]
+) -> None:
+    samples = week(lambda at: 2000.0 if at % every < 600 else 300.0)
+    problems = asked(tmp_path, "", World(samples, FakeClock()), history=HISTORY, bare=MINUTELY)
+    assert [one.code for one in problems] == codes
+
+
 def test_history_is_asked_for_in_pieces_that_answers_bear(tmp_path: Path) -> None:
     spans: list[float] = []
 
