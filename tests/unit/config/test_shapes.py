@@ -67,7 +67,11 @@ def test_a_probe_is_of_one_kind(
             "a probe is not waited for so long",
         ),
         ({"http": {"url": "http://x", "timeout": "0s"}}, "greater than 0", "nor for no time"),
-        ({"http": {"url": "http://x", "method": "POST"}}, "'GET', 'HEAD' or 'OPTIONS'", "a probe changes nothing"),
+        (
+            {"http": {"url": "http://x", "method": "POST"}},
+            "'GET', 'HEAD' or 'OPTIONS'",
+            "a probe changes nothing",
+        ),
         ({"tcp": {"host": "x", "port": 70000}}, "65535", "no such port"),
     ],
 )
