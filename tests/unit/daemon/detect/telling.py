@@ -78,7 +78,7 @@ def finding_states(board: Board | None) -> dict[tuple[str, Scope], FindingState]
 
 
 def restarted(told: Story, telemetry: FakeTelemetry, at: float, **more: Any) -> Story:
-    rows = told.detection.checkpoint(at + 100) or told.detection._saved
+    rows = told.detection.checkpoint(at + 100) or {}
     fresh = Story(Detection(sections(**more), at), {"main": telemetry})
     fresh.detection.restore(rows)
     return fresh
