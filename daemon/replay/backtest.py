@@ -268,11 +268,12 @@ class _Past:
 
 def _judged(plan: Plan) -> tuple[Plan, dict[str, str]]:
     """The rules that samples alone can judge, and why not the others."""
-    why = {name: reason for name, rule in plan.rules.items() if (reason := _unjudgeable(rule, plan.sections))}
+    why = {name: reason for name, rule in plan.rules.items() if (reason := unjudgeable(rule, plan.sections))}
     return replace(plan, rules={name: rule for name, rule in plan.rules.items() if name not in why}), why
 
 
-def _unjudgeable(rule: Rule, sections: Sections) -> str:
+def unjudgeable(rule: Rule, sections: Sections) -> str:
+    """Why samples alone cannot judge this rule; empty when they can."""
     kinds = {rule.signal.kind} | ({rule.gate.signal.kind} if rule.gate else set())
     if "probe" in kinds:
         return "a probe's answers are not recorded"
