@@ -285,7 +285,7 @@ def secret_spec(tenant: str = "plain") -> PrometheusSource:
     environment = Environment({"TOKEN": "s3cret-token", "TENANT": "s3cret-tenant"})
     spec = {
         "type": "prometheus",
-        "url": "http://user:s3cret-word@prom:9090",
+        "url": "http://prom:9090",
         "auth": {"bearer": {"env": "TOKEN"}},
         "headers": {"X-Key": {"env": "TENANT"}, "X-Scope-OrgID": tenant},
     }
