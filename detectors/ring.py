@@ -24,7 +24,7 @@ MAX_SKEW = 30.0
 """Seconds a sample may lie in the future."""
 DEFAULT_INTERVAL = 15.0
 _SPACINGS = 32
-_HOUSEKEEPING = 256
+_HOUSEKEEPING = 64
 
 
 class Health(IntEnum):

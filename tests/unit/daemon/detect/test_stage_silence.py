@@ -87,3 +87,25 @@ def test_silence_of_one_nothing_is_known_about_is_judged_by_the_fleet() -> None:
 def test_without_a_fleet_nothing_is_known_of_it() -> None:
     told = story(packets(a=lambda _: 5.0), detectors={"silent": EXPECTED}).run(0, 2000)
     assert told.events("fired") == []
+
+
+def test_somebody_unlisted_whose_series_are_gone_is_missed_for_a_while_and_then_let_go() -> None:
+    """A burst of series that never come back must not be carried along for ever."""
+    telemetry = packets(a=counter(2), b=counter(2))
+    for series in list(telemetry.series):
+        if ("provider", "b") in series.labels:
+            telemetry.series[series] = lambda at: 2 * at if at < 600 else None
+    told = story(telemetry, detectors={"silent": SILENT}).run(0, 2400)
+    assert [state for state, _ in told.events("no_data", "data_back")] == ["no_data"]
+    told.run(2415, 6000)
+    assert [state for state, _ in told.events("no_data", "data_back")] == ["no_data", "data_back"]
+    assert told.board is not None
+    assert told.board.findings == {}
+    assert told.board.populations == {"provider_outage": frozenset({(("provider", "a"),)})}
+
+
+def test_somebody_listed_is_missed_for_as_long_as_it_lasts() -> None:
+    telemetry = packets(a=counter(2), b=lambda at: 2 * at if at < 600 else None)
+    inventory = Inventory.model_validate({"provider": ["a", "b"]})
+    told = story(telemetry, detectors={"silent": SILENT}, inventory=inventory).run(0, 9000)
+    assert [state for state, _ in told.events("no_data", "data_back")] == ["no_data"]
