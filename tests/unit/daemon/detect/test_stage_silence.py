@@ -101,7 +101,6 @@ def test_somebody_unlisted_whose_series_are_gone_is_missed_for_a_while_and_then_
     assert [state for state, _ in told.events("no_data", "data_back")] == ["no_data", "data_back"]
     assert told.board is not None
     assert told.board.findings == {}
-    assert told.board.populations == {"provider_outage": frozenset({(("provider", "a"),)})}
 
 
 def test_somebody_listed_is_missed_for_as_long_as_it_lasts() -> None:
