@@ -207,8 +207,7 @@ class _Step:
         state, hold = self.state, self.rule.fire.hold
         with np.errstate(invalid="ignore"):
             lasted = self.at - state.dark_since >= hold - _EPSILON
-            begun_in_it = (hold > 0) & (state.since >= state.dark_since)
-        flapping: Bools = lasted & ((state.blind > FORGIVEN * hold + _EPSILON) | begun_in_it)
+        flapping: Bools = lasted & (state.blind > FORGIVEN * hold + _EPSILON)
         return flapping
 
     def _clear(self, firing: Bools, due: Floats) -> None:
