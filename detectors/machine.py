@@ -207,7 +207,8 @@ class _Step:
         state, hold = self.state, self.rule.fire.hold
         with np.errstate(invalid="ignore"):
             lasted = self.at - state.dark_since >= hold - _EPSILON
-        flapping: Bools = lasted & (state.blind > FORGIVEN * hold + _EPSILON)
+            begun_in_it = (hold > 0) & (state.since >= state.dark_since)
+        flapping: Bools = lasted & ((state.blind > FORGIVEN * hold + _EPSILON) | begun_in_it)
         return flapping
 
     def _clear(self, firing: Bools, due: Floats) -> None:
