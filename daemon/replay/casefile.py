@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, cast
 
 from pydantic import BeforeValidator, Field, PlainValidator, model_validator
 
@@ -239,7 +239,7 @@ def _config(file: Path, node: Node) -> Path:
 
 def _check(loaded: Loaded[CaseFile], file: str) -> None:
     """What the configuration's own check has said, or what no case depends on, is not said again."""
-    cross_check(loaded)
+    cross_check(cast("Loaded[Settings]", loaded))  # a file of cases is settings, and is only read
     loaded.problems = [
         one
         for one in loaded.problems
