@@ -69,9 +69,16 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unknown)
 
 
+def answer(request: Request, error: HTTPException | FleetmendError) -> Response:
+    """The answer to an error that was meant."""
+    if isinstance(error, HTTPException):
+        return problem(request, error.status_code, str(error.detail), error.headers)
+    return problem(request, _status(error), str(error))
+
+
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return problem(request, error.status_code, str(error.detail), error.headers)
+    return answer(request, error)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
@@ -88,7 +95,8 @@ async def _login(request: Request, error: Exception) -> Response:
 
 
 async def _known(request: Request, error: Exception) -> Response:
-    return problem(request, _status(error), str(error))
+    assert isinstance(error, FleetmendError)
+    return answer(request, error)
 
 
 def _status(error: Exception) -> int:
