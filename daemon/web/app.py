@@ -36,9 +36,9 @@ from daemon.web.parts import Charts, Parts, Record
 from daemon.web.pulse import Beat, Pulse
 from daemon.web.render import STATIC
 from daemon.web.sessions import Sessions
-from daemon.web.shortcut import Shortcut
 from remediations.ports import Clock
 
+# Routes are tried in this order: alerts, which come by the thousand, first.
 ROUTERS = tuple(
     module.router
     for module in (intake, console, listing, forms, login, links, live, api_reads, api_lists, api_orders, ops)
@@ -117,7 +117,6 @@ def _assembled(parts: Parts) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.add_middleware(Shortcut, paths=INTAKE, take=intake.take)
     app.add_middleware(Guard, most=lambda path: limits.intake if path in INTAKE else limits.order)
     return app
 

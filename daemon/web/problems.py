@@ -69,16 +69,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unknown)
 
 
-def answer(request: Request, error: HTTPException | FleetmendError) -> Response:
-    """The answer to an error that was meant."""
-    if isinstance(error, HTTPException):
-        return problem(request, error.status_code, str(error.detail), error.headers)
-    return problem(request, _status(error), str(error))
-
-
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return answer(request, error)
+    return problem(request, error.status_code, str(error.detail), error.headers)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
@@ -95,8 +88,7 @@ async def _login(request: Request, error: Exception) -> Response:
 
 
 async def _known(request: Request, error: Exception) -> Response:
-    assert isinstance(error, FleetmendError)
-    return answer(request, error)
+    return problem(request, _status(error), str(error))
 
 
 def _status(error: Exception) -> int:
