@@ -29,7 +29,8 @@ class Finding:
     `value`: last observed value, None when unknown. `threshold`: the text of the condition, as a person reads it.
     `observed_at`: unix seconds of the newest sample behind `value`, None when there was none.
     `blind_since`: unix seconds since when nothing is known at this scope, None while it is seen.
-    `blind`: True once that lasted for the detector's `no_data` hold. `corroborated`: None when the detector asks for no corroboration.
+    `blind`: True once that lasted for the detector's `no_data` hold. `back_since`: unix seconds since when telemetry is
+    there again after a time without, None while it is not, and once that lasted. `corroborated`: None when the detector asks for no corroboration.
     """
 
     detector: str
@@ -43,6 +44,7 @@ class Finding:
     observed_at: float | None
     blind_since: float | None = None
     blind: bool = False
+    back_since: float | None = None
     corroborated: bool | None = None
     source: str = ""
     """Where its samples come from."""

@@ -58,6 +58,7 @@ def _finding(
         observed_at=_number(row.observed_at),
         blind_since=blind_since,
         blind=row.no_data or now - row.blind_from >= rule.no_data_for,
+        back_since=_number(row.back_since),
         corroborated=corroborated.get((rule.name, scope)) if rule.corroborate else None,
         source=rule.source,
         reason="" if blind_since is None else f"source {rule.source}: {reason}",
@@ -72,6 +73,7 @@ class _Row(NamedTuple):
     quality: int
     since: float
     dark_since: float
+    back_since: float
     clear_since: float
     blind_from: float
     value: float

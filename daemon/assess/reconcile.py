@@ -57,7 +57,7 @@ def reconcile(
         if key not in current:
             incident = _opened(key, want, now)
             after[incident.id] = (incident, [_detected(incident, want, now)])
-    _explain(after, board, topology, now)
+    _explain(after, known.incidents, board, topology, now)
     before = {i.id: i for i in known.incidents}
     return [
         Change(
@@ -212,12 +212,22 @@ def _unseen(incident: Incident, board: Board) -> bool:
 
 
 def _explain(
-    after: dict[str, tuple[Incident, list[Event]]], board: Board, topology: Topology, now: float
+    after: dict[str, tuple[Incident, list[Event]]],
+    before: Sequence[Incident],
+    board: Board,
+    topology: Topology,
+    now: float,
 ) -> None:
-    """Cause before symptom: hold back what an open incident explains, release what outlives its cause."""
+    """Cause before symptom: hold back what an open incident explains, release what outlives its cause.
+
+    An incident that this round leaves alone, for its rung is being verified, is open and explains like any other.
+    """
+    standing = {incident.id: incident for incident in before} | {
+        name: moved for name, (moved, _) in after.items()
+    }
     open_now = {
         name: (incident.failure_mode, incident.scope)
-        for name, (incident, _) in after.items()
+        for name, incident in standing.items()
         if not incident.ended
     }
     for name, (incident, events) in list(after.items()):
@@ -249,6 +259,9 @@ def _cause_of(
     dark = [f for f in board.findings.values() if f.state is FindingState.NO_DATA and where == _home(f)]
     if not dark or any(dict(where).get("source") == source for source in board.sources_down):
         return None
+    dark = [finding for finding in dark if finding.back_since is None]
+    if not dark:
+        return incident.explained_by  # all of it is coming back: it need only last
     known = {name: key for name, key in others.items() if key[0] != BLIND}
     causes = [_dark_cause(finding, known, topology) for finding in dark]
     return None if None in causes else causes[0]

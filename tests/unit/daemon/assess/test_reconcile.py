@@ -230,6 +230,16 @@ def test_a_symptom_that_outlives_its_cause_is_released() -> None:
     assert "released" in kinds(changes["api_degradation", LIVE])
 
 
+def test_a_cause_whose_rung_is_being_verified_explains_although_it_is_off_the_board() -> None:
+    """Its detector cleared a moment before the verdict: it is open until then, and what it explains is held back."""
+    cause = incident()
+    symptom = incident("api_degradation", LIVE, S.SUPPRESSED, explained_by=cause.id, suppressed_at=NOW - 60)
+    changes = assess(board(finding("api_degradation", LIVE)), cause, symptom, in_flight=frozenset({cause.id}))
+    assert state_of(changes, "api_degradation", LIVE) in {None, "suppressed"}
+    change = changes.get(("api_degradation", LIVE))
+    assert change is None or "released" not in kinds(change)
+
+
 def test_a_total_failure_suppresses_the_partial_ones_beneath_it() -> None:
     changes = assess(board(finding("ingestion_stopped", scope_of({})), finding("ingestion_stopped", NAVIXY)))
     assert state_of(changes, "ingestion_stopped", NAVIXY) in {None, "suppressed"}
@@ -296,6 +306,27 @@ def test_a_firing_fault_that_cannot_be_seen_any_more_is_blind_and_seen_again_whe
     assert "blind" in kinds(blind)
     again = assess(board(finding()), replace(blind.incident, version=0))["storage_failure", HOT]
     assert "sighted" in kinds(again)
+
+
+EDGE = scope_of({"source": "edge"})
+
+
+@pytest.mark.parametrize(
+    ("back_since", "state", "why"),
+    [
+        (NOW - 3, None, "its telemetry is there again and has only to last"),
+        (None, "open", "it outlives its cause"),
+    ],
+)
+def test_blindness_whose_cause_ended_is_released_only_while_it_lasts(
+    back_since: float | None, state: str | None, why: str
+) -> None:
+    held = incident(BLIND, EDGE, S.SUPPRESSED, explained_by="in-1", suppressed_at=NOW - 60, findings=())
+    dark = finding("data_quality", NAVIXY, FindingState.NO_DATA, back_since=back_since)
+    changes = assess(board(dark), held)
+    assert state_of(changes, BLIND, EDGE) in {state, None if state else "suppressed"}, why
+    released = [change for change in changes.values() if "released" in kinds(change)]
+    assert bool(released) is (state == "open"), why
 
 
 # ---------------------------------------------------------------------- alerts

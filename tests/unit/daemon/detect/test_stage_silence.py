@@ -108,3 +108,16 @@ def test_somebody_listed_is_missed_for_as_long_as_it_lasts() -> None:
     inventory = Inventory.model_validate({"provider": ["a", "b"]})
     told = story(telemetry, detectors={"silent": SILENT}, inventory=inventory).run(0, 9000)
     assert [state for state, _ in told.events("no_data", "data_back")] == ["no_data"]
+
+
+def test_telemetry_that_is_there_again_says_since_when_until_it_has_lasted() -> None:
+    telemetry = packets(a=counter(2), b=lambda at: None if 600 <= at < 1500 else 2 * at)
+    inventory = Inventory.model_validate({"provider": ["a", "b"]})
+    told = story(telemetry, detectors={"silent": SILENT}, inventory=inventory).run(0, 1485)
+    assert told.board is not None
+    (dark,) = told.board.findings.values()
+    assert (dark.state, dark.back_since) == (FindingState.NO_DATA, None)
+    told.run(1500, 1515)
+    assert told.board is not None
+    (back,) = told.board.findings.values()
+    assert (back.state, back.back_since) == (FindingState.NO_DATA, 1500.0)
