@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -94,7 +95,7 @@ def answer(status: int = 200, body: bytes | str = b"", headers: Mapping[str, str
     return Response(status, dict(headers or {}), body.encode() if isinstance(body, str) else body, 0.01)
 
 
-class Scripted:
+class Scripted(ABC):
     """A receiver that answers from its script while there is one, and as `_take` says from then on.
 
     An error of the script that left the sender all the same is taken before it is raised.
@@ -112,8 +113,8 @@ class Scripted:
             self._take(request)
         raise scripted
 
-    def _take(self, request: Request) -> Response:
-        raise NotImplementedError
+    @abstractmethod
+    def _take(self, request: Request) -> Response: ...
 
 
 class FakeProcesses:
