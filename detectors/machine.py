@@ -203,12 +203,16 @@ class _Step:
         self._reset_slots(fires)
 
     def _flapping(self) -> Bools:
-        """Telemetry that comes and goes for as long as the hold: no outage starts before it stays."""
+        """Telemetry that comes and goes for as long as the hold: no outage starts before it stays.
+
+        M of N slots weigh what nobody saw themselves, and over their own time alone.
+        """
         state, hold = self.state, self.rule.fire.hold
+        if self.rule.fire.of_last is not None:
+            return np.zeros_like(state.no_data)
         with np.errstate(invalid="ignore"):
             lasted = self.at - state.dark_since >= hold - _EPSILON
-            begun_in_it = (hold > 0) & (state.since >= state.dark_since)
-        flapping: Bools = lasted & ((state.blind > FORGIVEN * hold + _EPSILON) | begun_in_it)
+        flapping: Bools = lasted & (state.blind > FORGIVEN * hold + _EPSILON)
         return flapping
 
     def _clear(self, firing: Bools, due: Floats) -> None:
