@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import replace
-
-import numpy as np
 
 from config.loader import Loaded
 from config.problems import Problem
@@ -14,26 +12,21 @@ from daemon.app.build import sections_of
 from daemon.detect.plan import SourcePlan, plan_of
 from daemon.detect.sources.base import Source, Wanted
 from daemon.detect.sources.registry import build_sources
+from daemon.replay.backtest import EventState, backtest
 from daemon.settings.lint.live.seen import Cost, Past, Seen, Sight
 from daemon.settings.lint.registry import lint_live
 from daemon.settings.model import Settings
-from detectors.machine import advance
-from detectors.replay import evaluate
-from detectors.rings import Rings
 from detectors.rule import Rule
-from detectors.samples import Batch, Failed, Floats
-from detectors.state import State, TransitionState, fresh_state
-from detectors.values import Quality
+from detectors.samples import Batch, Failed
 from remediations.ports import Clock, Http, Request, Response
 
 DAY = 86_400.0
 _PIECE = 6 * 3600.0
 _MOST_TICKS = 5_000
 """Seconds of history asked for at once, and the most evaluations in them: sources bound the points of an answer."""
-_BLOCK = 4_000_000
-"""Ticks times series measured at once."""
 _MOST_CELLS = 60_000_000
 """Samples and values of a source's history looked at in all: bounds memory and the time that people wait."""
+_SLACK = 60.0
 _PATIENCE = 60.0
 """Seconds after which no more history of a source is asked for."""
 
@@ -72,7 +65,7 @@ def look(settings: Settings, http: Http, clock: Clock, *, history: float) -> Sig
             asking = _Asking(sources[name], planned, rules, metered, clock)
             seen = asking.now()
             if history > 0 and planned.has_history and seen.answered:
-                seen = replace(seen, past=asking.past(seen, history, settings.limits.series))
+                seen = replace(seen, past=asking.past(seen, history, settings))
             found.append(seen)
         sources[name].close()
     return Sight(settings, tuple(found))
@@ -97,35 +90,38 @@ class _Asking:
         again, cost = self._fetch(self._plan.wanted, first.at, self._clock.now(), self._plan.first_timeout)
         return replace(seen, again_cost=cost if isinstance(again, Batch) else None)
 
-    def past(self, seen: Seen, history: float, most_series: int) -> dict[str, Past]:
-        """Every rule over the newest `history` seconds, or as many as the bounds allow; the same code as live."""
-        lookers = [_Looker(rule) for rule in self._rules]
-        plan = self._plan
-        piece = min(_PIECE, _MOST_TICKS * plan.every)
-        rings = Rings(
-            plan.name, retention=plan.retention + piece, max_series=most_series, interval=plan.interval
-        )
-        end = seen.at - plan.delay
+    def past(self, seen: Seen, history: float, settings: Settings) -> dict[str, Past]:
+        """Every rule over the newest `history` seconds, or as many as the bounds allow: a backtest."""
+        end = seen.at - self._plan.delay
         end = end if seen.newest is None else min(end, seen.newest)
-        start = end - self._affordable(seen, history)
-        patience = self._clock.monotonic() + _PATIENCE
-        for begin, until in _pieces(start, end, piece):
-            # the first piece also brings what detectors look back
-            batch = self._piece(begin - plan.wanted.look_back if begin == start else begin, until)
-            if batch is None or self._clock.monotonic() > patience:
-                break
-            rings.add(batch)
-            if not any(len(block.series) > 1 for block in batch.blocks):
-                continue  # before the source's memory begins
-            for ticks in _blocks(np.arange(begin, until - 1e-6, plan.every), rings.series_count):
-                for looker in lookers:
-                    looker.take({plan.name: rings}, ticks)
-        return {looker.rule.name: looker.past for looker in lookers}
+        patient = _Patient(self._source, self._clock, self._plan.first_timeout)
+        piece = min(_PIECE, _MOST_TICKS * self._plan.every)
+        start = self._memory(patient, end - self._affordable(seen, history), end, piece)
+        mine = {rule.name for rule in self._rules}
+        sections = sections_of(settings)
+        only = replace(sections, detectors={n: d for n, d in sections.detectors.items() if n in mine})
+        told = backtest(
+            only,
+            {self._plan.name: patient},
+            start,
+            end,
+            chunk=piece,
+        )
+        fired = Counter(event.detector for event in told.events if event.state is EventState.FIRED)
+        return {
+            name: Past(known.ticks * told.step, known.highest, known.lowest, fired[name])
+            for name, known in told.ranges.items()
+        }
 
-    def _piece(self, since: float, until: float) -> Batch | None:
-        wanted = replace(self._plan.wanted, look_back=until - since + 60.0)
-        batch, _ = self._fetch(wanted, since, until + self._plan.delay, self._plan.first_timeout)
-        return batch if isinstance(batch, Batch) and batch.complete else None
+    def _memory(self, source: Source, start: float, end: float, piece: float) -> float:
+        """The beginning of the first piece that holds a sample: nothing is to be judged before it."""
+        while start < end - piece:
+            wanted = replace(self._plan.wanted, look_back=piece + _SLACK, queries=())
+            batch = source.fetch(wanted, start, start + piece + self._plan.delay, math.inf)
+            if isinstance(batch, Failed) or any(len(block.series) > 1 for block in batch.blocks):
+                break
+            start += piece
+        return start
 
     def _affordable(self, seen: Seen, history: float) -> float:
         series = sum(1 for _ in seen.series)
@@ -141,34 +137,31 @@ class _Asking:
         return answer, Cost(self._metered.size - size, self._clock.monotonic() - begun)
 
 
-class _Looker:
-    """One rule on its way through the history."""
+class _Patient:
+    """Fits `Source`: people wait for this history. What takes too long, or failed once, is not asked for any more."""
 
-    def __init__(self, rule: Rule) -> None:
-        self.rule = rule
-        self.past = Past(0.0)
-        self._state: State = fresh_state(rule)
+    def __init__(self, source: Source, clock: Clock, within: float) -> None:
+        self._source, self._clock, self._within = source, clock, within
+        self._until = clock.monotonic() + _PATIENCE
 
-    def take(self, rings: dict[str, Rings], ticks: Floats) -> None:
-        values, observations = evaluate(self.rule, rings, ticks)
-        self._state, transitions = advance(self.rule, self._state, observations, values, ticks)
-        good = (values.quality == Quality.OK) & ~np.isnan(values.value)
-        known = values.value[good]
-        self.past = Past(
-            self.past.length + float(good.any(axis=1).sum()) * self.rule.step,
-            float(np.fmax(self.past.highest, known.max() if known.size else math.nan)),
-            float(np.fmin(self.past.lowest, known.min() if known.size else math.nan)),
-            self.past.fired + sum(1 for one in transitions if one.state is TransitionState.FIRED),
-        )
+    @property
+    def name(self) -> str:
+        return self._source.name
 
+    def fetch(self, wanted: Wanted, since: float | None, now: float, deadline: float) -> Batch | Failed:
+        """As the source answers, within its time."""
+        begun = self._clock.monotonic()
+        if begun > self._until:
+            return Failed(self.name, now, "no time left")
+        answer = self._source.fetch(wanted, since, now, min(deadline, begun + self._within))
+        if isinstance(answer, Failed) or not answer.complete:
+            self._until = -math.inf
+        return answer
 
-def _pieces(begin: float, end: float, length: float) -> Iterator[tuple[float, float]]:
-    while begin < end - 1e-6:
-        yield begin, min(begin + length, end)
-        begin += length
+    def close(self) -> None:
+        """Whoever opened the source closes it."""
 
 
-def _blocks(ticks: Floats, series: int) -> Iterator[Floats]:
-    size = max(1, _BLOCK // max(series, 1))
-    for start in range(0, len(ticks), size):
-        yield ticks[start : start + size]
+def _fits(source: _Patient) -> Source:
+    """The type checker proves here that this is a source."""
+    return source

@@ -19,7 +19,7 @@ from daemon.detect.inventory import Members
 from daemon.detect.notices import Notices
 from daemon.detect.plan import Plan, Sections, SourcePlan, plan_of
 from daemon.detect.sources.base import Source
-from daemon.replay.traces import Curve, PastTrace
+from daemon.replay.traces import Curve, PastTrace, Range
 from detectors.promql import wanted_by
 from detectors.rule import Rule
 from detectors.samples import Batch, Failed, Floats
@@ -91,6 +91,8 @@ class Replayed:
     not_judged: Mapping[str, str]
     modes: Mapping[str, str] = field(default_factory=dict)
     """Failure mode of each detector that was judged."""
+    ranges: Mapping[str, Range] = field(default_factory=dict)
+    """By detector, over all scopes."""
 
 
 def nothing(done: float) -> None:
@@ -213,6 +215,7 @@ class _Past:
             curves=dict(self._curves(events)),
             not_judged={**self.not_judged, **self._missed(), **self._broken()},
             modes=modes,
+            ranges={name: trace.known for name, trace in self.traces.items()},
         )
 
     def _curves(self, events: tuple[Event, ...]) -> Iterator[tuple[tuple[str, Scope], Curve]]:

@@ -28,6 +28,15 @@ class Curve:
     values: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What was known of a detector's values. `ticks`: evaluations at which something was; NaN where nothing was."""
+
+    ticks: int
+    lowest: float
+    highest: float
+
+
 @dataclass(slots=True)
 class PastTrace:
     """Fits `Tracer`. `ticks`: how many there will be in all; `curves`: whether values are kept at all."""
@@ -36,6 +45,7 @@ class PastTrace:
     curves: bool
     dark: list[Span] = field(default_factory=list)
     """Spans without telemetry that have ended: (scope, from, to)."""
+    known: Range = Range(0, math.nan, math.nan)
     _open: dict[Scope, float] = field(default_factory=dict)
     _done: int = 0
     _columns: dict[Scope, int] = field(default_factory=dict)
@@ -51,8 +61,10 @@ class PastTrace:
     def add(self, ticks: Floats, values: Values) -> None:
         """A block's values, `[T, S]`."""
         self._note_dark(ticks, values.scopes, np.isin(values.quality, _DARK))
+        known = np.where(values.quality == Quality.OK, values.value, np.nan)
+        self._note_range(known)
         if self.curves:
-            self._draw(ticks, values)
+            self._draw(ticks, values.scopes, known)
         self._done += len(ticks)
 
     def unknown(self, end: float) -> list[Span]:
@@ -82,12 +94,19 @@ class PastTrace:
             else:
                 self.dark.append((scope, self._open.pop(scope), at))
 
-    def _draw(self, ticks: Floats, values: Values) -> None:
-        scopes = [scope for scope in values.scopes if scope in self._columns or self._room(scope)]
-        place = {scope: column for column, scope in enumerate(values.scopes)}
-        source = [place[scope] for scope in scopes]
-        into = [self._columns[scope] for scope in scopes]
-        known = np.where(values.quality[:, source] == Quality.OK, values.value[:, source], np.nan)
+    def _note_range(self, known: Floats) -> None:
+        there = int((~np.isnan(known)).any(axis=1).sum())
+        if there:
+            self.known = Range(
+                self.known.ticks + there,
+                float(np.fmin(self.known.lowest, np.nanmin(known))),
+                float(np.fmax(self.known.highest, np.nanmax(known))),
+            )
+
+    def _draw(self, ticks: Floats, scopes: tuple[Scope, ...], values: Floats) -> None:
+        drawn = [place for place, scope in enumerate(scopes) if scope in self._columns or self._room(scope)]
+        into = [self._columns[scopes[place]] for place in drawn]
+        known = values[:, drawn]
         size = max(1, math.ceil(self.ticks / BUCKETS))
         bucket = np.minimum((self._done + np.arange(len(ticks))) // size, BUCKETS - 1)
         for number in np.unique(bucket).tolist():

@@ -12,16 +12,15 @@ from config.scope import scope_of
 from config.section import FailureMode, Severity
 from detectors.board import FindingState
 from detectors.corroborate import Witnesses, corroborated
-from detectors.expected import listed_scopes, usual_events
+from detectors.expected import listed_scopes
 from detectors.findings import SourceWatch, board_of, findings_of
 from detectors.machine import advance
 from detectors.observe import BREACH, OK, UNKNOWN, observe, switched_off
 from detectors.rule import Gate, Matcher, Rule, Signal, Test
-from detectors.samples import Series
 from detectors.spec import Corroborate, Expected, SeenWithin
 from detectors.state import fresh_state
 from detectors.values import Quality
-from tests.fakes.samples import block, rings_of, running, seen, ticks
+from tests.fakes.samples import seen, ticks
 
 HOT, WARM = scope_of({"tier": "hot"}), scope_of({"tier": "warm"})
 
@@ -173,16 +172,6 @@ def test_the_inventory_lists_the_scopes_of_a_signal_as_far_as_it_can() -> None:
     assert listed_scopes(Signal("increase", ("w",), by=("x",)), tiers) == ()
     assert listed_scopes(Signal("increase", ("w",)), tiers) == (scope_of({}),)
     assert listed_scopes(Signal("probe", ("probe:p",)), tiers) == ()
-
-
-def test_one_scope_is_not_its_own_fleet() -> None:
-    packets = Signal("increase", ("packets",), window=60.0)
-    alone = rule(signal=packets, expected=Expected(at_least=10, per="5m"))  # type: ignore[arg-type]  # written as in YAML
-    rings = rings_of(block({Series("packets", ()): running((5, 40))}))
-    assert np.isnan(usual_events(alone, rings, ticks(1, start=1200.0), [scope_of({})])).all()
-    assert usual_events(
-        alone, rings, ticks(1, start=1200.0), [scope_of({})], {scope_of({}): 9.0}
-    ).tolist() == [[9.0]]
 
 
 def test_qualities_are_ordered_by_how_telling_they_are() -> None:

@@ -14,12 +14,12 @@ import pytest
 
 from config.scope import Scope, scope_of
 from detectors.findings import SourceWatch, board_of
-from detectors.replay import Surroundings, cycle, replay
 from detectors.rings import Rings
 from detectors.rule import Rule, rule_of
 from detectors.samples import Batch, Block, Failed, Series
 from detectors.spec import DetectorSpec
 from detectors.state import Transition, fresh_state
+from tests.fakes.kernel import Surroundings, cycle, replay
 from tests.fakes.samples import GAP, STALE, Sample, block, labels, rings_of, running, ticks
 
 WHOLE = scope_of({})
@@ -263,7 +263,9 @@ def outcome(fleet: dict[Series, list[Sample]], usual: Mapping[Scope, float] | No
 def test_silence_is_no_finding_where_little_is_normal() -> None:
     fleet = {**provider("a", (5, 80)), **provider("b", (5, 20), (0, 60))}
     night = {scope_of({"provider": name}): 2.0 for name in "ab"}
-    assert outcome(fleet) == ["b fired"], "without history the fleet's median counts"
+    busy = {scope_of({"provider": "a"}): 50.0}
+    assert outcome(fleet, busy) == ["b fired"], "without history of its own the fleet's median counts"
+    assert outcome(fleet) == [], "where nobody's history is known, nothing is"
     assert outcome(fleet, night) == []
     assert outcome(fleet, {scope_of({"provider": "b"}): 100.0}) == ["b fired"]
 

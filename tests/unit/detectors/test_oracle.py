@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from detectors.promql import promql
-from detectors.replay import replay
 from detectors.rule import rule_of
 from detectors.samples import Series
 from detectors.spec import DetectorSpec
+from tests.fakes.kernel import replay
 from tests.fakes.samples import Sample, block, rings_of, running, ticks
 
 STEP = 15.0

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.scope import scope_of
-from detectors.replay import Surroundings, cycle, replay
 from detectors.rings import Rings
 from detectors.rule import Rule, rule_of
 from detectors.samples import Batch, Block, Failed, Series
 from detectors.spec import DetectorSpec
 from detectors.state import Transition, fresh_state, restore, save
+from tests.fakes.kernel import Surroundings, cycle, replay
 from tests.fakes.samples import GAP, STALE, STEP, Sample, block, labels, rings_of, running
 
 ANCHOR, BAD, ALL, DEPTH = (Series(name, labels(tier="hot")) for name in ("anchor", "bad", "all", "depth"))

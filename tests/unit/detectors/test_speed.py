@@ -6,12 +6,12 @@ import time
 
 import numpy as np
 
-from detectors.replay import cycle
 from detectors.rings import Rings
 from detectors.rule import rule_of
 from detectors.samples import Batch, Block, Series
 from detectors.spec import DetectorSpec
 from detectors.state import fresh_state
+from tests.fakes.kernel import cycle
 from tests.fakes.samples import block, labels
 
 BOUND = 0.020

@@ -212,7 +212,9 @@ def test_history_is_asked_for_in_pieces_that_answers_bear(tmp_path: Path) -> Non
 
     world = Counting(WORLDS["threshold-never-near"].samples, FakeClock())
     asked(tmp_path, "", world, history=HISTORY, bare=MINUTELY)
-    assert len(spans) == 2 + 28, "now, the tail, and a week in quarters of a day"
+    assert len(spans) == 2 + 2 + 28, (
+        "now, the tail, where it begins, what is looked back, a week in quarters of a day"
+    )
     assert max(spans) < 7 * 3600
 
 

@@ -1,4 +1,4 @@
-"""Rules over recorded samples: the same kernel as live, in blocks of many ticks."""
+"""Rules over samples by hand: the arithmetic alone, without the rings, members and lessons that `daemon.detect` adds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from config.scope import Scope
-from detectors.expected import usual_events
 from detectors.machine import advance
 from detectors.observe import Observations, observe, switched_off
 from detectors.rings import Rings
@@ -44,7 +43,8 @@ def evaluate(
     values = measure(rule.signal, source, ticks, expected=around.listed.get(rule.name, ()))
     usual = None
     if rule.expected is not None:
-        usual = usual_events(rule, source, ticks, values.scopes, around.usual.get(rule.name))
+        learnt = around.usual.get(rule.name, {})
+        usual = np.tile([learnt.get(scope, np.nan) for scope in values.scopes], (len(ticks), 1))
     gate = measure(rule.gate.signal, source, ticks) if rule.gate else None
     off = switched_off(values.scopes, around.suspended)
     return values, observe(rule, values, expected=usual, gate=gate, off=off)
