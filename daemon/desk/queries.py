@@ -153,9 +153,8 @@ def explain_target(uow: UnitOfWork, target: str, at: float) -> models.Explanatio
     ]
     if not answers:
         raise NotFound(f"nothing was decided about {target!r} up to then")
-    return max(
-        reversed(answers), key=lambda answer: answer.at
-    )  # of those of one instant the last one written
+    answers.reverse()  # of those of one instant the last one written counts
+    return max(answers, key=lambda answer: answer.at)
 
 
 def concerns(row: Incident, answer: models.Explanation, target: str) -> bool:

@@ -128,9 +128,8 @@ class Evaluation:
         begin = max(begun, watch.last_tick + step / 2)
         missed = max(min(math.floor((tick - begin) / step + 1e-9), _MOST_READ_BACK), 0)
         ticks = np.array([tick - step * back for back in range(missed, -1, -1)])
-        if (
-            ticks[0] - watch.last_tick <= _NO_PAUSE * step
-        ):  # read back without a gap: nothing passed unobserved
+        # Read back without a gap: nothing passed unobserved.
+        if ticks[0] - watch.last_tick <= _NO_PAUSE * step:
             watch.state = replace(watch.state, resumed=False)
         return ticks
 

@@ -100,8 +100,10 @@ class Usual:
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """What was learnt before the restart."""
+        """What was learnt before the restart; what an older release kept in another form is learnt anew."""
         for key, kept in saved.items():
+            if not isinstance(kept, Mapping):
+                continue
             scope = scope_from_key(key)
             self.counts[scope] = deque((float(count) for count in kept["counts"]), maxlen=_KEPT)
             if kept["next_at"] is not None:

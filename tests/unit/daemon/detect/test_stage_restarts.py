@@ -97,3 +97,16 @@ def test_rows_of_others_in_the_checkpoints_are_left_alone() -> None:
     detection = Detection(sections(), 0)
     detection.restore({("@inbox", scope_of({"fingerprint": "x"})): {"a": 1}})
     assert detection.checkpoint(10) is None
+
+
+def test_what_an_older_release_kept_of_usual_traffic_is_learnt_anew() -> None:
+    expected = {"expected": {"at_least": 4, "per": "1m"}, "fire": {"equals": 0, "for": "1m"}}
+    writes = {"increase": {"of": "telemetry_storage_writes_total", "by": ["tier"], "window": "1m"}}
+    spec = {"failure_mode": "storage_failure", "signal": writes, **expected}
+    detection = Detection(sections(detectors={"silent": spec}), 0)
+    detection.restore({("@usual", scope_of({"detector": "silent"})): {"tier=hot": [3.0, 4.0]}})
+    told = Story(detection, {"main": storage()}).run(0, 300)
+    assert told.board is not None
+    usual = detection.watches["silent"].usual
+    assert usual is not None
+    assert usual.counts[HOT]
