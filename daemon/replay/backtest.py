@@ -213,7 +213,7 @@ class _Past:
             events=events,
             stretches=tuple(sorted(stretches, key=lambda one: (one.start, one.detector, one.scope))),
             curves=dict(self._curves(events)),
-            not_judged={**self.not_judged, **self._missed(), **self._broken()},
+            not_judged={**self._missed(), **self.not_judged, **self._broken()},
             modes=modes,
             ranges={name: trace.known for name, trace in self.traces.items()},
         )

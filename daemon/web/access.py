@@ -2,7 +2,8 @@
 
 With tokens configured, reading takes a viewer and ordering an operator. Without any, only this machine may read, by
 a loopback address *and* a loopback name (so that no web page gets in by rebinding a name), and nobody may order: the
-terminal does that, or, where `local_operator` is set, a browser on this machine that took the wheel. The dependencies are coroutines, though they wait for nothing, to spare a change of thread.
+terminal does that, or, where `local_operator` is set, a browser on this machine that took the wheel. The dependencies
+are coroutines, though they wait for nothing, to spare a change of thread.
 """
 
 from __future__ import annotations

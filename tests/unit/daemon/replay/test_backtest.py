@@ -110,6 +110,15 @@ def test_a_part_that_cannot_be_read_is_unknown_and_said_and_fires_nothing(tmp_pa
     assert any(one.phase is Phase.UNKNOWN for one in found.stretches)
 
 
+def test_a_source_that_failed_is_not_told_as_a_metric_that_is_missing(tmp_path: Path) -> None:
+    source, spec, end = recorded(tmp_path, [5.0] * 20)
+    nothing = {**STOPPED, "signal": {"increase": {"of": "nothing", "window": "1m"}}}
+    broken = Gap(source, BEGIN, BEGIN + 300)
+    sections = Sections({"main": spec}, {"b": DetectorSpec.model_validate(nothing)}, poll_interval=STEP)
+    found = backtest(sections, {"main": broken}, BEGIN, end, chunk=300.0)
+    assert found.not_judged == {"b": "in part: connection refused"}
+
+
 def test_a_span_that_cannot_be_replayed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="before the start"):
         replayed(tmp_path, [5.0] * 5, start=BEGIN + 1e6)
