@@ -8,7 +8,9 @@ from typing import Any
 
 from demo import clock
 
-KINDS = ("admin", "start", "stop", "switch")
+KINDS = ("admin", "start", "stop", "switch", "link")
+LISTENER, BREAKER = "listener", "breaker"
+"""Who writes beside the programs: the independent observer, and the hand that breaks and heals."""
 
 
 class EffectLog:
@@ -24,6 +26,10 @@ class EffectLog:
     ) -> None:
         """`kind` is one of KINDS; `key` the Idempotency-Key of an admin call."""
         self.append({"kind": kind, "what": what, "key": key, "args": args, "result": result})
+
+    def switched(self, link: str, old: str, new: str) -> None:
+        """A `current` link was pointed to another version."""
+        self.write("link", link, args={"from": old, "to": new})
 
     def append(self, fields: dict[str, Any]) -> None:
         line = json.dumps({"at": round(clock.now(), 6), "program": self.program, **fields}) + "\n"

@@ -57,7 +57,7 @@ def _bad_config(hands: Hands) -> None:
     """Somebody deploys a version with a misspelt key and restarts the consumers."""
     parent, units = hands.stack.ingestion_config, hands.consumers()
     text = (parent / versions.current(parent) / "ingestion.toml").read_text(encoding="utf-8")
-    versions.switch(parent, versions.publish(parent, {"ingestion.toml": text.replace("batch =", "bacth =")}))
+    hands.switch(parent, versions.publish(parent, {"ingestion.toml": text.replace("batch =", "bacth =")}))
     _killed(hands)
     hands.start(units)
 
@@ -90,7 +90,7 @@ def _edited(hands: Hands, what: str, *edits: tuple[str, str]) -> str:
             raise CannotBreak(f"{folder}/navixy.yaml has no {old!r}")
         files["navixy.yaml"] = files["navixy.yaml"].replace(old, new)
     version = versions.publish(parent, files)
-    versions.switch(parent, version)
+    hands.switch(parent, version)
     return version
 
 

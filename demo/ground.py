@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from demo import clock
 from demo.settings import Stack
 
 SEED = Path(__file__).with_name("seed")
@@ -13,6 +14,12 @@ NOBODY = 65534
 FOLDERS = ("effects", "faults", "log", "providers", "credentials", "dlq", "spool", "spill", "archive", "cold", "hot", "warm", "api",
            "mapping", "rules", "ingestion")  # fmt: skip
 ROOT = Path(__file__).parents[1]
+DAY_S = 86_400.0
+DEPLOYED = {"v001": 30.0, "v002": 7.0}
+"""Versions at the start, and how many days ago they went live."""
+IN_USE = "v002"
+VERSIONED = {"mapping": SEED / "mapping", "rules": SEED / "rules", "ingestion": SEED}
+"""What has versions, and where the content of the first two comes from."""
 ENTER = ("unshare", "--user", "--map-root-user", "--mount")
 PROBE = "import demo.programs.transformation, os, sys; os.listdir(sys.argv[1]); os.access(sys.executable, os.X_OK) or sys.exit(1)"
 NO_OVERRIDE = ("--bounding-set", "-dac_override,-dac_read_search", "--inh-caps", "-all")
@@ -31,16 +38,38 @@ def lay_folders(state: Path) -> None:
                 shutil.rmtree(state / name, ignore_errors=True)
     for name in FOLDERS:
         (state / name).mkdir(exist_ok=True)
-    for parent, source in (("mapping", SEED / "mapping"), ("rules", SEED / "rules"), ("ingestion", SEED)):
-        for version in ("v001", "v002"):
-            folder = state / parent / version
+    lay_versions(state)
+    date_links(state)
+    shutil.copyfile(SEED / "code" / "render.py", state / "api" / "render.py")
+
+
+def lay_versions(state: Path) -> set[str]:
+    """v001 and v002 of everything versioned, with the seed's content, as if deployed some days ago.
+
+    Returns the names of those in which a file had another content, or was missing.
+    """
+    changed = set()
+    for parent, source in VERSIONED.items():
+        for version, days in DEPLOYED.items():
+            folder, at = state / parent / version, clock.now() - days * DAY_S
             folder.mkdir(exist_ok=True)
             for file in sorted(source.glob("*.toml" if parent == "ingestion" else "*.yaml")):
-                shutil.copyfile(file, folder / file.name)
-        link = state / parent / "current"
-        if not link.is_symlink():
-            link.symlink_to("v002")
-    shutil.copyfile(SEED / "code" / "render.py", state / "api" / "render.py")
+                copied, text = folder / file.name, file.read_bytes()
+                if not copied.exists() or copied.read_bytes() != text:
+                    copied.write_bytes(text)
+                    changed.add(parent)
+                os.utime(copied, (at, at))
+            os.utime(folder, (at, at))
+        if not (state / parent / "current").is_symlink():
+            (state / parent / "current").symlink_to(IN_USE)
+    return changed
+
+
+def date_links(state: Path) -> None:
+    """As if each had been switched when its version was deployed."""
+    at = clock.now() - DEPLOYED[IN_USE] * DAY_S
+    for parent in VERSIONED:
+        os.utime(state / parent / "current", (at, at), follow_symlinks=False)
 
 
 def stand(warm: Path, size_mb: int) -> str:

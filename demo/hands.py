@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from demo import versions
+from demo.effects import BREAKER, EffectLog
 from demo.ground import ROOT
 from demo.service import wait_for
 from demo.settings import NEWCOMER, PROVIDERS, Stack
@@ -122,6 +124,13 @@ class Hands:
         """In place, so that its owner stays; readable and writable for the program that has it too."""
         path.write_text(text, encoding="utf-8")
         path.chmod(0o666)
+
+    def switch(self, parent: Path, version: str) -> None:
+        """Point `parent`'s link to a version, and write down that it was this hand."""
+        old = versions.current(parent)
+        if version != old:
+            EffectLog(self.stack.effects, BREAKER).switched(str(parent / "current"), old, version)
+            versions.switch(parent, version)
 
     def warm_folder(self) -> Path:
         """Where this process sees the warm tier's filesystem: its mount, or through its writer's namespace."""

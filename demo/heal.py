@@ -14,14 +14,15 @@ from demo.settings import PROVIDERS, TIERS
 from demo.stack import NotUp, newcomer, owned, unserved
 from demo.supervise import RUNNING, ManagerFault
 
-GOOD = "v002"  # the version in use when a stack comes up
+GOOD = ground.IN_USE
 
 
 def heal(hands: Hands) -> None:
     """Raises NotUp when something still fails afterwards."""
     hands.end_detached()
+    edited = ground.lay_versions(hands.stack.state)
     undo_faults(hands)
-    _restart(hands)
+    _restart(hands, edited)
     _reset(hands)
     within = hands.stack.settings.manage.serve_within_s
     if not wait_for(lambda: not unwell(hands), within, 0.2):
@@ -45,9 +46,9 @@ def undo_faults(hands: Hands) -> None:
     (state / "archive" / FILL).unlink(missing_ok=True)
     (state / "api" / "cache.json").unlink(missing_ok=True)
     shutil.copyfile(ground.SEED / "code" / "render.py", state / "api" / "render.py")
-    for parent in (hands.stack.mapping, hands.stack.rules, hands.stack.ingestion_config):
+    for parent in hands.stack.versioned:
         if versions.current(parent) not in ("v001", GOOD):
-            versions.switch(parent, GOOD)
+            hands.switch(parent, GOOD)
     for provider in PROVIDERS:
         with contextlib.suppress(CannotBreak):
             hands.control(f"provider-{provider}", "/control/heal", {})
@@ -88,10 +89,17 @@ def unwell(hands: Hands) -> list[str]:
     return wrong
 
 
-def _restart(hands: Hands) -> None:
-    """What is dead, hung or holds what only a restart frees; workers beyond the usual number stop."""
+def _restart(hands: Hands, edited: set[str]) -> None:
+    """What is dead, hung or holds what only a restart frees; workers beyond the usual number stop.
+
+    `edited`: the versioned folders whose content was put back: what read it before has to read it again.
+    """
     processes, api = hands.manager.processes(), hands.stack.settings.api
     silent = set(unserved(hands.stack))
+    if "ingestion" in edited:
+        silent.update(hands.consumers())
+    if edited & {"mapping", "rules"}:
+        silent.add("transformation")
     usual = [f"api-worker:api-worker-{number}" for number in range(api.workers)]
     for unit, facts in processes.items():
         name = unit.rpartition(":")[2]
@@ -136,12 +144,13 @@ def _reset(hands: Hands) -> None:
 
 
 def _reset_versions(hands: Hands) -> None:
-    """The links on the version of the start; what variants published goes, lest it be the one before the next."""
-    for parent in (hands.stack.mapping, hands.stack.rules, hands.stack.ingestion_config):
-        versions.switch(parent, GOOD)
+    """The links on the version of the start, and dated so: no variant may find what the one before it changed."""
+    for parent in hands.stack.versioned:
+        hands.switch(parent, GOOD)
         for name in versions.versions(parent):
             if name > GOOD:
                 shutil.rmtree(parent / name)
+    ground.date_links(hands.stack.state)
 
 
 def _reset_consumer(hands: Hands, consumer: str) -> None:

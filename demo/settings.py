@@ -213,6 +213,11 @@ class Stack:
         return self.state / "ingestion"
 
     @property
+    def versioned(self) -> list[Path]:
+        """The folders of everything that has versions and a `current` link."""
+        return [self.mapping, self.rules, self.ingestion_config]
+
+    @property
     def socket(self) -> Path:
         return self.state / "supervisor.sock"
 

@@ -1,5 +1,6 @@
 """Versioned configuration: folders v001, v002, … and a `current` link beside them, switched by one rename."""
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -14,6 +15,15 @@ def versions(parent: Path) -> list[str]:
 def current(parent: Path) -> str:
     """The name of the version the link points to; raises OSError without a link."""
     return (parent / "current").readlink().name
+
+
+def links(parents: list[Path]) -> dict[str, str]:
+    """What each `current` link points to now, by its own path; one that is missing is left out."""
+    found = {}
+    for parent in parents:
+        with contextlib.suppress(OSError):
+            found[str(parent / "current")] = current(parent)
+    return found
 
 
 def switch(parent: Path, version: str) -> None:

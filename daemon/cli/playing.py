@@ -23,9 +23,9 @@ class Playing:
     found: Watched
     must_run: Callable[[], None]
 
-    def play(self, mode: str, variant: str) -> Judged:
-        """One variant from break to quiet."""
-        return self.told.play(mode, variant, self.must_run)
+    def play(self, mode: str, variant: str, by_hand: Callable[[], None] | None = None) -> Judged:
+        """One variant from break to quiet; `by_hand` breaks it where it is given."""
+        return self.told.play(mode, variant, self.must_run, by_hand)
 
     def quiet(self, lasts: float) -> list[Judged]:
         """Everything that looks like trouble and is none, each for its share of the seconds."""

@@ -39,7 +39,7 @@ CLEARS_WITHIN = 20.0
 """Seconds a healed fault has to clear by itself before it is closed by order."""
 ORDER_AGAIN = 10.0
 """Seconds after which an order to close is repeated: it may have opened again, still firing."""
-STAYS = 1.5
+STAYS = 1.0
 """Seconds a story has to stay at its end before it counts as one."""
 LOOK = 0.25
 NOT_PIPELINE = frozenset({BLIND, DAEMON})
@@ -73,11 +73,21 @@ class Scenario:
         self._clock, self._tell = clock, tell
         self._pause = threading.Event()
 
-    def play(self, mode: str, variant: str, must_run: Callable[[], None]) -> Judged:
-        """One variant from break to quiet. `must_run` raises when a process of the demo has died."""
+    def play(
+        self, mode: str, variant: str, must_run: Callable[[], None], by_hand: Callable[[], None] | None = None
+    ) -> Judged:
+        """One variant from break to quiet. `must_run` raises when a process of the demo has died.
+
+        `by_hand` breaks it instead of the demo's own breaker; the end has to be the same.
+        """
         expected = EXPECTED[mode, variant]
         began = self._clock.now()
-        self._tell(f"{mode}:{variant}: {self._pipeline.break_(f'{mode}:{variant}').strip()}")
+        name = f"{mode}:{variant}"
+        if by_hand is None:
+            self._tell(f"{name}: {self._pipeline.break_(name).strip()}")
+        else:
+            self._tell(f"{name}: broken by hand")
+            by_hand()
         broken = self._clock.now()
         stories = self._watch(began, must_run)
         ended = self._clock.now()

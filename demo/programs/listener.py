@@ -1,11 +1,16 @@
-"""Supervisor's event listener: writes down every start and stop, independent of whoever ordered it."""
+"""Supervisor's event listener: writes down every start and stop, and every switch of a link, whoever ordered it."""
 
 import argparse
 import sys
+import threading
 from pathlib import Path
 
-from demo.effects import EffectLog
+from demo import clock, versions
+from demo.effects import LISTENER, EffectLog
 from demo.settings import Stack
+
+LOOK_S = 0.05
+"""How often the links are looked at: between two switches of one link lies at least a verification."""
 
 
 def fields(line: str) -> dict[str, str]:
@@ -13,10 +18,24 @@ def fields(line: str) -> dict[str, str]:
     return dict(pair.split(":", 1) for pair in line.split())
 
 
+def watch_links(stack: Stack, log: EffectLog) -> None:
+    """Write down what each link is switched from and to; does not return."""
+    known = versions.links(stack.versioned)
+    while True:
+        clock.pause(LOOK_S)
+        seen = versions.links(stack.versioned)
+        for link in sorted(seen.keys() & known.keys()):
+            if seen[link] != known[link]:
+                log.switched(link, known[link], seen[link])
+        known |= seen
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--state", type=Path, required=True)
-    log = EffectLog(Stack.load(parser.parse_args().state).effects, "listener")
+    stack = Stack.load(parser.parse_args().state)
+    log = EffectLog(stack.effects, LISTENER)
+    threading.Thread(target=watch_links, args=(stack, log), daemon=True).start()
     while True:
         print("READY", flush=True)
         header = sys.stdin.readline()

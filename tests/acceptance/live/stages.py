@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +24,12 @@ class Stage:
     playing: Playing
     said: list[str]
 
-    def play(self, name: str) -> Row:
+    def play(self, name: str, by_hand: Callable[[], None] | None = None) -> Row:
         """Play `MODE:VARIANT`; fails with everything that was wrong and the timelines of its incidents."""
         mode, _, variant = name.partition(":")
         left_out = self.playing.found.pipeline.left_out()
         assert (mode, variant) not in left_out, f"left out on this machine: {left_out[mode, variant]}"
-        return self.must_be_right(self.playing.play(mode, variant))
+        return self.must_be_right(self.playing.play(mode, variant, by_hand))
 
     def must_be_right(self, judged: Judged) -> Row:
         if judged.wrong:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from demo.supervise import Manager
 from tests.acceptance.expected import ITSELF, STORIES
 from tests.acceptance.live.stages import Stage, staged
 
@@ -28,3 +29,20 @@ def test_every_variant_ends_as_its_runbook_says(stage: Stage, name: str) -> None
     assert row.forbidden_actions == []
     if story.mended_by not in {None, ITSELF}:
         assert row.resolved_by == story.mended_by, story.why
+
+
+def test_a_configuration_edited_by_hand_ends_as_one_that_was_deployed(stage: Stage) -> None:
+    """No version is published and no link switched: somebody edits the file in use and restarts the consumers."""
+    state = stage.playing.found.pipeline.state
+
+    def edit() -> None:
+        file = state / "ingestion" / "current" / "ingestion.toml"
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text.replace("batch =", "bacth ="), encoding="utf-8")
+        manager = Manager(state / "supervisor.sock")
+        for unit in manager.processes():
+            if unit.startswith("ingestion-"):
+                manager.restart(unit)
+
+    row = stage.play("ingestion_stopped:bad-config", edit)
+    assert row.resolved_by == "roll-back-config"

@@ -295,6 +295,15 @@ def test_disturbances_reach_no_threshold(pipeline: Pipeline) -> None:
     assert "ingestion-newcomer" not in pipeline.manager.processes()
 
 
+def test_switches_of_links_are_seen_by_the_listener_and_told_by_the_breaker(pipeline: Pipeline) -> None:
+    link = str(pipeline.stack.rules / "current")
+    pipeline.command("break", "data_quality:rule-too-strict")
+    assert wait_for(lambda: len(pipeline.rows(kind="link", what=link)) >= 2, 5.0)
+    ordered, seen = pipeline.rows(kind="link", what=link)[-2:]
+    assert (ordered["program"], seen["program"]) == ("breaker", "listener")
+    assert ordered["args"] == seen["args"] == {"from": "v002", "to": "v003"}
+
+
 def test_effects_are_one_json_object_a_line_in_time_order(pipeline: Pipeline) -> None:
     rows = [json.loads(line) for line in pipeline.command("effects", "--json").splitlines()]
     assert [row["at"] for row in rows] == sorted(row["at"] for row in rows)

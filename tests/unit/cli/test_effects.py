@@ -39,6 +39,64 @@ def event(name: str, pid: int, program: str = "writer", at: float = 112.0) -> di
     return {"at": at, "program": program, "event": f"PROCESS_STATE_{name}", "pid": pid}
 
 
+LINK = "/srv/mapping/current"
+
+
+def roll_back(effect: str = f"{LINK}: from v003 to v002", key: str = "k3", **fields: Any) -> Attempt:
+    values = {
+        "action": "file_link",
+        "targets": (LINK,),
+        "started_at": 110.0,
+        "ended_at": 110.2,
+        "outcome": "done",
+    }
+    return rows.attempt(key, **{**values, "effect": effect, **fields})
+
+
+def switch(
+    old: str, new: str, at: float = 110.1, program: str = "listener", link: str = LINK
+) -> dict[str, Any]:
+    return {
+        "at": at,
+        "program": program,
+        "kind": "link",
+        "what": link,
+        "key": None,
+        "args": {"from": old, "to": new},
+    }
+
+
+BACK, FORTH = switch("v003", "v002"), switch("v002", "v003", at=120.0)
+UNDONE = roll_back(f"{LINK}: from v002 to v003", key="k4", started_at=119.9, ended_at=120.0)
+UNSEEN, UNORDERED = "nobody saw it", "it was seen, the journal has no such attempt"
+LINKS: list[tuple[list[Attempt], list[dict[str, Any]], list[str], str]] = [
+    ([roll_back()], [BACK], [], "one to one"),
+    ([roll_back(), UNDONE], [FORTH, BACK], [], "rolled back, and forward again, whatever the order of the rows"),
+    ([roll_back()], [], [UNSEEN], "it says so, and the link was not switched"),
+    ([], [BACK], [UNORDERED], "an unwritten action"),
+    ([roll_back()], [BACK, FORTH], [UNORDERED], "an undo that is not in the journal"),
+    ([roll_back(), UNDONE], [BACK], [f"k4: it says {LINK}: from v002 to v003"], "an undo that did not happen"),
+    ([roll_back()], [BACK, {**BACK, "at": 111.0}], [UNORDERED], "twice for one decision"),
+    ([roll_back(), roll_back(key="k5")], [BACK], [f"k5: it says {LINK}"], "once for two decisions"),
+    ([roll_back()], [switch("v003", "v001")], [UNSEEN, UNORDERED], "to another version than it says"),
+    ([roll_back()], [switch("v003", "v002", link="/srv/rules/current")], [UNSEEN, UNORDERED], "another link"),
+    ([roll_back()], [switch("v003", "v002", at=109.0)], [UNSEEN, UNORDERED], "before it was started"),
+    ([roll_back()], [switch("v003", "v002", at=140.0)], [UNSEEN, UNORDERED], "long after it had ended"),
+    ([roll_back(f"{LINK}: already at v002")], [], [], "there was nothing to switch"),
+    ([roll_back(f"{LINK}: already at v002")], [BACK], [UNORDERED], "and yet"),
+    ([roll_back(f"{LINK}: nothing is older than v003", outcome="not_done")], [BACK], [UNORDERED], "it refused, and yet"),
+    ([roll_back("could not be changed", outcome="unknown")], [], [], "an unknown outcome may be none"),
+    ([roll_back("could not be changed", outcome="unknown")], [BACK], [], "or one"),
+    ([roll_back("could not be changed", outcome="unknown")], [BACK, FORTH], [UNORDERED], "never two"),
+    ([roll_back("", outcome=None, ended_at=None, deadline_at=130.0)], [BACK], [], "in flight"),
+    ([], [BACK, switch("v003", "v002", at=110.05, program="breaker")], [], "the breaker wrote down its own"),
+    ([], [switch("v002", "v003", at=100.02), switch("v002", "v003", at=99.99, program="breaker")], [], "seen just after the break"),
+    ([], [BACK, switch("v003", "v002", at=110.2, program="breaker")], [UNORDERED], "the breaker writes before it acts"),
+    ([], [BACK, {**BACK, "at": 112.0}, switch("v003", "v002", at=110.0, program="breaker")], [UNORDERED], "one of two is the breaker's"),
+    ([roll_back()], [BACK, {**BACK, "at": 112.0}, switch("v003", "v002", at=111.9, program="breaker")], [], "both did it, each once"),
+    ([], [switch("v003", "v002", program="breaker")], [], "what the breaker meant to do is no effect"),
+]  # fmt: skip
+
 PAIR = [event("STOPPED", 7), event("STARTING", 8), event("RUNNING", 8)]
 RESTARTED = "restart writer: stopped writer (7); started writer (8)"
 
@@ -46,6 +104,7 @@ RESTARTED = "restart writer: stopped writer (7); started writer (8)"
 @pytest.mark.parametrize(
     ("attempts", "effects", "complaints", "why"),
     [
+        *LINKS,
         ([http()], [call()], [], "one to one"),
         ([], [], [], "nothing was done"),
         ([], [call(None)], [], "the breaker's own hand has no key"),
@@ -88,7 +147,6 @@ RESTARTED = "restart writer: stopped writer (7); started writer (8)"
             [],
             "members of a group go by their own names",
         ),
-        ([http("k3", action="file_link")], [], [], "a link has no key and no process"),
     ],
 )
 def test_differences_are_found(

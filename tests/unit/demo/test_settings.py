@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from supervisor.events import EventTypes
 
-from demo import versions
+from demo import clock, ground, versions
 from demo.__main__ import PIPELINE, parser
+from demo.effects import merged
 from demo.faults import VARIANTS, find
+from demo.hands import Hands
 from demo.programs.ingestion import load_config
 from demo.programs.listener import fields
 from demo.settings import Stack, free_ports, load_settings, port_names, settings_from
@@ -105,6 +107,43 @@ def test_a_version_is_published_beside_the_link_and_switched_to_by_one_rename(tm
     versions.switch(tmp_path, "v002")
     assert (tmp_path / "current" / "a.yaml").read_text() == "2"
     assert versions.versions(tmp_path) == ["v001", "v002"]
+
+
+def test_versions_are_dated_as_deployed_long_ago_and_put_back_when_somebody_edited_them(
+    tmp_path: Path,
+) -> None:
+    for what in ground.VERSIONED:
+        (tmp_path / what).mkdir()
+    assert ground.lay_versions(tmp_path) == set(ground.VERSIONED)
+    ground.date_links(tmp_path)
+    link = tmp_path / "ingestion" / "current"
+    file = link / "ingestion.toml"
+    dates = (link.lstat().st_mtime, file.stat().st_mtime)
+    assert max(dates) < clock.now() - 6 * ground.DAY_S
+    assert ground.lay_versions(tmp_path) == set(), "nothing was changed"
+    good = file.read_text()
+    file.write_text("batch = 0")
+    assert ground.lay_versions(tmp_path) == {"ingestion"}
+    assert (file.read_text(), link.readlink()) == (good, Path(ground.IN_USE))
+    assert file.stat().st_mtime == pytest.approx(dates[1], abs=60)
+
+
+def test_the_breaker_writes_down_what_it_switches_and_nothing_when_it_switches_nothing(
+    tmp_path: Path,
+) -> None:
+    for folder in ("effects", "rules"):
+        (tmp_path / folder).mkdir()
+    for version in ("v001", "v002"):
+        versions.publish(tmp_path / "rules", {"a.yaml": version})
+    versions.switch(tmp_path / "rules", "v001")
+    hands = Hands(stack(tmp_path))
+    hands.switch(tmp_path / "rules", "v001")
+    hands.switch(tmp_path / "rules", "v002")
+    link = str(tmp_path / "rules" / "current")
+    (row,) = merged(tmp_path / "effects")
+    assert (row["program"], row["kind"], row["what"]) == ("breaker", "link", link)
+    assert row["args"] == {"from": "v001", "to": "v002"}
+    assert versions.links([tmp_path / "rules", tmp_path / "gone"]) == {link: "v002"}
 
 
 def test_a_consumer_refuses_a_configuration_with_a_misspelt_key() -> None:
