@@ -1,7 +1,8 @@
 """Probes: questions asked by name (`probes:` section). A probe informs; it is never a telemetry source.
 
 Addresses are templates over `scope` and `vars`. `ok` is an expression over the same and the answer: `status`, `body`
-(decoded JSON, else text), `elapsed` (seconds) and, for TLS, `days_left`; for DNS, `addresses`.
+(decoded JSON, else text), `elapsed` (seconds) and, for TLS, `days_left`; for DNS, `addresses`; for a link, `body` with
+`version` (the folder's name) and `changed_at` (unix seconds).
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from config.section import Section
 from config.templates import ExpressionText, Template, TemplateText
 from config.units import Duration
 
-ProbeKind = Literal["http", "tcp", "tls", "dns"]
-KINDS: tuple[ProbeKind, ...] = ("http", "tcp", "tls", "dns")
+ProbeKind = Literal["http", "tcp", "tls", "dns", "link"]
+KINDS: tuple[ProbeKind, ...] = ("http", "tcp", "tls", "dns", "link")
 DEFAULT_OK: dict[ProbeKind, str] = {
     "http": "status >= 200 and status < 300",
     "tcp": "true",
     "tls": "true",
     "dns": "true",
+    "link": "true",
 }
 """Applies when `ok` is left out. A probe that got no answer fails before its `ok` is asked."""
 MAX_TIMEOUT = 60.0
@@ -67,6 +69,16 @@ class DnsProbe(Section):
     timeout: Timeout = 5.0
 
 
+class LinkProbe(Section):
+    """Look at a versioned configuration on this machine: which version its link points at, and when it last changed.
+
+    It changed when the link was switched, or a file in the folder behind it was written, by whomever.
+    """
+
+    path: TemplateText
+    timeout: Timeout = 5.0
+
+
 class ProbeSpec(Section):
     """One entry of `probes:`: exactly one kind, and what counts as good."""
 
@@ -74,6 +86,7 @@ class ProbeSpec(Section):
     tcp: TcpProbe | None = None
     tls: TlsProbe | None = None
     dns: DnsProbe | None = None
+    link: LinkProbe | None = None
     ok: ExpressionText | None = None
 
     @model_validator(mode="after")
@@ -96,17 +109,20 @@ class ProbeSpec(Section):
         return self.ok or DEFAULT_OK[self.kind]
 
     @property
+    def question(self) -> HttpProbe | TcpProbe | TlsProbe | DnsProbe | LinkProbe:
+        """What is asked."""
+        found = self.http or self.tcp or self.tls or self.dns or self.link
+        assert found is not None, "a probe is of one kind"
+        return found
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """The labels of a scope that its address reads: it is asked once for each combination of them."""
-        question = self.http or self.tcp or self.tls or self.dns
-        texts = [
-            text for text in (question.model_dump() if question else {}).values() if isinstance(text, str)
-        ]
+        texts = [text for text in self.question.model_dump().values() if isinstance(text, str)]
         texts += self.http.headers.values() if self.http else []
         return tuple(sorted({label for text in texts for label in Template(text).labels}))
 
     @property
     def timeout(self) -> float:
         """Seconds."""
-        question = self.http or self.tcp or self.tls or self.dns
-        return question.timeout if question is not None else MAX_TIMEOUT
+        return self.question.timeout

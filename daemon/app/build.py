@@ -98,7 +98,7 @@ def rebuild(parts: Parts, loaded: Loaded[Settings], ports: Ports, now: float, pa
 def tools_of(loaded: Loaded[Settings], ports: Ports, pause: Pause = None) -> Tools:
     """What workers use, for one configuration. `pause`: how an action waits between two polls; None: really."""
     settings = loaded.model
-    prober = Prober(settings.probes, ports.http, ports.clock, settings.vars)
+    prober = Prober(settings.probes, ports.http, ports.clock, ports.files, settings.vars)
     sources = build_sources(settings.telemetry, ports.http, ports.clock, max_bytes=settings.limits.response)
     book, _ = address_book(settings.people, settings.channels, loaded.environment.context)
     redactor = loaded.redactor

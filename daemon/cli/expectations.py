@@ -48,7 +48,8 @@ _CONSUMERS = frozenset({"service"})
 """A provider's fault is never met by restarting our own consumers."""
 _SCALING = frozenset({"scale-out"})
 _ROLL_BACKS = _maybe("roll-back-mapping", "roll-back-rules")
-_OLD_CONFIG = _maybe("roll-back-config", "restart-on-previous-config")
+_NO_CHANGE = _maybe("roll-back-config", "restart-on-previous-config")
+"""Nothing is rolled back where no change of the configuration preceded the failure."""
 
 P, N, T, S, A, Q = (
     "provider_outage",
@@ -77,14 +78,14 @@ EXPECTED: Mapping[tuple[str, str], Expected] = MappingProxyType(
         (P, "self-heals"): Expected(
             SELF_HEALS, (), _maybe("open-breaker", "fail-over-to-secondary"), forbidden=_CONSUMERS
         ),
-        (N, "killed"): Expected(FIRST, _rungs("restart-consumers+")),
-        (N, "hung"): Expected(FIRST, _rungs("restart-consumers+")),
+        (N, "killed"): Expected(FIRST, _rungs("restart-consumers+"), forbidden=_NO_CHANGE),
+        (N, "hung"): Expected(FIRST, _rungs("restart-consumers+"), forbidden=_NO_CHANGE),
         (N, "bad-config"): Expected(
             LATER, _rungs("restart-consumers-", "roll-back-config+")
         ),
-        (N, "wont-start"): Expected(NOTHING, _rungs("restart-consumers-"), _OLD_CONFIG),
-        (N, "liar"): Expected(LIAR, _rungs("restart-consumers-"), _OLD_CONFIG),
-        (N, "self-heals"): Expected(SELF_HEALS, (), _maybe("restart-consumers")),
+        (N, "wont-start"): Expected(NOTHING, _rungs("restart-consumers-"), forbidden=_NO_CHANGE),
+        (N, "liar"): Expected(LIAR, _rungs("restart-consumers-"), forbidden=_NO_CHANGE),
+        (N, "self-heals"): Expected(SELF_HEALS, (), _maybe("restart-consumers"), forbidden=_NO_CHANGE),
         (T, "bad-mapping"): Expected(FIRST, _rungs("roll-back-mapping+")),
         (T, "stuck-transformer"): Expected(
             LATER, _rungs("roll-back-mapping-", "restart-transformation+")

@@ -198,7 +198,5 @@ def suspended_signal(of: str, by: tuple[str, ...]) -> Signal:
 
 def scope_labels(spec: ProbeSpec) -> frozenset[str]:
     """Labels of the scope that a probe's templates name."""
-    question = spec.http or spec.tcp or spec.tls or spec.dns
-    assert question is not None, "a probe is of one kind"
-    texts = [str(value) for value in question.model_dump().values()]
+    texts = [str(value) for value in spec.question.model_dump().values()]
     return frozenset(first or second for text in texts for first, second in _SCOPE_LABEL.findall(text))

@@ -11,16 +11,17 @@ import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import orjson
 
-from config.probes import DnsProbe, HttpProbe, ProbeSpec, TcpProbe, TlsProbe
+from config.probes import DnsProbe, HttpProbe, LinkProbe, ProbeSpec, TcpProbe, TlsProbe
 from config.scope import Scope
 from config.templates import Expression, TemplateError
 from remediations.actions.action import ActionError
 from remediations.actions.rendering import Renderer
-from remediations.ports import Clock, Http, PortError, Request
+from remediations.ports import Clock, Files, Http, PortError, Request
 from remediations.run import Evidence
 
 MAX_BODY = 64_000
@@ -58,11 +59,13 @@ class Prober:
         specs: Mapping[str, ProbeSpec],
         http: Http,
         clock: Clock,
+        files: Files,
         variables: Mapping[str, Any] | None = None,
     ) -> None:
         self._specs = specs
         self._http = http
         self._clock = clock
+        self._files = files
         self._variables = dict(variables or {})
 
     def ask(self, name: str, scope: Scope, deadline: float, ok: str | None = None) -> Evidence:
@@ -100,6 +103,8 @@ class Prober:
     def _asked(self, spec: ProbeSpec, fill: Renderer, deadline: float) -> _Answer:
         if spec.http is not None:
             return self._http_answer(spec.http, fill, deadline)
+        if spec.link is not None:
+            return self._link_answer(spec.link, fill)
         try:
             if spec.tcp is not None:
                 return self._tcp_answer(spec.tcp, fill, deadline)
@@ -118,6 +123,16 @@ class Prober:
         except PortError as error:
             raise _Silence(f"{_kind_of(str(error))}: {error}") from error
         return _Answer(response.status, _body(response.body))
+
+    def _link_answer(self, spec: LinkProbe, fill: Renderer) -> _Answer:
+        path = Path(fill.place(spec.path))
+        if not path.is_absolute():
+            raise _Silence(f"not an absolute path: {path}")
+        try:
+            seen = {"version": self._files.read_link(path).name, "changed_at": self._files.changed_at(path)}
+        except PortError as error:
+            raise _Silence(str(error)) from error
+        return _Answer(body=seen)
 
     def _left(self, deadline: float) -> float:
         left = deadline - self._clock.monotonic()

@@ -29,6 +29,7 @@ OF_ANSWER: Mapping[ProbeKind, frozenset[str]] = {
     "tcp": frozenset({"elapsed"}),
     "tls": frozenset({"elapsed", "days_left"}),
     "dns": frozenset({"elapsed", "addresses"}),
+    "link": frozenset({"elapsed", "body"}),
 }
 """What a condition on an answer sees beside `scope` and `vars`."""
 _ASKED_FOR = re.compile(r"\bis\s+(not\s+)?defined\b|\|\s*(default|d)\b")

@@ -29,6 +29,8 @@ class Story(NamedTuple):
 
 ITSELF = "self"
 OUR_CONSUMERS = ("service",)
+OLD_CONFIG = ("roll-back-config", "restart-on-previous-config")
+"""Only if a change of the configuration preceded the failure."""
 
 STORIES: dict[str, Story] = {
     "provider_outage:rate-limited": Story(
@@ -57,20 +59,23 @@ STORIES: dict[str, Story] = {
         why="an answer of 200 is no effect",
     ),
     "provider_outage:self-heals": Story(ITSELF, never=OUR_CONSUMERS, why="healthy by then: no more action"),
-    "ingestion_stopped:killed": Story("restart-consumers", why="restart the consumers"),
-    "ingestion_stopped:hung": Story("restart-consumers", why="restart the consumers"),
+    "ingestion_stopped:killed": Story("restart-consumers", never=OLD_CONFIG, why="restart the consumers"),
+    "ingestion_stopped:hung": Story("restart-consumers", never=OLD_CONFIG, why="restart the consumers"),
     "ingestion_stopped:bad-config": Story(
         "roll-back-config",
         in_vain=("restart-consumers",),
         why="a config change preceded it: roll it back",
     ),
     "ingestion_stopped:wont-start": Story(
-        None, in_vain=("restart-consumers",), why="their port is taken by a stranger"
+        None, in_vain=("restart-consumers",), never=OLD_CONFIG, why="their port is taken by a stranger"
     ),
     "ingestion_stopped:liar": Story(
-        None, in_vain=("restart-consumers",), why="RUNNING for a process that does nothing is no effect"
+        None,
+        in_vain=("restart-consumers",),
+        never=OLD_CONFIG,
+        why="RUNNING for a process that does nothing is no effect",
     ),
-    "ingestion_stopped:self-heals": Story(ITSELF, why="healthy by then"),
+    "ingestion_stopped:self-heals": Story(ITSELF, never=OLD_CONFIG, why="healthy by then"),
     "transformation_failure:bad-mapping": Story(
         "roll-back-mapping", why="roll the mapping back to the last known good"
     ),

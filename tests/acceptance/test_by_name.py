@@ -12,6 +12,7 @@ from daemon.incidents.records import DebtState, PageEvent
 from remediations.run import RunState
 from tests.acceptance.variants import REFUSES, VARIANTS
 from tests.fakes.story import HOUR, MINUTE, STORAGE, Story
+from tests.fakes.world import FOLDERS
 
 FAIL_OVER = "fail-over-to-replica"
 PROPOSED = f"playbooks: {{storage-hot: {{rungs: {{{FAIL_OVER}: {{autonomy: propose}}}}}}}}"
@@ -316,17 +317,47 @@ def test_a_fault_that_ends_inside_a_maintenance_is_told_to_nobody() -> None:
     assert story.world.effects == []
 
 
-@pytest.mark.parametrize(("changed", "rolled_back"), [(True, 1), (False, 0)])
-def test_a_stop_is_rolled_back_only_if_a_change_of_the_configuration_preceded_it(
-    changed: bool, rolled_back: int
-) -> None:
+CHANGED, UNCHANGED = "ingestion_stopped:bad-config", "ingestion_stopped:wont-start"
+
+
+def stopped(variant: str, changed_ago: float | None = None) -> Story:
+    """Ingestion stopped at shipped timings, seen to its end. `changed_ago`: seconds since somebody wrote to its files."""
     story = Story(only=("ingestion-silent", "consumer-down"), warm=360.0)  # traffic has to be known as usual
-    VARIANTS["ingestion_stopped:bad-config" if changed else "ingestion_stopped:wont-start"].break_it(
-        story.world
+    if changed_ago is not None:
+        story.world.files.switched[FOLDERS["ingestion"] / "current"] = story.now - changed_ago
+    VARIANTS[variant].break_it(story.world)
+    story.until(
+        HOUR, lambda: bool(story.all_paged()) or (bool(story.incidents()) and story.incidents()[0].ended)
     )
-    story.ended()
-    assert len(story.world.did("link ingestion v002" if changed else "link ingestion v001")) == rolled_back
-    told = [e.text for i in story.incidents("ingestion_stopped") for e in story.events(i)]
-    assert any("no change of it within 2h" in text for text in told) is not changed
-    paged = any(story.pages(i) for i in story.incidents("ingestion_stopped"))
-    assert paged is not changed
+    return story
+
+
+def test_a_stop_that_a_change_of_the_configuration_preceded_is_rolled_back() -> None:
+    story = stopped(CHANGED)
+    assert len(story.world.did("link ingestion v002")) == 1
+    incident = story.incident("ingestion_stopped")
+    assert incident.resolved_by == "roll-back-config"
+    assert not story.pages(incident)
+
+
+@pytest.mark.parametrize(
+    ("changed_ago", "why"), [(None, "nobody changed anything"), (3 * 3600.0, "longer ago than two hours")]
+)
+def test_a_stop_that_no_change_preceded_is_not_rolled_back_and_a_person_is_paged(
+    changed_ago: float | None, why: str
+) -> None:
+    story = stopped(UNCHANGED, changed_ago)
+    incident = story.incident("ingestion_stopped")
+    assert not story.world.did("link ingestion"), why
+    assert story.tried(incident) == ["restart-consumers"]
+    skipped = {event.data["rung"]: event.data["reason"] for event in story.events(incident, Kind.SKIPPED)}
+    assert "facts.config.body.changed_at" in skipped["roll-back-config"]
+    assert "restart-on-previous-config" in skipped, "nothing was rolled back that it could be restarted on"
+    assert story.paged(incident) == [1]
+
+
+def test_a_stop_after_files_were_edited_by_hand_is_rolled_back_and_what_has_ended_is_started_again() -> None:
+    story = stopped(UNCHANGED, changed_ago=600.0)
+    assert len(story.world.did("link ingestion v001")) == 1
+    tried = story.tried(story.incident("ingestion_stopped"))
+    assert tried == ["restart-consumers", "roll-back-config", "restart-on-previous-config"]

@@ -85,6 +85,7 @@ def test_what_nothing_mends_is_paged_once_at_l1_and_stepped_back_from(name: str)
     assert contained == list(expected.contained_by), story.told()
     assert (incident.state is IncidentState.CONTAINED) == bool(expected.contained_by)
     assert not kinds_of_actions(story) & set(expected.never)
+    assert not {rung for i in story.incidents() for rung in story.tried(i)} & set(expected.never)
     assert not story.events(incident, Kind.RECOVERED)
     assert [debt.rung for debt in story.debts(incident) if debt.rung in expected.contained_by] == list(
         expected.contained_by

@@ -135,7 +135,8 @@ class FakeProcesses:
 class FakeFiles:
     """Version folders and links in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or FakeClock()
         self.links: dict[Path, Path] = {}
         self.folders: dict[Path, dict[str, float]] = {}
         self.switched: dict[Path, float] = {}
@@ -163,6 +164,7 @@ class FakeFiles:
         if self.refusing:
             raise Unreachable(f"{link} cannot be changed")
         self.links[link] = target
+        self.switched[link] = self._clock.now()
 
     def exists(self, path: Path) -> bool:
         whole = PurePosixPath(path)

@@ -55,7 +55,7 @@ class _Links(FakeFiles):
     """Version links whose every swap is an effect."""
 
     def __init__(self, world: World) -> None:
-        super().__init__()
+        super().__init__(world.time)
         self._world = world
 
     def swap_link(self, link: Path, target: Path) -> None:

@@ -19,6 +19,7 @@ from daemon.detect.sources.prometheus import Prometheus
 from daemon.detect.sources.registry import build_sources
 from daemon.detect.sources.scrape import Scrape
 from daemon.detect.stage import Detection
+from daemon.files import FileDoor
 from daemon.http.door import HttpDoor
 from detectors.board import FindingState
 from detectors.samples import UP, Batch, Block, Failed, Series
@@ -152,7 +153,9 @@ def test_a_fault_in_the_exporter_fires_through_either_source(
     specs = {name: DetectorSpec.model_validate(detector | {"source": name}) for name in telemetry}
     clock = SystemClock()
     detection = Detection(Sections(telemetry, specs, poll_interval=1), clock.now())
-    fetcher = Fetcher(build_sources(telemetry, door, clock), Prober({}, door, clock), {}, door, clock)
+    fetcher = Fetcher(
+        build_sources(telemetry, door, clock), Prober({}, door, clock, FileDoor()), {}, door, clock
+    )
 
     def states() -> dict[str, FindingState]:
         for job in detection.due(clock.now()):

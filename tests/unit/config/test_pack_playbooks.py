@@ -97,7 +97,7 @@ def test_conditions_ask_only_for_facts_that_are_gathered(pack: Sections) -> None
     for name, book in pack.playbooks.items():
         for step in book.ladder:
             for text in filter(None, (step.when, step.require, step.return_.when if step.return_ else None)):
-                assert Expression(text).names <= {"facts", "scope", "vars"}, (name, step.name)
+                assert Expression(text).names <= {"facts", "scope", "vars", "fault_since"}, (name, step.name)
                 for fact in (
                     part.split(".")[1] for part in text.split() if part.lstrip("(").startswith("facts.")
                 ):
@@ -132,8 +132,8 @@ API = {"slow_backend": "none", "workers": 2, "cache": "on", "rate_limits": {}}
         ("provider-outage", CONSUMER | {"dominant_error": "auth", "credentials": "expired"}, {}, ["rotate-credentials"], "auth"),
         ("provider-outage", CONSUMER | {"dominant_error": "timeout", "has_secondary": False}, {}, ["open-breaker"], "nowhere to go"),
         ("provider-outage", None, {}, [], "a consumer that does not answer: nothing is known, nothing is done"),
-        ("ingestion-stopped", CONSUMER, {}, ["restart-consumers", "roll-back-config"], "hung, or fed a bad configuration"),
-        ("ingestion-stopped", None, {}, ["restart-consumers", "roll-back-config", "restart-on-previous-config"], "killed"),
+        ("ingestion-stopped", CONSUMER, {}, ["restart-consumers"], "hung; when its configuration changed is not known"),
+        ("ingestion-stopped", None, {}, ["restart-consumers"], "killed"),
         ("transformation-failure", TRANSFORMATION, {}, ["roll-back-mapping", "quarantine-provider"], "bad-mapping, payload-changed"),
         ("transformation-failure", TRANSFORMATION | {"stuck": True}, {}, ["roll-back-mapping", "restart-transformation", "quarantine-provider"], "stuck-transformer"),
         ("transformation-failure", None, {}, ["restart-transformation"], "its process is gone"),
@@ -178,6 +178,32 @@ def test_the_diagnosis_decides_which_rungs_fit(
             return False
 
     assert [step.name for step in book.ladder if holds(step.when) and holds(step.require)] == fitting, reason
+
+
+@pytest.mark.parametrize(
+    ("changed_ago", "consumer_ok", "fitting", "reason"),
+    [
+        (30.0, True, ["roll-back-config"], "changed just before the failure"),
+        (7_200.0, True, ["roll-back-config"], "two hours before is still before"),
+        (7_201.0, True, [], "too long ago to be its cause"),
+        (-40.0, True, ["roll-back-config"], "samples date a failure only roughly"),
+        (-40.0, False, ["roll-back-config", "restart-on-previous-config"], "and a consumer that ended needs a start"),
+        (-61.0, True, [], "changed after the failure began, by us or somebody"),
+        (-61.0, False, ["restart-on-previous-config"], "rolled back meanwhile, and it has ended"),
+        (86_400.0, False, [], "nothing changed: no second restart"),
+    ],
+)  # fmt: skip
+def test_ingestion_is_rolled_back_only_if_a_change_preceded_the_failure(
+    pack: Sections, changed_ago: float, consumer_ok: bool, fitting: list[str], reason: str
+) -> None:
+    since = 1_000_000.0
+    body = {"version": "v002", "changed_at": since - changed_ago}
+    facts = {"config": {"ok": True, "body": body}, "consumer": {"ok": consumer_ok, "body": CONSUMER}}
+    names = {"facts": facts, "vars": pack.vars, "fault_since": since}
+    ladder = {step.name: step.when for step in pack.playbooks["ingestion-stopped"].ladder}
+    rungs = ("roll-back-config", "restart-on-previous-config")
+    held = [rung for rung in rungs if Expression(str(ladder[rung])).evaluate(names)]
+    assert held == fitting, reason
 
 
 def test_all_consumers_can_be_restarted_at_once_and_a_tier_only_after_another(pack: Sections) -> None:

@@ -15,7 +15,7 @@ from detectors.spec import ScrapeSource
 from remediations.ports import Ambiguous
 from remediations.run import Evidence
 from remediations.spec import ManagerSpec
-from tests.fakes.ports import EPOCH, FakeHttp, answer
+from tests.fakes.ports import EPOCH, FakeFiles, FakeHttp, answer
 
 RPC = "http://manager/RPC2"
 
@@ -25,7 +25,7 @@ def carry_out(http: FakeHttp, asked: Asked, name: str, **more: object) -> Batch 
     probes = {"health": ProbeSpec.model_validate({"http": {"url": "http://a:1/{{ scope.tier }}"}})}
     fetcher = Fetcher(
         build_sources(telemetry, http, http.clock),
-        Prober(probes, http, http.clock),
+        Prober(probes, http, http.clock, FakeFiles()),
         {"pipeline": ManagerSpec(type="supervisor", url="http://manager")},
         http,
         http.clock,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +14,10 @@ from config.scope import WHOLE, Scope, scope_of
 from daemon.clock import SystemClock
 from daemon.detect.fetching import refused, unanswered
 from daemon.detect.probes import Prober
+from daemon.files import FileDoor
 from remediations.ports import Ambiguous, TooLarge, Unreachable
 from remediations.run import Evidence
-from tests.fakes.ports import FakeClock, FakeHttp, answer
+from tests.fakes.ports import FakeClock, FakeFiles, FakeHttp, answer
 
 HOT = scope_of({"tier": "hot"})
 URL = "http://admin:8080/tiers/hot/health"
@@ -31,7 +33,7 @@ HEALTH = spec(
 
 
 def ask(http: FakeHttp, probe: ProbeSpec = HEALTH, scope: Scope = HOT, ok: str | None = None) -> Evidence:
-    prober = Prober({"p": probe}, http, http.clock, {"base": "http://admin:8080/tiers"})
+    prober = Prober({"p": probe}, http, http.clock, FakeFiles(), {"base": "http://admin:8080/tiers"})
     return prober.ask("p", scope, http.clock.monotonic() + 60, ok)
 
 
@@ -99,12 +101,14 @@ def test_a_label_that_is_missing_is_an_error_not_an_empty_text() -> None:
 
 
 def test_a_probe_nobody_knows_is_an_error() -> None:
-    assert "no probe is called x" in Prober({}, FakeHttp(), FakeClock()).ask("x", HOT, 2_000).error
+    assert (
+        "no probe is called x" in Prober({}, FakeHttp(), FakeClock(), FakeFiles()).ask("x", HOT, 2_000).error
+    )
 
 
 def loopback(probe: dict[str, Any]) -> Evidence:
     clock = SystemClock()
-    return Prober({"p": spec(**probe)}, FakeHttp(), clock).ask("p", WHOLE, clock.monotonic() + 5)
+    return Prober({"p": spec(**probe)}, FakeHttp(), clock, FileDoor()).ask("p", WHOLE, clock.monotonic() + 5)
 
 
 def test_tcp_is_ok_where_somebody_listens_and_refused_where_nobody_does() -> None:
@@ -143,3 +147,25 @@ def test_a_name_without_address_is_not_ok() -> None:
     got = loopback({"dns": {"name": "nobody.invalid"}})
     assert not got.ok
     assert got.error
+
+
+def test_a_link_tells_its_version_and_when_it_changed() -> None:
+    files = FakeFiles()
+    link = Path("/srv/pipeline/ingestion/current")
+    files.links[link], files.switched[link] = Path("v003"), 70.0
+    probe = spec(
+        link={"path": "{{ vars.base }}/current"}, ok="body.changed_at > 60 and body.version == 'v003'"
+    )
+    prober = Prober({"p": probe}, FakeHttp(), FakeClock(), files, {"base": "/srv/pipeline/ingestion"})
+    got = prober.ask("p", WHOLE, 2_000)
+    assert (got.ok, got.body, got.error) == (True, {"version": "v003", "changed_at": 70.0}, "")
+
+
+@pytest.mark.parametrize(
+    ("path", "error"), [("/srv/gone/current", "is no link"), ("current", "not an absolute path")]
+)
+def test_a_link_that_is_none_is_an_error_and_no_answer(path: str, error: str) -> None:
+    prober = Prober({"p": spec(link={"path": path})}, FakeHttp(), FakeClock(), FakeFiles())
+    got = prober.ask("p", WHOLE, 2_000)
+    assert (got.ok, got.body) == (False, None)
+    assert error in got.error
