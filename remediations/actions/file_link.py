@@ -1,24 +1,19 @@
-"""`file_link {link, to: previous | NAME, versions, changed_within}`: point a `current` link at another version folder."""
+"""`file_link {link, to: previous | NAME, versions}`: point a `current` link at another version folder."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from config.scope import Scope
 from config.section import Section
 from config.templates import TemplateText
-from config.units import Duration, format_duration
 from remediations.actions.action import Action, Names, Permit, Rendered, Unrenderable
 from remediations.actions.rendering import PLAIN, Renderer
 from remediations.outcome import Outcome, OutcomeState
 from remediations.ports import PortError, Ports
 
 PREVIOUS = "previous"
-SLACK = 60.0
-"""Seconds by which a failure may seem to begin before the change that caused it: it is dated by samples."""
 
 
 class FileLinkArgs(Section):
@@ -27,8 +22,6 @@ class FileLinkArgs(Section):
     """`previous`, or the name of a version folder."""
     versions: TemplateText | None = None
     """The folder that holds the versions; left out: the link's own."""
-    changed_within: Annotated[Duration, Field(gt=0)] | None = None
-    """Only if the link, or a file it leads to, was changed at most so long before the failure began; left out: always."""
 
 
 class FileLinkAction:
@@ -44,10 +37,9 @@ class FileLinkAction:
         if not PLAIN.fullmatch(to):
             raise Unrenderable(f"not the name of a version: {to!r}")
         since = names.get("fault_since")
-        if (to == PREVIOUS or args.changed_within) and not isinstance(since, int | float):
-            raise Unrenderable("it needs to know when the failure began")
-        within = args.changed_within
-        return {"link": link, "to": to, "versions": versions, "fault_since": since, "changed_within": within}
+        if to == PREVIOUS and not isinstance(since, int | float):
+            raise Unrenderable("to: previous needs to know when the failure began")
+        return {"link": link, "to": to, "versions": versions, "fault_since": since}
 
     def targets(self, rendered: Rendered, scope: Scope) -> frozenset[str]:
         """The link."""
@@ -73,8 +65,6 @@ class FileLinkAction:
             return Outcome(state, f"{link}: {effect}", output, ports.clock.now())
 
         try:
-            if rendered["changed_within"] is not None:
-                _demand_change(ports.files.changed_at(link), rendered)
             current = ports.files.read_link(link).name
             known = ports.files.list_versions(versions)
             wanted = rendered["to"]
@@ -96,15 +86,7 @@ class FileLinkAction:
 
 
 class NoGoodVersion(Exception):
-    """There is no version to go back to, or going back (further) is not allowed."""
-
-
-def _demand_change(changed_at: float, rendered: Rendered) -> None:
-    """A failure that no change preceded is not undone by a roll-back. Raises `NoGoodVersion`."""
-    within, since = rendered["changed_within"], rendered["fault_since"]
-    if -SLACK <= since - changed_at <= within:
-        return
-    raise NoGoodVersion(f"no change of it within {format_duration(within)} before the failure began")
+    """There is no version to go back to, or going back further is not allowed."""
 
 
 def last_known_good(known: tuple[tuple[str, float], ...], current: str, fault_since: float) -> str:

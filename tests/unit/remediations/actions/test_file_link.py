@@ -77,24 +77,6 @@ def test_how_far_back_is_allowed(current: str, fault_since: float, target: str |
         assert last_known_good(known, current, fault_since) == target, why
 
 
-@pytest.mark.parametrize(
-    ("switched", "state", "why"),
-    [
-        (95.0, OutcomeState.DONE, "it changed just before the failure"),
-        (130.0, OutcomeState.DONE, "samples date a failure only roughly"),
-        (20.0, OutcomeState.NOT_DONE, "too long ago to be its cause"),
-        (200.0, OutcomeState.NOT_DONE, "somebody changed it after the failure began"),
-    ],
-)
-def test_a_failure_that_no_change_preceded_is_not_rolled_back(
-    world: FakePorts, switched: float, state: OutcomeState, why: str
-) -> None:
-    world.files.switched[LINK] = switched
-    outcome = perform(world, changed_within="1m")
-    assert outcome.state is state, why
-    assert world.files.links[LINK] == Path("v003" if state is OutcomeState.NOT_DONE else "v002")
-
-
 def test_a_version_can_be_named(world: FakePorts) -> None:
     assert perform(world, to="v001").state is OutcomeState.DONE
     assert world.files.links[LINK] == Path("v001")
