@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from config.scope import Scope
 from detectors.histogram import quantiles
-from detectors.layout import Columns, Part, Plan, plan_of
+from detectors.layout import Columns, Part, Places, Plan, plan_of
 from detectors.rings import Rings
 from detectors.rule import Signal
 from detectors.samples import Floats
-from detectors.values import Bools, Quality, Values
+from detectors.values import Bools, Codes, Quality, Values, whole, wide
 from detectors.windows import Now, any_of, cells, largest, moment_of, smallest, summed
 
 _NEVER = -math.inf
@@ -25,6 +28,8 @@ _OK, _UNBORN = np.int8(Quality.OK), np.int8(Quality.UNBORN)
 _NO_TRAFFIC, _TOO_FEW = np.int8(Quality.NO_TRAFFIC), np.int8(Quality.TOO_FEW)
 _WARMING, _ABSENT = np.int8(Quality.WARMING), np.int8(Quality.ABSENT)
 _NO_EDGE = np.int8(Quality.NO_EDGE)
+_ALL: Bools = np.ones((1, 1), dtype=bool)
+_NONE: Bools = np.zeros((1, 1), dtype=bool)
 
 
 def measure(
@@ -39,13 +44,13 @@ def measure(
     view = _View(signal, rings, plan, ticks, since)
     if signal.kind in {"gauge", "age", "probe", "promql"}:
         value = _newest(view)
-        return view.values(value, np.zeros(view.shape))
+        return view.values(value, np.zeros((1, 1)))
     if signal.kind == "quantile":
         return _quantile(view)
     if signal.to or signal.kind == "share_over":
         return _ratio(view)
     growth, span, warm = _growth(view, signal.window)
-    view.warm |= warm
+    view.warm = view.warm | warm
     with np.errstate(invalid="ignore", divide="ignore"):
         value = np.where(span > 0, growth / span, np.nan) if signal.kind == "rate" else growth
     value = np.where(warm & ~view.judged, np.nan, value)
@@ -53,20 +58,28 @@ def measure(
 
 
 class _Piece:
-    """What one ring contributes, one role of it. `present[T, C]`: columns with a sample; `here[T, K]`: slots with one,
-    in a ring that can be used; `grown[T, C]`: growth since the columns began.
+    """What one ring contributes, one role of it. `present[T, C]`: columns with a sample; `any[T, K]`: slots with one;
+    `here[T, K]`: those in a ring that can be used. One column stands for all where nothing is missing.
     """
 
     def __init__(self, part: Part, now: Now, columns: Columns) -> None:
         self.ring, self.now, self.columns = part.ring, now, columns
-        self.present: Bools = ~np.isnan(cells(part.ring.value, now.row, columns))
+        self.value = cells(part.ring.value, now.row, columns)
+        self.present: Bools = _ALL if whole(self.value) else ~np.isnan(self.value)
         self.any: Bools = any_of(self.present, columns)
         self.here: Bools = self.any & now.usable[:, None]
-        self.grown = cells(part.ring.growth, now.row, columns)
+
+    @cached_property
+    def grown(self) -> Floats:
+        """`[T, C]`: growth since the columns began."""
+        return cells(self.ring.growth, self.now.row, self.columns)
 
 
 class _View:
-    """One measurement in the making: state of each part now, and what of every scope is known. Arrays `[T, S]`."""
+    """One measurement in the making: state of each part now, and what of every scope is known.
+
+    Arrays are `[T, S]`, or `[T, 1]` while they say the same of every scope.
+    """
 
     def __init__(self, signal: Signal, rings: Rings, plan: Plan, ticks: Floats, since: float | None) -> None:
         self.signal = signal
@@ -74,16 +87,17 @@ class _View:
         self.ticks = ticks
         self.since = since
         self.shape = (len(ticks), len(plan.scopes))
-        self.bad = np.zeros(self.shape, dtype=np.int8)
-        self.there = np.zeros(self.shape, dtype=bool)
-        self.judged = np.zeros(self.shape, dtype=bool)
+        same = (len(ticks), 1)
+        self.bad: Codes = np.zeros(same, dtype=np.int8)
+        self.there: Bools = np.zeros(same, dtype=bool)
+        self.judged = np.zeros(self.shape, dtype=bool) if self.counts_growth else _NONE
         """Some healthy target with a whole window spoke."""
-        self.warm = np.zeros(self.shape, dtype=bool)
-        self.observed_at = np.full(self.shape, np.inf)
-        self.last_change = np.full(self.shape, _NEVER)
-        self.moving = np.zeros(self.shape, dtype=bool)
-        self.fresh = np.ones(self.shape, dtype=bool)
-        self.few = np.zeros(self.shape, dtype=np.int8)
+        self.warm: Bools = np.zeros(same, dtype=bool)
+        self.observed_at = np.full(same, np.inf)
+        self.last_change = np.full(self.shape, _NEVER) if self.counts_growth else np.full(same, _NEVER)
+        self.moving = np.zeros(self.shape if self.counts_growth else same, dtype=bool)
+        self.fresh: Bools = np.ones(same, dtype=bool)
+        self.few: Codes = np.zeros(same, dtype=np.int8)
         self.born = np.full(len(plan.scopes), np.inf)
         self.born[plan.wanted] = _NEVER
         self.moment = moment_of(rings, ticks, since)
@@ -92,6 +106,15 @@ class _View:
         for part in plan.parts:
             if len(part.ring.times):
                 self._look(part, self.moment.now[id(part.ring)])
+
+    def combined(self, have: NDArray[Any], new: NDArray[Any], slots: Places, how: np.ufunc) -> NDArray[Any]:
+        """`how(have, new)` at these slots; one column as long as every scope is told the same."""
+        if isinstance(slots, slice) and slots.stop - slots.start == self.shape[1]:
+            return how(have, new)  # type: ignore[no-any-return]  # a ufunc's result is untyped
+        if have.shape != self.shape:
+            have = np.array(wide(have, self.shape))
+        have[:, slots] = how(have[:, slots], new)
+        return have
 
     def _look(self, part: Part, now: Now) -> None:
         """Who is present in this part, and in what state it is."""
@@ -111,13 +134,13 @@ class _View:
         slots = columns.slots
         present = piece.any & now.alive[:, None]
         if decides:
-            self.there[:, slots] |= present
+            self.there = self.combined(self.there, present, slots, np.logical_or)
             first = smallest(piece.ring.first_seen[columns.index], columns)
             self.born[slots] = np.minimum(self.born[slots], first)
         code = np.where(present, now.quality[:, None], _OK)
-        self.bad[:, slots] = np.maximum(self.bad[:, slots], code)
+        self.bad = self.combined(self.bad, code, slots, np.maximum)
         seen = np.where(present, now.at[:, None], np.inf)
-        self.observed_at[:, slots] = np.minimum(self.observed_at[:, slots], seen)
+        self.observed_at = self.combined(self.observed_at, seen, slots, np.minimum)
 
     def _look_at_change(self, piece: _Piece) -> None:
         now, columns, ring = piece.now, piece.columns, piece.ring
@@ -157,20 +180,21 @@ class _View:
             missing = np.where(self.ticks[:, None] < self.born, _UNBORN, missing)
             quality = np.where(self.there, quality, missing)
             value = np.where(self.there, value, np.nan)
-        last_change = np.full(self.shape, np.nan)
+        last_change = np.full((1, 1), np.nan)
         if self.counts_growth:
             # A scope that nobody expected stands still since it was first seen, not since anybody looked.
             since = np.maximum(self.last_change, self.born)
             last_change = np.where(np.isfinite(self.last_change), since, np.nan)
+        observed_at = np.where(np.isfinite(self.observed_at), self.observed_at, np.nan)
         return Values(
             scopes=self.plan.scopes,
-            value=value,
-            events=events,
-            quality=quality,
-            observed_at=np.where(np.isfinite(self.observed_at), self.observed_at, np.nan),
-            last_change=last_change,
-            moving=self.moving,
-            fresh=self.fresh,
+            value=wide(value, self.shape),
+            events=wide(events, self.shape),
+            quality=wide(quality, self.shape),
+            observed_at=wide(observed_at, self.shape),
+            last_change=wide(last_change, self.shape),
+            moving=wide(self.moving, self.shape),
+            fresh=wide(self.fresh, self.shape),
             interval=self.moment.interval,
         )
 
@@ -228,7 +252,7 @@ def _ratio(view: _View) -> Values:
         newest_failed = np.where(wider & ~decided, more_failures > 0, newest_failed)
         decided |= wider & (more_attempts > 0)
         view.fresh = np.where(wider, newest_failed, view.fresh)
-    view.warm |= warm
+    view.warm = view.warm | warm
     view.judge_events(attempts)
     with np.errstate(invalid="ignore", divide="ignore"):
         value = np.where((attempts > 0) & ~warm, failures / attempts, np.nan)
@@ -246,7 +270,7 @@ def _quantile(view: _View) -> Values:
         more, more_events, more_warm = _quantile_over(view, window, width)
         wider = (events < signal.events) & ~warm & ~more_warm
         value, events = np.where(wider, more, value), np.where(wider, more_events, events)
-    view.warm |= warm
+    view.warm = view.warm | warm
     view.judge_events(events)
     return view.values(np.where(warm, np.nan, value), events)
 
@@ -270,14 +294,20 @@ def _newest(view: _View) -> Floats:
     signal = view.signal
     agg = "max" if signal.kind == "age" else signal.agg
     combine = {"max": np.maximum, "min": np.minimum}.get(agg, np.add)
-    total = np.full(view.shape, _EMPTY[agg])
-    count = np.zeros(view.shape)
+    total, count = np.full((len(view.ticks), 1), _EMPTY[agg]), np.zeros((len(view.ticks), 1))
     for piece in view.of:
         columns, slots = piece.columns, piece.columns.slots
         present = piece.present & piece.now.alive[:, None]
-        filled = np.where(present, cells(piece.ring.value, piece.now.row, columns), _EMPTY[agg])
-        total[:, slots] = combine(total[:, slots], combine.reduceat(filled, columns.starts, axis=1))
-        count[:, slots] += summed(present.astype(np.float64), columns)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        total = np.where(count > 0, total / count if agg == "avg" else total, np.nan)
+        known = piece.value if present.all() else np.where(present, piece.value, _EMPTY[agg])
+        best = known if columns.single else combine.reduceat(known, columns.starts, axis=1)
+        total = view.combined(total, best, slots, combine)
+        seen = any_of(present, columns).astype(np.float64)
+        if agg == "avg" and not columns.single:
+            seen = summed(wide(present, known.shape).astype(np.float64), columns)
+        count = view.combined(count, seen, slots, np.add)
+    if agg == "avg":
+        with np.errstate(invalid="ignore", divide="ignore"):
+            total = total / count
+    if not count.all():
+        total = np.where(count > 0, total, np.nan)
     return view.ticks[:, None] - total if signal.kind == "age" else total

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,9 +65,28 @@ REASONS: dict[Quality, str] = {
 """As a person reads it."""
 
 
+def wide(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """`array[T, 1]` (or `[1, 1]`) as one of this shape that says the same of every scope: a view, not to be written to."""
+    return array if array.shape == shape else np.broadcast_to(array, shape)
+
+
+def slim(array: NDArray[Any]) -> NDArray[Any]:
+    """What `wide` was made of: one column where an array is known to say the same of every scope; else the array itself.
+
+    Most blocks are whole: every sample there, every target well. Then one column stands for thousands of scopes.
+    """
+    return array[:, :1] if array.ndim == 2 and array.shape[1] and not array.strides[1] else array
+
+
+def whole(array: Floats) -> bool:
+    """Whether no number is missing: a single NaN makes the sum one. One pass, and no array of flags."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return not np.isnan(array.sum())
+
+
 @dataclass(frozen=True, slots=True)
 class Values:
-    """A signal at `ticks[T]` for `scopes[S]`; all arrays are `[T, S]`.
+    """A signal at `ticks[T]` for `scopes[S]`; all arrays are `[T, S]`, and not to be written to (see `slim`).
 
     `value`: NaN where nothing could be computed; where quality is bad, what the healthy targets alone say.
     `events`: what the value rests on (attempts, requests, growth), 0 for gauges. `quality`: codes of `Quality`.

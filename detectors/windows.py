@@ -154,15 +154,22 @@ def cells(array: Floats, row: NDArray[np.intp], columns: Columns) -> Floats:
         one: Floats = array[int(row[0])][None, columns.index]
         return one
     if isinstance(columns.index, slice):
-        run: Floats = array[row, columns.index]
+        first, last = int(row[0]), int(row[-1])
+        # A block of ticks mostly meets row after row: nothing is copied then.
+        in_turn = last - first == len(row) - 1 and bool((row[1:] > row[:-1]).all())
+        run: Floats = array[first : last + 1, columns.index] if in_turn else array[row, columns.index]
         return run
     block: Floats = array[np.ix_(row, columns.index)]
     return block
 
 
 def any_of(flags: Bools, columns: Columns) -> Bools:
-    """Whether any column of a slot is set: `[T, K]`."""
-    found: Bools = flags if columns.single else np.logical_or.reduceat(flags, columns.starts, axis=1)
+    """Whether any column of a slot is set: `[T, K]`; one column of flags stands for all of them."""
+    found: Bools = (
+        flags
+        if columns.single or flags.shape[1] == 1
+        else np.logical_or.reduceat(flags, columns.starts, axis=1)
+    )
     return found
 
 
