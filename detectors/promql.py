@@ -92,7 +92,11 @@ _QUERIES: dict[str, Callable[[Signal], str]] = {
 def _growth(signal: Signal, names: tuple[str, ...], by: str, extra: str = "") -> str:
     function = "rate" if signal.kind == "rate" else "increase"
     window = format_duration(signal.window)
-    return f"sum{by} ({function}({_selector(signal, names, extra)}[{window}]))"
+    grown = {name: f"{function}({_selector(signal, (name,), extra)}[{window}])" for name in names}
+    if len(grown) > 1:  # growth has no name, and Prometheus refuses two series that differ in nothing else
+        named = (f'label_replace({query}, "__name__", "{name}", "", "")' for name, query in grown.items())
+        return f"sum{by} ({' or '.join(named)})"
+    return f"sum{by} ({grown[names[0]]})"
 
 
 def _selector(signal: Signal, names: tuple[str, ...], extra: str = "") -> str:

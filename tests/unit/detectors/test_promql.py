@@ -14,9 +14,14 @@ from detectors.rule import Matcher, Rule, rule_of, signal_of
 from detectors.spec import DetectorSpec, SignalSpec
 from detectors.texts import condition_text, threshold_text, value_text
 
+TWO = (
+    'sum (label_replace(rate(a_total[1m30s]), "__name__", "a_total", "", "")'
+    ' or label_replace(rate(b_total[1m30s]), "__name__", "b_total", "", ""))'
+)
+"""Growth has lost its name, and Prometheus refuses a vector with two series of the same labels."""
 QUERIES: list[tuple[dict[str, Any], str]] = [
     ({"increase": {"of": "p_total", "by": ["provider"], "window": "1m"}}, "sum by (provider) (increase(p_total[1m]))"),
-    ({"rate": {"of": ["a_total", "b_total"], "window": "90s"}}, 'sum (rate({__name__=~"a_total|b_total"}[1m30s]))'),
+    ({"rate": {"of": ["a_total", "b_total"], "window": "90s"}}, TWO),
     (
         {"ratio": {"of": "e_total", "to": "n_total", "by": ["tier"], "where": {"tier": ["hot", "a.b"]}, "window": "5m"}},
         "({0} or 0 * {1}) / {1}".format(

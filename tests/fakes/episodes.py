@@ -1,0 +1,152 @@
+"""Clean samples made from a rule itself: its signal goes well, fails too briefly, fails, is half well, goes well again.
+
+Scope `a` fails, scope `b` never does where the rule's conditions leave room for two. No gaps, no resets, and whole
+numbers, so that whoever computes from them computes the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from itertools import accumulate
+
+from config.scope import Scope, scope_of
+from detectors.promql import wanted
+from detectors.rule import Rule, Signal
+from detectors.samples import Series
+
+STEADY = 1000.0
+"""Events in a scrape where there is traffic enough for any minimum."""
+
+
+class Level(StrEnum):
+    """How the signal of the failing scope is. HALF: neither the fire nor the clear condition holds."""
+
+    WELL = "well"
+    HALF = "half"
+    ILL = "ill"
+
+
+Course = Sequence[Level]
+Growth = Callable[[Level], float]
+
+
+def course(rule: Rule, step: float, traffic: float = STEADY) -> list[Level]:
+    """One level a scrape. Between its parts there is time for holds and for the window that `traffic` needs.
+
+    It lingers between the thresholds where the rule has such a place and traffic is enough to tell such a share.
+    """
+    hold, clear, window = rule.fire.hold, rule.clear.hold, _window(rule.signal, step, traffic)
+    per = rule.expected.per if rule.expected else 0.0
+    lingers = traffic == STEADY and not rule.zero_test
+    parts = [
+        (Level.WELL, 2 * window + per + hold),
+        (Level.ILL, hold / 3),
+        (Level.WELL, hold + window),
+        (Level.ILL, hold + window + 8 * step),
+        (Level.HALF, 2 * clear if lingers else 0.0),
+        (Level.WELL, clear + window + 8 * step),
+    ]
+    return [level for level, length in parts for _ in range(math.ceil(length / step))]
+
+
+def _window(signal: Signal, step: float, traffic: float) -> float:
+    """The narrowest that holds events enough, in seconds."""
+    window = signal.window
+    while traffic * window / step < signal.events and window < signal.widen_to:
+        window = min(2 * window, signal.widen_to)
+    return window
+
+
+def slow_traffic(rule: Rule, step: float) -> float:
+    """Events in a scrape so that a third of the minimum comes within the window."""
+    return max(1.0, math.floor(rule.signal.events * step / rule.signal.window / 3))
+
+
+def episode(rule: Rule, levels: Course, traffic: float = STEADY) -> dict[Series, list[float]]:
+    """Every series that the rule reads. Raises `KeyError` for a kind of signal that no samples are made for."""
+    found: dict[Series, list[float]] = {}
+    healthy = [Level.WELL] * len(levels)
+    for index, scope in enumerate(_scopes(rule.signal)):
+        for series, growth in _KINDS[rule.signal.kind](rule, dict(scope), traffic).items():
+            found[series] = _counted(growth, healthy if index else levels)
+    if rule.gate is not None:
+        known = {series.name for series in found}
+        for name in (one.name for one in wanted(rule.gate.signal) if one.name not in known):
+            found[Series(name, ())] = _counted(lambda _: traffic, healthy)
+    return found
+
+
+def _scopes(signal: Signal) -> list[Scope]:
+    """One scope, or two where no condition pins every label."""
+    pinned = {matcher.label: matcher.values[0] for matcher in signal.where}
+    free = [label for label in signal.by if label not in pinned]
+    names = ("a", "b") if free else ("a",)
+    return [scope_of({**pinned, **dict.fromkeys(free, name)}) for name in names]
+
+
+def _counted(growth: Growth, levels: Course) -> list[float]:
+    """A counter from 0; the first scrape shows no growth yet."""
+    return list(accumulate((growth(level) for level in levels[1:]), initial=0.0))
+
+
+def _ratio(rule: Rule, labels: Mapping[str, str], traffic: float) -> dict[Series, Growth]:
+    signal = rule.signal
+    bad, *_ = signal.of
+    good = next(name for name in signal.to if name != bad)
+    among = float(bad in signal.to)
+    return {
+        _series(bad, labels): lambda level: _failures(rule, traffic, level),
+        _series(good, labels): lambda level: traffic - among * _failures(rule, traffic, level),
+    }
+
+
+def _share_over(rule: Rule, labels: Mapping[str, str], traffic: float) -> dict[Series, Growth]:
+    name, *_ = rule.signal.of
+    return {
+        _series(name, labels, le=f"{rule.signal.bound:g}"): lambda level: traffic - _failures(rule, traffic, level),
+        _series(name, labels, le="+Inf"): lambda _: traffic,
+    }  # fmt: skip
+
+
+def _quantile(rule: Rule, labels: Mapping[str, str], traffic: float) -> dict[Series, Growth]:
+    """All events lie in one bucket: one below the clear threshold, one between both thresholds, one above."""
+    name, *_ = rule.signal.of
+    fire, clear = rule.fire.threshold, rule.clear.threshold
+    edges = {Level.WELL: clear / 4, Level.HALF: (fire + clear) / 2, Level.ILL: fire * 4}
+    reached = list(edges)
+
+    def up_to(most: Level) -> Growth:
+        within = reached[: reached.index(most) + 1]
+        return lambda level: traffic if level in within else 0.0
+
+    found = {_series(name, labels, le=f"{edge:g}"): up_to(most) for most, edge in edges.items()}
+    return {**found, _series(name, labels, le="+Inf"): lambda _: traffic}
+
+
+def _increase(rule: Rule, labels: Mapping[str, str], traffic: float) -> dict[Series, Growth]:
+    """A test for no growth: ill is none."""
+    assert rule.zero_test, f"{rule.name}: only a test for no growth has its samples made"
+    return {
+        _series(name, labels): lambda level: 0.0 if level is Level.ILL else traffic for name in rule.signal.of
+    }
+
+
+_KINDS: dict[str, Callable[[Rule, Mapping[str, str], float], dict[Series, Growth]]] = {
+    "ratio": _ratio,
+    "share_over": _share_over,
+    "quantile": _quantile,
+    "increase": _increase,
+}
+
+
+def _failures(rule: Rule, traffic: float, level: Level) -> float:
+    """Of `traffic` events: none, a share between the thresholds, or one half-way from the threshold to all."""
+    fire, clear = rule.fire.threshold, rule.clear.threshold
+    share = {Level.WELL: 0.0, Level.HALF: (fire + clear) / 2, Level.ILL: (fire + 1) / 2}[level]
+    return float(math.ceil(share * traffic)) if traffic < STEADY else float(round(share * traffic))
+
+
+def _series(name: str, labels: Mapping[str, str], **more: str) -> Series:
+    return Series(name, tuple(sorted({**labels, **more}.items())))
