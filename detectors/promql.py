@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from config.units import format_duration
 from detectors.rule import Matcher, Rule, Signal
@@ -45,6 +45,21 @@ def promql(signal: Signal) -> str:
     return _QUERIES[signal.kind](signal)
 
 
+def pushdown(signal: Signal) -> str:
+    """The query that is evaluated in the signal's place: answered only where enough events are behind it.
+
+    As in our own evaluation, a window with too few is doubled, up to `widen_to`.
+    """
+    if not signal.events or signal.kind not in _ATTEMPTS:
+        return promql(signal)
+    windows = [signal.window]
+    while windows[-1] < signal.widen_to:
+        windows.append(min(2 * windows[-1], signal.widen_to))
+    wider = [replace(signal, window=window) for window in windows]
+    parts = [f"(({promql(one)}) and {_ATTEMPTS[one.kind](one)} >= {one.events:g})" for one in wider]
+    return " or ".join(parts)
+
+
 def _by(*labels: str) -> str:
     return f" by ({', '.join(labels)})" if labels else ""
 
@@ -76,6 +91,15 @@ def _plain(signal: Signal) -> str:
     return _growth(signal, signal.of, _by(*signal.by))
 
 
+def _recorded(signal: Signal) -> str:
+    return _growth(signal, signal.of, _by(*signal.by), 'le="+Inf"')
+
+
+_ATTEMPTS: dict[str, Callable[[Signal], str]] = {
+    "ratio": lambda signal: _growth(signal, signal.to, _by(*signal.by)),
+    "share_over": _recorded,
+    "quantile": _recorded,
+}
 _QUERIES: dict[str, Callable[[Signal], str]] = {
     "rate": _plain,
     "increase": _plain,

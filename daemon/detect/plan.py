@@ -11,7 +11,7 @@ from config.probes import ProbeSpec
 from daemon.detect.inventory import scope_labels
 from daemon.detect.sources.base import Query, Wanted
 from daemon.detect.witnesses import NEXT_STAGE
-from detectors.promql import look_back, promql, wanted_by
+from detectors.promql import look_back, pushdown, wanted_by
 from detectors.rule import Rule, Signal, rule_of
 from detectors.samples import UP
 from detectors.spec import Detectors, Inventory, PrometheusSource, ScrapeSource, Telemetry
@@ -90,7 +90,7 @@ def plan_of(sections: Sections) -> Plan:
 
 def pushed_down(signal: Signal) -> Signal:
     """The same quantity as a query, for the source to compute."""
-    text = promql(signal)
+    text = pushdown(signal)
     return Signal("promql", (f"promql:{hashlib.sha256(text.encode()).hexdigest()[:16]}",), text=text)
 
 

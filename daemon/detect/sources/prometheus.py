@@ -25,7 +25,14 @@ _LONGEST_GET = 6000
 """Longer queries go by POST, since proxies cut addresses off near 8 kB."""
 MOST_POINTS = 10_000
 """Prometheus refuses more than 11 000 points of one series in a range query."""
+LATENCY = 30.0
+"""In the newest seconds of a range VictoriaMetrics repeats what was before them (`-search.latencyOffset`), so these
+instants are asked for one by one."""
+MOST_SINGLY = 30
 _SHOWN = 300
+_REFUSED = frozenset({401, 403})
+_EXACTLY = {"nocache": "1"}
+"""VictoriaMetrics would move the instants asked for, to answer from its cache; others ignore it."""
 _BUSY = frozenset({429, 502, 503, 504})
 _OVER_A_LIMIT = re.compile(r"too many|too large|exceed|limit|cannot select more|timed out", re.IGNORECASE)
 """What servers say of a query that would have to be smaller: samples, series, points, bytes, time."""
@@ -77,13 +84,15 @@ class Prometheus:
             blocks = self._ours.of(self.samples(wanted.names, at, span, deadline, warnings))
         except QueryFailed as error:
             return Failed(self.name, at, str(error))
-        times = _instants(wanted, since, at)
+        times, singly = _instants(wanted, since, at)
+        troubles = []
         for query in wanted.queries:
             try:
-                blocks += (self.answer(query, times, wanted.step, deadline, warnings),)
-            except QueryFailed:
+                blocks += (self.answer(query, times, wanted.step, deadline, warnings, singly=singly),)
+            except QueryFailed as error:
+                troubles.append(f"{query.expr[:_SHOWN]}: {error}")
                 blocks += (nothing_known(query, [at]),)
-        return Batch(self.name, at, blocks, complete=not warnings, warnings=tuple(warnings))
+        return Batch(self.name, at, blocks, complete=not warnings, warnings=(*warnings, *troubles))
 
     def close(self) -> None:
         """Nothing is held."""
@@ -102,24 +111,41 @@ class Prometheus:
             raise QueryFailed(str(error)) from error
 
     def answer(
-        self, query: Query, times: Sequence[float], step: float, deadline: float, warnings: list[str]
+        self,
+        query: Query,
+        times: Sequence[float],
+        step: float,
+        deadline: float,
+        warnings: list[str],
+        *,
+        singly: int = 0,
     ) -> Block:
-        """A query's answer at these instants, `step` apart, as a block of its own. Raises `QueryFailed`."""
-        if len(times) == 1:
-            answer = self._ask("query", {"query": query.expr, "time": f"{times[0]:.3f}"}, deadline)
-            rows = [{**item, "values": [item.get("value")]} for item in _result(answer, "vector")]
-        elif len(times) > MOST_POINTS + 1:
-            raise TooMuch(f"{len(times)} points of a query at once")
-        else:
-            bounds = {"start": f"{times[0]:.3f}", "end": f"{times[-1]:.3f}", "step": f"{step:.3f}"}
-            answer = self._ask("query_range", {"query": query.expr, **bounds}, deadline)
-            rows = _result(answer, "matrix")
+        """A query's answer at these instants, `step` apart, as a block of its own. Raises `QueryFailed`.
+
+        `singly`: how many of the newest are asked for one by one.
+        """
+        split = max(len(times) - singly, 0)
+        early, late = (times[:split], times[split:]) if split > 1 else ((), times)
+        rows = self._over(query, early, step, deadline, warnings) if early else []
+        for at in late:
+            asked = {"query": query.expr, "time": f"{at:.3f}", **_EXACTLY}
+            answer = self._ask("query", asked, deadline)
+            rows += [{**item, "values": [item.get("value")]} for item in _result(answer, "vector")]
+            warnings += _warnings(answer)
         try:
-            block = _answered(query, np.array(times), rows)
+            return _answered(query, np.array(times), rows)
         except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
             raise QueryFailed(f"cannot read the answer to a query: {type(error).__name__}") from error
+
+    def _over(
+        self, query: Query, times: Sequence[float], step: float, deadline: float, warnings: list[str]
+    ) -> list[dict[str, Any]]:
+        if len(times) > MOST_POINTS + 1:
+            raise TooMuch(f"{len(times)} points of a query at once")
+        bounds = {"start": f"{times[0]:.3f}", "end": f"{times[-1]:.3f}", "step": f"{step:.3f}"}
+        answer = self._ask("query_range", {"query": query.expr, **bounds, **_EXACTLY}, deadline)
         warnings += _warnings(answer)
-        return block
+        return _result(answer, "matrix")
 
     def _ask(self, what: str, arguments: Mapping[str, str], deadline: float) -> dict[str, Any]:
         form = urlencode(arguments)
@@ -145,6 +171,8 @@ class Prometheus:
 
 def _decoded(response: Response) -> dict[str, Any]:
     busy = response.status in _BUSY
+    if response.status in _REFUSED:  # whatever it says may repeat what it was asked with
+        raise QueryFailed(f"HTTP {response.status}: not let in; look at auth, headers and tls of this source")
     try:
         answer = matrix.decode(response.body)
     except matrix.Unreadable:
@@ -175,12 +203,15 @@ def _result(answer: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
     raise QueryFailed(f"expected a {kind} from the query API")
 
 
-def _instants(wanted: Wanted, since: float | None, at: float) -> list[float]:
-    """When to evaluate queries: now, and the steps that were missed before it."""
+def _instants(wanted: Wanted, since: float | None, at: float) -> tuple[list[float], int]:
+    """When to evaluate queries: now, and the steps that were missed before it; how many of them one by one."""
     begin = at - wanted.look_back if since is None else since
     missed = math.floor((at - begin) / wanted.step + 0.5) - 1
     missed = max(0, min(missed, MOST_POINTS))
-    return [at - wanted.step * back for back in range(missed, -1, -1)]
+    times = [at - wanted.step * back for back in range(missed, -1, -1)]
+    late = [time for time in times if time > at - LATENCY]
+    singly = min(len(late), MOST_SINGLY)
+    return times[: len(times) - len(late)] + late[-singly:], singly
 
 
 def query_target(query: Query) -> Labels:

@@ -1,22 +1,17 @@
-"""A small exporter that counts by itself, and one real Prometheus that scrapes it."""
+"""A small exporter that counts by itself, and a real Prometheus and a real VictoriaMetrics that scrape it."""
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from daemon.clock import SystemClock
+from tests.fakes.servers import free_port, victoria_metrics
+from tests.fakes.servers import prometheus as a_prometheus
 
 CONFIG = """\
 global: {{scrape_interval: 1s, scrape_timeout: 1s}}
@@ -26,7 +21,6 @@ scrape_configs:
   - job_name: unrelated
     static_configs: [{{targets: ["127.0.0.1:{closed}"]}}]
 """
-_READY_WITHIN = 30.0
 
 
 @dataclass
@@ -68,12 +62,6 @@ class Exporter:
         self.server.server_close()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def exporter() -> Iterator[Exporter]:
     served = Exporter()
@@ -84,41 +72,25 @@ def exporter() -> Iterator[Exporter]:
 @pytest.fixture(scope="session")
 def prometheus(exporter: Exporter, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Base address of a Prometheus that scrapes the exporter every second as job `edge`."""
-    binary = shutil.which("prometheus")
-    if binary is None:
-        pytest.skip("prometheus is not installed")
-    folder: Path = tmp_path_factory.mktemp("prometheus")
-    port = free_port()
-    (folder / "p.yml").write_text(CONFIG.format(job="edge", exporter=exporter.port, closed=free_port()))
-    arguments = [
-        f"--config.file={folder}/p.yml",
-        f"--storage.tsdb.path={folder}/d",
-        f"--web.listen-address=127.0.0.1:{port}",
-    ]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([binary, *arguments], stdout=log, stderr=subprocess.STDOUT)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        wait_until(lambda: _ready(url) or process.poll() is not None, _READY_WITHIN)
-        assert process.poll() is None, (folder / "log").read_text()
+    folder = tmp_path_factory.mktemp("prometheus")
+    with a_prometheus(folder, config=scraping(exporter)) as url:
         yield url
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
-def wait_until(holds: Any, within: float) -> None:
-    """Look every 50 ms until it holds. Fails the test when it does not within so many seconds."""
-    clock, pause = SystemClock(), threading.Event()
-    end = clock.monotonic() + within
-    while not holds():
-        assert clock.monotonic() < end, f"not within {within:.0f} s"
-        pause.wait(0.05)
+@pytest.fixture(scope="session")
+def victoria(exporter: Exporter, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Base address of a VictoriaMetrics that scrapes the same in the same way."""
+    folder = tmp_path_factory.mktemp("victoria")
+    (folder / "scrape.yml").write_text(scraping(exporter))
+    with victoria_metrics(folder, f"-promscrape.config={folder}/scrape.yml") as url:
+        yield url
 
 
-def _ready(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/-/ready", timeout=1) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+def scraping(exporter: Exporter) -> str:
+    return CONFIG.format(job="edge", exporter=exporter.port, closed=free_port())
+
+
+@pytest.fixture(params=["prometheus", "victoria"])
+def served(request: pytest.FixtureRequest) -> str:
+    """Base address of each of the two, one after the other."""
+    return str(request.getfixturevalue(request.param))

@@ -1,4 +1,4 @@
-"""`check --live` beside a real Prometheus: what it finds, it finds there too."""
+"""`check --live` beside a real Prometheus and a real VictoriaMetrics: what it finds, it finds there too."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from daemon.http.door import HttpDoor
 from detectors.samples import Batch
 from detectors.spec import PrometheusSource
 from tests.fakes.linted import BARE, loaded
-from tests.integration.detect.conftest import Exporter, wait_until
+from tests.fakes.servers import flushed, wait_until
+from tests.integration.detect.conftest import Exporter
 
 pytestmark = pytest.mark.live
 
@@ -54,15 +55,16 @@ WATCHING = """detectors:
 
 
 def test_a_real_prometheus_is_asked_what_the_detectors_need(
-    prometheus: str, exporter: Exporter, tmp_path: Path
+    served: str, exporter: Exporter, tmp_path: Path
 ) -> None:
     clock = SystemClock()
     door = HttpDoor(clock)
     try:
         exporter.text = EXPOSED
-        source = Prometheus("main", PrometheusSource(type="prometheus", url=prometheus), door)
+        source = Prometheus("main", PrometheusSource(type="prometheus", url=served), door)
 
         def scraped() -> bool:
+            flushed(served)
             got = source.fetch(
                 Wanted(frozenset({"lint_writes_total"}), look_back=20),
                 None,
@@ -72,7 +74,7 @@ def test_a_real_prometheus_is_asked_what_the_detectors_need(
             return isinstance(got, Batch) and any(len(b.series) > 1 and len(b.times) > 3 for b in got.blocks)
 
         wait_until(scraped, 20)
-        bare = BARE.replace("http://prometheus:9090", prometheus).replace("15s", "1s")
+        bare = BARE.replace("http://prometheus:9090", served).replace("15s", "1s")
         settings = loaded(tmp_path, WATCHING, bare)
         found = check_live(settings, door, clock)
     finally:

@@ -18,7 +18,7 @@ import pytest
 
 from daemon.cli.main import invoke
 from daemon.clock import SystemClock
-from tests.integration.detect.conftest import free_port, wait_until
+from tests.fakes.servers import free_port, wait_until
 
 pytestmark = pytest.mark.live
 

@@ -11,7 +11,7 @@ import pytest
 
 from config.secrets import Environment
 from daemon.detect.sources.base import OVERLAP, Query, Wanted
-from daemon.detect.sources.prometheus import Prometheus
+from daemon.detect.sources.prometheus import MOST_SINGLY, Prometheus
 from detectors.samples import Batch, Block, Failed, Series
 from detectors.spec import PrometheusSource
 from remediations.ports import Ambiguous, Request, Response, TooLarge, Unreachable
@@ -194,8 +194,8 @@ def test_native_histograms_and_empty_series_are_passed_over() -> None:
 PROMQL = Wanted(frozenset(), (Query("promql:abc", "sum by (tier) (x)"),), look_back=60.0, step=15.0)
 
 
-def vector(*values: tuple[dict[str, str], str]) -> Response:
-    result = [{"metric": metric, "value": [EPOCH, value]} for metric, value in values]
+def vector(*values: tuple[dict[str, str], str], at: float = EPOCH) -> Response:
+    result = [{"metric": metric, "value": [at, value]} for metric, value in values]
     body = {"status": "success", "data": {"resultType": "vector", "result": result}}
     return answer(200, orjson.dumps(body))
 
@@ -231,15 +231,52 @@ def test_a_query_is_delivered_as_a_series_of_its_own() -> None:
     np.testing.assert_array_equal(block.values, [[1, 3, 4]])
 
 
+RANGE = f"{URL}/api/v1/query_range"
+
+
 def test_the_history_of_a_query_is_read_back_at_the_start() -> None:
-    values = [[EPOCH - 15, "1"], [EPOCH, "2"]]
-    said = matrix({"metric": {"tier": "hot"}, "values": values})
-    http = FakeHttp().on("GET", QUERY, matrix()).on("GET", f"{URL}/api/v1/query_range", said)
+    """Half a minute and older by range; newer than that one by one, since a range may repeat older values there."""
+    said = matrix({"metric": {"tier": "hot"}, "values": [[EPOCH - 30, "1"]]})
+    now = {EPOCH - 15: "2", EPOCH: "3"}
+    http = FakeHttp().on("GET", RANGE, said)
+    http.on("GET", QUERY, lambda request: one_of(now, request))
     block = last(batch(http, PROMQL))
-    asked = arguments(http.requests[-1])
-    assert (float(asked["start"]), float(asked["end"])) == (EPOCH - 45, EPOCH)
+    (ranged,) = http.sent("GET", RANGE)
+    asked = arguments(ranged)
+    assert (float(asked["start"]), float(asked["end"])) == (EPOCH - 45, EPOCH - 30)
     np.testing.assert_array_equal(block.times, EPOCH - np.array([45.0, 30.0, 15.0, 0.0]))
-    np.testing.assert_array_equal(block.values[:, 1], [np.nan, np.nan, 1, 2])
+    np.testing.assert_array_equal(block.values[:, 1], [np.nan, 1, 2, 3])
+
+
+def one_of(values: dict[float, str], request: Request) -> Response:
+    """The samples of the selector: none; the query: what stands at its time."""
+    asked = arguments(request)
+    raw = "__name__" in asked["query"]
+    at = float(asked["time"])
+    return matrix() if raw else vector(({"tier": "hot"}, values[at]), at=at)
+
+
+def test_so_many_instants_are_asked_for_one_by_one_and_no_more() -> None:
+    """At 0.25 s a step 120 lie in the newest half minute: what is left out stays unknown, and is not guessed."""
+    http = FakeHttp().on("GET", RANGE, matrix()).on("GET", QUERY, by_query(matrix(), vector()))
+    block = last(batch(http, Wanted(frozenset(), PROMQL.queries, look_back=60.0, step=0.25)))
+    assert len(http.requests) - len(http.sent("GET", RANGE)) == 1 + MOST_SINGLY
+    assert len(block.times) == 120 + MOST_SINGLY
+
+
+def test_no_server_is_to_answer_a_query_from_rounded_instants() -> None:
+    http = FakeHttp().on("GET", RANGE, matrix()).on("GET", QUERY, by_query(matrix(), vector()))
+    batch(http, PROMQL)
+    assert all(arguments(one)["nocache"] == "1" for one in http.requests[1:])
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_source_that_lets_nobody_in_is_told_by_number_and_never_by_its_own_words(status: int) -> None:
+    echo = b'{"status":"error","errorType":"unauthorized","error":"bad token s3cret-token"}'
+    got = fetch(FakeHttp().on("GET", QUERY, answer(status, echo)))
+    assert isinstance(got, Failed)
+    assert got.reason.startswith(f"HTTP {status}: not let in")
+    assert "s3cret" not in got.reason
 
 
 @pytest.mark.parametrize(
@@ -252,6 +289,7 @@ def test_a_query_that_fails_is_unknown_and_takes_nothing_else_along(said: Any) -
     assert got.complete
     assert len(got.blocks) == 2
     np.testing.assert_array_equal(last(got).values, [[0.0]])
+    assert got.warnings[0].startswith("sum by (tier) (x): "), "and says which, and why"
 
 
 def test_a_scalar_is_a_series_without_labels() -> None:
