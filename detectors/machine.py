@@ -6,116 +6,103 @@ more than that is deducted whole. Any cutting of the ticks into blocks gives the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from config.units import OfLast
+from detectors.block import Block, settled
+from detectors.moves import Found, Moves, gathered
 from detectors.observe import BREACH, OK, UNKNOWN, Observations
 from detectors.rule import FORGIVEN, Rule
 from detectors.samples import Floats
-from detectors.state import Phase, State, Transition, TransitionState, aligned
-from detectors.values import Bools, Codes, Quality, Values
+from detectors.state import (
+    EPSILON,
+    Phase,
+    State,
+    TransitionState,
+    aligned,
+    deducted,
+    part_of,
+    put_back,
+)
+from detectors.sweep import sweep
+from detectors.values import Bools, Codes, Values
 from detectors.windows import STALE_AFTER
 
-_EPSILON = 1e-6
-"""Seconds by which a hold may fall short: instants are floats."""
 _IDLE, _PENDING, _FIRING = np.int8(Phase.IDLE), np.int8(Phase.PENDING), np.int8(Phase.FIRING)
-_UNBORN = np.int8(Quality.UNBORN)
 _PAUSE = 2.5
 """Steps between two ticks from which the time between them counts as unobserved."""
+_WORTH_A_SWEEP = 12
+"""Ticks from which on a sweep costs less than as many steps."""
 
 
 def advance(
     rule: Rule, state: State, observations: Observations, values: Values, ticks: Floats
-) -> tuple[State, tuple[Transition, ...]]:
+) -> tuple[State, Moves]:
     """Take in a block of ticks (`ticks[T]`, ascending, all newer than the state's). Returns a new state."""
     work = aligned(rule, state, observations.scopes)
-    transitions: list[Transition] = []
-    born = values.quality != _UNBORN
-    plain = ~((observations.fire != OK) & born).any(axis=1)
-    index = 0
-    while index < len(ticks):
-        if plain[index] and work.quiet and len(work.scopes) == len(observations.scopes):
-            rest = plain[index:]
-            end = index + (int(rest.argmin()) if not rest.all() else len(rest))
-            _pass(work, observations, values, ticks, born, slice(index, end))
-            index = end
+    if not len(ticks):
+        return work, gathered(rule.name, work.scopes, (), ticks, values.value)
+    block = Block.of(observations, values, ticks, work.scopes)
+    found = _Step(rule, work, block, 0).run() if len(ticks) == 1 else _block(rule, work, block)
+    return work, gathered(rule.name, work.scopes, found, ticks, values.value)
+
+
+def _block(rule: Rule, state: State, block: Block) -> list[Found]:
+    """Scopes that are well known throughout are swept, the others looked at row by row."""
+    smooth = block.smooth(rule, state)
+    steady = _steady(rule, state, block.ticks)
+    easy = smooth.all(axis=0) & settled(rule, state) & steady.all()
+    if easy.all():
+        return sweep(rule, state, block)
+    if not easy.any():
+        return _rows(rule, state, block, smooth.all(axis=1) & steady)
+    swept, stepped = np.flatnonzero(easy), np.flatnonzero(~easy)
+    some, others = part_of(state, swept), part_of(state, stepped)
+    rows = smooth[:, stepped].all(axis=1) & steady
+    found = [one.moved(0, swept) for one in sweep(rule, some, block.columns(swept))]
+    found += [one.moved(0, stepped) for one in _rows(rule, others, block.columns(stepped), rows)]
+    put_back(state, swept, some)
+    put_back(state, stepped, others)
+    return found
+
+
+def _rows(rule: Rule, state: State, block: Block, smooth: Bools) -> list[Found]:
+    """Step by step, but for long stretches of smooth rows."""
+    found: list[Found] = []
+    all_ = np.arange(len(state.scopes))
+    rough = np.append(np.flatnonzero(~smooth), len(block.ticks))
+    row = 0
+    while row < len(block.ticks):
+        end = int(rough[np.searchsorted(rough, row)])
+        if end - row >= _WORTH_A_SWEEP and settled(rule, state).all():
+            found += [one.moved(row, all_) for one in sweep(rule, state, block.rows(row, end))]
+            row = end
             continue
-        tick = _Tick.of(observations, values, born, index, float(ticks[index]), len(work.scopes))
-        transitions += _Step(rule, work, tick).run()
-        index += 1
-    return work, tuple(transitions)
+        found += _Step(rule, state, block, row).run()
+        row += 1
+    return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Tick:
-    """One tick's row of everything, padded with "telemetry missing" for scopes that left."""
-
-    at: float
-    fire: Codes
-    clear: Codes
-    dark: Bools
-    excused: Bools
-    anchor: Floats
-    value: Floats
-    observed_at: Floats
-    quality: Codes
-    born: Bools
-    interval: float
-
-    @classmethod
-    def of(cls, seen: Observations, values: Values, born: Bools, index: int, at: float, size: int) -> _Tick:
-        more = size - len(seen.scopes)
-
-        def padded(row: np.ndarray, fill: float) -> np.ndarray:
-            return np.concatenate([row, np.full(more, fill, dtype=row.dtype)]) if more else row
-
-        return cls(
-            at=at,
-            fire=padded(seen.fire[index], UNKNOWN),
-            clear=padded(seen.clear[index], UNKNOWN),
-            dark=padded(seen.dark[index], True),
-            excused=padded(seen.excused[index], False),
-            anchor=padded(seen.anchor[index], np.nan),
-            value=padded(values.value[index], np.nan),
-            observed_at=padded(values.observed_at[index], np.nan),
-            quality=padded(values.quality[index], Quality.ABSENT),
-            born=padded(born[index], True),
-            interval=values.interval,
-        )
-
-
-def _pass(work: State, seen: Observations, values: Values, ticks: Floats, born: Bools, run: slice) -> None:
-    """A run of ticks in which every scope is fine and none was anything else: only notes are kept."""
-    here, times = born[run], ticks[run]
-    first = times[here.argmax(axis=0)]
-    last = run.stop - 1
-    work.joined = np.where(np.isnan(work.joined) & here.any(axis=0), first, work.joined)
-    excused = np.where(seen.excused[run], times[:, None], -np.inf).max(axis=0)
-    work.floor = np.maximum(work.floor, excused)
-    work.blind = np.zeros_like(work.blind)
-    work.last_known = np.where(born[last], times[-1], work.last_known)
-    value, observed_at = values.value[last], values.observed_at[last]
-    work.value = np.where(np.isnan(value), work.value, value)
-    work.observed_at = np.where(np.isnan(observed_at), work.observed_at, observed_at)
-    work.quality = values.quality[last].copy()
-    work.fire_part[:] = 0.0
-    work.fire_hits[:] = 0
-    work.last_tick, work.resumed = float(times[-1]), False
+def _steady(rule: Rule, state: State, ticks: Floats) -> Bools:
+    """`[T]`: no time passed unobserved before the tick."""
+    before = ticks[0] if np.isnan(state.last_tick) else state.last_tick
+    steady: Bools = np.diff(ticks, prepend=before) <= _PAUSE * rule.step
+    steady[0] &= not state.resumed
+    return steady
 
 
 class _Step:
     """One tick for all scopes. The order of its parts is the order of the rules."""
 
-    def __init__(self, rule: Rule, state: State, tick: _Tick) -> None:
-        self.rule, self.state, self.tick, self.at = rule, state, tick, tick.at
-        self.out: list[Transition] = []
+    def __init__(self, rule: Rule, state: State, block: Block, row: int) -> None:
+        self.rule, self.state, self.row, self.tick = rule, state, row, block.row(row)
+        self.at = float(block.ticks[row])
+        self.out: list[Found] = []
         last = state.last_tick
         self.passed = 0.0 if np.isnan(last) else self.at - last
         self.paused = self.passed > 0 and (state.resumed or self.passed > _PAUSE * rule.step)
 
-    def run(self) -> list[Transition]:
+    def run(self) -> list[Found]:
         state, tick, at = self.state, self.tick, self.at
         state.joined = np.where(np.isnan(state.joined) & tick.born, at, state.joined)
         here = ~np.isnan(state.joined)
@@ -145,8 +132,8 @@ class _Step:
         episode = ~np.isnan(state.dark_since)
         back = np.where(np.isnan(state.back_since), at, state.back_since)
         state.back_since = np.where(episode & ~dark, back, np.nan)
-        starts = dark & ~state.no_data & (at - state.dark_since >= hold - _EPSILON)
-        ends = episode & ~dark & (at - back >= FORGIVEN * hold - _EPSILON)
+        starts = dark & ~state.no_data & (at - state.dark_since >= hold - EPSILON)
+        ends = episode & ~dark & (at - back >= FORGIVEN * hold - EPSILON)
         self._emit(TransitionState.NO_DATA, starts)
         self._emit(TransitionState.DATA_BACK, ends & state.no_data)
         state.no_data = (state.no_data | starts) & ~ends
@@ -211,8 +198,8 @@ class _Step:
         if self.rule.fire.of_last is not None:
             return np.zeros_like(state.no_data)
         with np.errstate(invalid="ignore"):
-            lasted = self.at - state.dark_since >= hold - _EPSILON
-        flapping: Bools = lasted & (state.blind > FORGIVEN * hold + _EPSILON)
+            lasted = self.at - state.dark_since >= hold - EPSILON
+        flapping: Bools = lasted & (state.blind > FORGIVEN * hold + EPSILON)
         return flapping
 
     def _clear(self, firing: Bools, due: Floats) -> None:
@@ -277,32 +264,23 @@ class _Step:
         sign = np.where(met, 1.0, np.where(unknown, -1.0, 0.0))
         if self.paused:
             sign[:] = -1.0
-        while begin < self.at - _EPSILON:
-            slot = int((begin + _EPSILON) // length)
+        while begin < self.at - EPSILON:
+            slot = int((begin + EPSILON) // length)
             end = (slot + 1) * length
             part += sign * (min(end, self.at) - begin)
-            if end <= self.at + _EPSILON:
-                hits[:, slot % of_last.slots] = part >= 0.5 * length - _EPSILON
+            if end <= self.at + EPSILON:
+                hits[:, slot % of_last.slots] = part >= 0.5 * length - EPSILON
                 part[:] = 0.0
             begin = end
 
     def _emit(self, what: TransitionState, which: Bools) -> None:
-        for index in np.flatnonzero(which):
-            value = float(self.tick.value[index])
-            self.out.append(
-                Transition(
-                    self.rule.name,
-                    self.state.scopes[index],
-                    what,
-                    self.at,
-                    None if np.isnan(value) else value,
-                )
-            )
+        places = np.flatnonzero(which)
+        if len(places):
+            self.out.append(Found.of(self.row, places, what))
 
 
 def _held(elapsed: Floats, blind: Floats, hold: float) -> Bools:
-    """Whether a hold is over: gaps up to 20 % of it are forgiven whole, longer ones deducted whole."""
-    deducted = np.where(blind > FORGIVEN * hold + _EPSILON, blind, 0.0)
+    """Whether a hold is over."""
     with np.errstate(invalid="ignore"):
-        over: Bools = elapsed - deducted >= hold - _EPSILON
+        over: Bools = elapsed - deducted(blind, hold) >= hold - EPSILON
     return over

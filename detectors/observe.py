@@ -10,8 +10,10 @@ import numpy as np
 from config.scope import Scope, covers, scope_of
 from detectors.rule import Gate, Rule, Test
 from detectors.samples import Floats
-from detectors.values import FIRST_DARK, Bools, Codes, Quality, Values
+from detectors.values import FIRST_DARK, Bools, Codes, Quality, Values, slim, whole, wide
 
+AT_LEAST = frozenset({"increase", "rate", "burn_rate"})
+"""Kinds whose value is the least it can be where not all is known: growth of some targets, burn of some windows."""
 BREACH = 1
 OK = 0
 UNKNOWN = -1
@@ -66,21 +68,23 @@ def observe(
     purpose (`switched_off`).
     """
     fire, clear, anchor = _compared(rule, values)
-    dark = values.quality >= FIRST_DARK
-    excused = np.zeros(fire.shape, dtype=bool)
+    shape = fire.shape
+    dark: Bools = wide(slim(values.quality) >= FIRST_DARK, shape)
+    excused: Bools = np.zeros((1, 1), dtype=bool)
     if rule.expected is not None:
-        usual = _usual(expected, fire.shape)
+        usual = _usual(expected, shape)
         fire = np.where((fire == BREACH) & np.isnan(usual), _UNKNOWN, fire)
-        excused |= (fire == BREACH) & (usual < rule.expected.at_least)
+        excused = (fire == BREACH) & (usual < rule.expected.at_least)
     if rule.gate is not None:
         fire, idle = _gated(rule.gate, fire, values, gate)
-        excused |= idle
-    if off is not None:
-        excused |= off
+        excused = excused | idle
+    if off is not None and slim(off).any():
+        excused = excused | off
         clear = np.where(off, _OK, clear)
-        dark &= ~off
-    fire = np.where(excused, _OK, fire)
-    return Observations(values.scopes, fire, clear, dark, excused, anchor)
+        dark = dark & ~off
+    if excused.any():
+        fire = np.where(excused, _OK, fire)
+    return Observations(values.scopes, fire, clear, dark, wide(excused, shape), anchor)
 
 
 @lru_cache(maxsize=64)
@@ -96,27 +100,32 @@ def switched_off(scopes: tuple[Scope, ...], suspended: frozenset[Scope]) -> Bool
 
 
 def _compared(rule: Rule, values: Values) -> tuple[Codes, Codes, Floats]:
-    known = values.quality == _GOOD
-    at_least = rule.signal.kind in {"increase", "rate"}
+    known = slim(values.quality) == _GOOD
+    if not whole(values.value):
+        known = known & ~np.isnan(values.value)
+    at_least = rule.signal.kind in AT_LEAST
     clear = _codes(rule.clear, values, known, at_least=at_least)
     clear = np.where(clear == UNKNOWN, _UNKNOWN, _BREACH - clear)
     if rule.zero_test:
         return _still(values), clear, values.last_change
     fire = _codes(rule.fire, values, known, at_least=at_least)
-    fire = np.where((fire == BREACH) & ~values.fresh, _OK, fire)
-    return fire, clear, np.full(fire.shape, np.nan)
+    fresh = slim(values.fresh)
+    if not fresh.all():
+        fire = np.where((fire == BREACH) & ~fresh, _OK, fire)
+    return fire, clear, wide(np.full((1, 1), np.nan), fire.shape)
 
 
 def _codes(test: Test, values: Values, known: Bools, *, at_least: bool) -> Codes:
     """BREACH where the test holds. Where some targets are missing, growth is known to be at least `value`, and a
     value above the threshold is enough to know.
     """
-    holds = test.holds(values.value)
-    certain = known
+    holds: Codes = test.holds(values.value).view(np.int8)
+    if known.all():
+        return holds
     if at_least and test.op == "above":
         with np.errstate(invalid="ignore"):
-            certain = known | (values.value > test.threshold)
-    return np.where(certain & ~np.isnan(values.value), holds.view(np.int8), _UNKNOWN)
+            known = known | (values.value > test.threshold)
+    return np.where(known, holds, _UNKNOWN)
 
 
 def _still(values: Values) -> Codes:
@@ -155,7 +164,7 @@ def _gated(gate: Gate, fire: Codes, values: Values, gated: Values | None) -> tup
     with np.errstate(invalid="ignore"):
         high = level > gate.above
     sure = (quality == _GOOD) & ~np.isnan(level)
-    counts = gate.signal.kind in {"increase", "rate"}
+    counts = gate.signal.kind in AT_LEAST
     idle = (fire == BREACH) & ~high & (sure | (quality == _QUIET))
     open_ = high & (sure | counts)
     return np.where(~open_ & ~idle & (fire == BREACH), _UNKNOWN, fire), idle

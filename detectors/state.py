@@ -12,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config.scope import Scope
-from detectors.rule import Rule
+from detectors.rule import FORGIVEN, Rule
 from detectors.samples import Floats
 from detectors.values import Bools, Codes
+
+EPSILON = 1e-6
+"""Seconds by which a hold may fall short: instants are floats."""
 
 
 class Phase(IntEnum):
@@ -84,13 +87,6 @@ class State:
     fire_part: Floats
     clear_hits: Codes
     clear_part: Floats
-
-    @property
-    def quiet(self) -> bool:
-        """No scope is anything but idle and seen."""
-        if self.phase.any() or self.no_data.any():
-            return False
-        return bool(np.isnan(self.dark_since).all() and np.isnan(self.blind_from).all())
 
 
 _EMPTY: dict[str, tuple[float, type[np.generic]]] = {
@@ -213,6 +209,23 @@ def restore(rule: Rule, saved: Mapping[Scope, Mapping[str, Any]], last_tick: flo
                 slots[index] = row[name]
     last = np.fmax.reduce([last_tick, *(float(row["at"]) for row in saved.values())])
     return replace(state, last_tick=float(last), resumed=not np.isnan(last))
+
+
+def deducted(blind: Floats, hold: float) -> Floats:
+    """Seconds of a hold that do not count: gaps up to 20 % of it are forgiven whole, longer ones deducted whole."""
+    return np.where(blind > FORGIVEN * hold + EPSILON, blind, 0.0)
+
+
+def part_of(state: State, places: NDArray[np.intp]) -> State:
+    """A copy for some of its scopes."""
+    return _selected(state, places, tuple(state.scopes[place] for place in places.tolist()))
+
+
+def put_back(state: State, places: NDArray[np.intp], part: State) -> None:
+    """What `part_of` gave, after it has moved on."""
+    for name in _ARRAYS:
+        getattr(state, name)[places] = getattr(part, name)
+    state.last_tick, state.resumed = part.last_tick, part.resumed
 
 
 def _busy(state: State) -> Bools:

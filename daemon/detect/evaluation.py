@@ -13,6 +13,7 @@ from daemon.detect.intake import Intake
 from daemon.detect.inventory import Members, Suspension
 from daemon.detect.plan import Plan
 from daemon.detect.watch import Around, Watch, probe_rings
+from detectors.moves import Moves
 from detectors.samples import Floats
 from detectors.state import Transition
 
@@ -66,8 +67,10 @@ class Evaluation:
             ticks = self._due(watch, tick, source_down=watch.reads in down)
             if tick > watch.last_tick and len(ticks):
                 found = self._take(watch, ticks, now)
-                self._transitions = [*self._transitions, *found][-_MOST_TRANSITIONS:]
-                self.moved = self.moved or bool(found)
+                if found:
+                    told = (transition for moves in found for transition in moves)
+                    self._transitions = [*self._transitions, *told][-_MOST_TRANSITIONS:]
+                    self.moved = True
                 watch.forget(tick - self.intake.rings[watch.reads].retention)
         suspended = self._suspended_by
         if suspended in news and suspended in self.intake.ticks:
@@ -75,9 +78,9 @@ class Evaluation:
         self._off.clear()
         self._note((watch for watch in self.watches.values() if watch.reads in news), now)
 
-    def replay(self, ticks: Floats) -> list[Transition]:
+    def replay(self, ticks: Floats) -> list[Moves]:
         """Past instants whose samples have all been taken in; what changed in them, detector by detector."""
-        found: list[Transition] = []
+        found: list[Moves] = []
         for watch in self.watches.values():
             found += self._take(watch, ticks, float(ticks[-1]))
             watch.ticks.clear()
@@ -100,7 +103,7 @@ class Evaluation:
         off = Suspension((0,), (self.members.suspended,)) if ticks is None else self._suspension(ticks)
         return Around(rings[watch.reads], rings[gate], listed, off, self.members.lists)
 
-    def _take(self, watch: Watch, ticks: Floats, now: float) -> tuple[Transition, ...]:
+    def _take(self, watch: Watch, ticks: Floats, now: float) -> tuple[Moves, ...]:
         try:
             return watch.take(ticks, self.around(watch, ticks))
         except Exception as error:  # noqa: BLE001 - samples that break one detector must not blind the others

@@ -21,7 +21,7 @@ from detectors.rule import Signal
 from detectors.samples import Floats
 from detectors.signals import measure
 from detectors.spec import Inventory, SeenWithin
-from detectors.values import Bools, Quality
+from detectors.values import Bools, Quality, wide
 
 Lists = tuple[tuple[str, frozenset[str]], ...]
 """Label -> the values that should be there, for the labels whose members are listed by name."""
@@ -56,6 +56,8 @@ class Suspension:
 
     def over(self, scopes: tuple[Scope, ...], ticks: int) -> Bools:
         """`[T, S]`: whether one that is switched off covers the scope."""
+        if not any(self.off):
+            return wide(np.zeros((1, 1), dtype=bool), (ticks, len(scopes)))
         out = np.zeros((ticks, len(scopes)), dtype=bool)
         for (begin, end), off in zip(pairwise((*self.begins, ticks)), self.off, strict=True):
             if off and begin < ticks:

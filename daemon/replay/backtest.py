@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from daemon.detect.notices import Notices
 from daemon.detect.plan import Plan, Sections, SourcePlan, plan_of
 from daemon.detect.sources.base import Source
 from daemon.replay.traces import Curve, PastTrace, Range
+from detectors.moves import CODE, Moves
 from detectors.promql import wanted_by
 from detectors.rule import Rule
 from detectors.samples import Batch, Failed, Floats
@@ -74,10 +76,11 @@ class Stretch:
     end: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Replayed:
     """`step`: seconds between ticks. `curves`: by (detector, scope), of scopes with an event, when asked for.
 
+    `standing`: what had begun by the start, and what the first round told; `moves`: the rest, by columns.
     `not_judged`: detector -> why it could not be judged, wholly or in part.
     """
 
@@ -85,14 +88,49 @@ class Replayed:
     end: float
     step: float
     ticks: int
-    events: tuple[Event, ...]
-    stretches: tuple[Stretch, ...]
+    standing: tuple[Transition, ...]
+    moves: tuple[Moves, ...]
+    unknown: tuple[Stretch, ...]
     curves: Mapping[tuple[str, Scope], Curve]
     not_judged: Mapping[str, str]
     modes: Mapping[str, str] = field(default_factory=dict)
     """Failure mode of each detector that was judged."""
     ranges: Mapping[str, Range] = field(default_factory=dict)
     """By detector, over all scopes."""
+
+    @cached_property
+    def transitions(self) -> tuple[Transition, ...]:
+        """Every change of state, in order of time."""
+        all_ = [*self.standing, *(one for moves in self.moves for one in moves)]
+        return tuple(sorted(all_, key=lambda one: one.at))
+
+    @cached_property
+    def events(self) -> tuple[Event, ...]:
+        """What is told of it, in order of time."""
+        return tuple(
+            Event(
+                one.detector,
+                self.modes[one.detector],
+                one.scope,
+                EventState(one.state.value),
+                one.at,
+                one.value,
+            )
+            for one in self.transitions
+            if one.state.value in _TOLD
+        )
+
+    @cached_property
+    def stretches(self) -> tuple[Stretch, ...]:
+        """Spans that were pending, firing or without telemetry, those still open up to the end."""
+        found = [*_stretches(self.transitions, self.end), *self.unknown]
+        return tuple(sorted(found, key=lambda one: (one.start, one.detector, one.scope)))
+
+    def count(self, state: EventState) -> int:
+        """How many events of this kind there are."""
+        standing = sum(one.state.value == state.value for one in self.standing)
+        code = CODE[TransitionState(state.value)]
+        return standing + sum(int(np.count_nonzero(moves.state == code)) for moves in self.moves)
 
 
 def nothing(done: float) -> None:
@@ -141,7 +179,8 @@ class _Past:
     chunk: float
     not_judged: dict[str, str]
     traces: dict[str, PastTrace] = field(default_factory=dict)
-    transitions: list[Transition] = field(default_factory=list)
+    first: list[Transition] = field(default_factory=list)
+    moves: list[Moves] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
 
     @classmethod
@@ -178,48 +217,43 @@ class _Past:
         """The first round, as the daemon has it: with what can be read back."""
         self._fetch(None, self.start)
         self.evaluation.advance(self.evaluation.intake.fresh(), {}, self.start)
-        self.transitions += self.evaluation.transitions()
+        self.first += self.evaluation.transitions()
 
     def advance(self, first: int, last: int) -> None:
         """Ticks `first` up to, not including, `last`."""
         ticks: Floats = self.start + np.arange(first, last, dtype=np.float64) * self.step
         self._fetch(float(ticks[0]) - self.step, float(ticks[-1]))
-        self.transitions += self.evaluation.replay(ticks)
+        self.moves += self.evaluation.replay(ticks)
 
     def told(self, end: float) -> Replayed:
-        """Close what is open, in order of time."""
-        modes = {rule.name: rule.mode.value for rule in self.evaluation.plan.rules.values()}
-        transitions = sorted(_from(self.start, self.transitions), key=lambda one: one.at)
-        events = tuple(
-            Event(
-                one.detector, modes[one.detector], one.scope, EventState(one.state.value), one.at, one.value
-            )
-            for one in transitions
-            if one.state.value in _TOLD
-        )
-        stretches = [
-            *_stretches(transitions, end),
-            *(
-                Stretch(name, scope, Phase.UNKNOWN, since, until)
-                for name, trace in self.traces.items()
-                for scope, since, until in trace.unknown(end)
-            ),
-        ]
+        """All of it, up to `end`."""
+        standing = _from(self.start, self.first)
         return Replayed(
             start=self.start,
             end=end,
             step=self.step,
             ticks=self.count,
-            events=events,
-            stretches=tuple(sorted(stretches, key=lambda one: (one.start, one.detector, one.scope))),
-            curves=dict(self._curves(events)),
+            standing=tuple(standing),
+            moves=tuple(self.moves),
+            unknown=tuple(
+                Stretch(name, scope, Phase.UNKNOWN, since, until)
+                for name, trace in self.traces.items()
+                for scope, since, until in trace.unknown(end)
+            ),
+            curves=dict(self._curves(standing)),
             not_judged={**self._missed(), **self.not_judged, **self._broken()},
-            modes=modes,
+            modes={rule.name: rule.mode.value for rule in self.evaluation.plan.rules.values()},
             ranges={name: trace.known for name, trace in self.traces.items()},
         )
 
-    def _curves(self, events: tuple[Event, ...]) -> Iterator[tuple[tuple[str, Scope], Curve]]:
-        for key in dict.fromkeys((event.detector, event.scope) for event in events):
+    def _curves(self, standing: Sequence[Transition]) -> Iterator[tuple[tuple[str, Scope], Curve]]:
+        """Of every scope that something was told of."""
+        codes = [CODE[TransitionState(state)] for state in sorted(_TOLD)]
+        keys = [(one.detector, one.scope) for one in standing if one.state.value in _TOLD]
+        for moves in self.moves:
+            told = np.unique(moves.scope[np.isin(moves.state, codes)])
+            keys += [(moves.detector, moves.scopes[place]) for place in told.tolist()]
+        for key in dict.fromkeys(keys):
             curve = self.traces[key[0]].curve(key[1])
             if curve is not None:
                 yield key, curve

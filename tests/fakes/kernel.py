@@ -55,7 +55,8 @@ def cycle(
 ) -> tuple[State, tuple[Transition, ...]]:
     """One rule, from samples to transitions."""
     values, observations = evaluate(rule, rings, ticks, around)
-    return advance(rule, state, observations, values, ticks)
+    state, moves = advance(rule, state, observations, values, ticks)
+    return state, tuple(moves)
 
 
 def replay(
