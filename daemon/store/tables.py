@@ -208,6 +208,17 @@ pipeline_changes = Table(
 
 checkpoints = Table("checkpoints", METADATA, _key("detector"), _key("scope"), _doc())
 
+rollups = Table(
+    "rollups",
+    METADATA,
+    _key("detector"),
+    Column("hour", Double, primary_key=True),
+    # What the detector measured then: hours of another quantity are not compared with.
+    _text("signal"),
+    _doc(),
+    Index("rollups_by_hour", "hour"),
+)
+
 lease = Table(
     "lease",
     METADATA,

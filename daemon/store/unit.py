@@ -19,6 +19,7 @@ from daemon.store.lease import Leases
 from daemon.store.locks import Locks
 from daemon.store.mutes import Mutes
 from daemon.store.pipeline import Pipeline
+from daemon.store.rollups import Rollups
 from daemon.store.runs import Runs
 from daemon.store.timeline import Timeline
 from daemon.store.tx import Tx
@@ -84,6 +85,10 @@ class UnitOfWork:
     @cached_property
     def checkpoints(self) -> Checkpoints:
         return Checkpoints(self._tx)
+
+    @cached_property
+    def rollups(self) -> Rollups:
+        return Rollups(self._tx)
 
     @cached_property
     def lease(self) -> Leases:

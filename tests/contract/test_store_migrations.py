@@ -11,6 +11,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, inspect, text
 
+from config.scope import WHOLE
 from daemon.errors import StoreSick
 from daemon.store import schema, tables
 from daemon.store.engine import place
@@ -57,6 +58,18 @@ def test_migrating_again_changes_nothing(store: Store) -> None:
         uow.timeline.append([rows.event()])
     store.migrate()
     assert store.last_seq() == 1
+
+
+def test_an_older_database_keeps_its_rows_through_the_upgrade(store: Store) -> None:
+    with store.write() as uow:
+        uow.checkpoints.save({("silent", WHOLE): [1]})
+    with store._engine.begin() as connection:
+        tables.rollups.drop(connection)
+        connection.execute(tables.revision.update().values(version_num="0001"))
+    store.migrate()
+    with store.read() as uow:
+        assert uow.rollups.load() == ()
+        assert uow.checkpoints.load() == {("silent", WHOLE): [1]}
 
 
 def test_a_database_of_a_newer_version_is_left_alone(store: Store) -> None:

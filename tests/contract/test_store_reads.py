@@ -12,6 +12,7 @@ from daemon.incidents.escalation import EscalationState
 from daemon.incidents.model import IncidentState
 from daemon.incidents.records import DebtState, DeliveryState, FailoverLock, OrderState, Phase, PipelineChange
 from daemon.store.store import Store
+from detectors.hours import Hour
 from remediations.run import RunState
 from tests.fakes import rows
 from tests.fakes.rows import NAVIXY
@@ -341,3 +342,25 @@ def test_checkpoints_are_replaced_by_detector_and_scope(store: Store) -> None:
         uow.checkpoints.replace({("errors", WHOLE): 1})
     with store.read() as uow:
         assert uow.checkpoints.load() == {("errors", WHOLE): 1}
+
+
+def test_hours_are_kept_by_detector_and_hour_until_they_are_too_old(store: Store) -> None:
+    first = Hour(
+        "rate", 3600.0, "s1", {"provider=navixy": (2.5, 240.0, 1.0), "provider=oem": (None, 12.0, 0.5)}
+    )
+    other = Hour("silent", 3600.0, "s2", {"": (1.0, 0.0, 0.75)})
+    late = Hour("rate", 7200.0, "s1", {})
+    with store.write() as uow:
+        uow.rollups.save([first, other, late])
+        uow.rollups.save([])
+    with store.read() as uow:
+        assert uow.rollups.load() == (first, other, late)
+    taken_back = Hour("rate", 3600.0, "s1", {"provider=oem": (None, 12.0, 0.5)})
+    with store.write() as uow:
+        uow.rollups.save([taken_back])
+    with store.read() as uow:
+        assert uow.rollups.load() == (taken_back, other, late)
+    with store.write() as uow:
+        uow.rollups.forget(7200.0)
+    with store.read() as uow:
+        assert uow.rollups.load() == (late,)
