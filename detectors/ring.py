@@ -1,10 +1,4 @@
-"""Raw samples kept for as long as a signal looks back, with counter growth worked out once, on arrival.
-
-A counter's growth is exact: the difference of real samples. A drop below half of the last value is a restart (the
-new value is all growth); a smaller dip is a glitch and adds nothing, and what follows it is measured from the value
-before it, unless the counter stays down. A series that appears in a scrape whose
-predecessor worked, and did not have it, started at 0; appearing after a gap, or first thing, its start is unknown.
-"""
+"""Raw samples of one target, kept for as long as a signal looks back; what counters grew is worked out once, on arrival."""
 
 from __future__ import annotations
 
@@ -16,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.buffer import Buffer
+from detectors.growth import Growth
 from detectors.samples import UP, Block, Floats, Labels, Series
+from detectors.values import Bools, whole
 
-RESET_BELOW = 0.5
-"""A counter below this share of its last value has restarted; above it, it glitched."""
 MAX_SKEW = 30.0
 """Seconds a sample may lie in the future."""
 DEFAULT_INTERVAL = 15.0
@@ -59,8 +53,7 @@ class Added:
 class Ring:
     """Samples of one target. Arrays share rows (`times[R]`) and columns (`series[C]`).
 
-    `value[R, C]` as scraped, NaN where absent; `growth[R, C]` counter growth since the column began;
-    `grew_at[R, C]` instant of the last growth; `known_from[C]` the instant from which growth is known, `first_seen[C]` of
+    `value[R, C]` as scraped, NaN where absent; `growth[R, C]`, `grew_at[R, C]`: see `Growth`; `known_from[C]` the instant from which growth is known, `first_seen[C]` of
     the first sample.
     `named`: columns by metric name. `attempts`/`health`: every scrape, failed ones included. `layout` changes when columns do.
     """
@@ -73,13 +66,15 @@ class Ring:
         self.named: dict[str, list[int]] = {}
         self._columns: dict[Series, int] = {}
         self._times, self._attempts, self._health = Buffer(), Buffer(), Buffer()
-        self._value, self._growth = Buffer(0), Buffer(0, 0.0)
-        self._grew_at = Buffer(0, -math.inf)
-        self._last, self._top = np.empty(0), np.empty(0)
+        self._value, self._watched = Buffer(0), Buffer(fill=0.0)
+        self._growth: Growth | None = None
+        self._last = np.empty(0)
         self.known_from: Floats = np.empty(0)
         self.first_seen: Floats = np.empty(0)
         self._seen_at = np.empty(0)
         self._cached: tuple[tuple[Series, ...], NDArray[np.intp], NDArray[np.intp], int] | None = None
+        self._in_order = False
+        """Whether the newest block's columns are the ring's, all of them."""
         self._adds = 0
         self._interval: tuple[float, float] | None = None
 
@@ -93,11 +88,11 @@ class Ring:
 
     @property
     def growth(self) -> Floats:
-        return self._growth.view
+        return self._counted().total
 
     @property
     def grew_at(self) -> Floats:
-        return self._grew_at.view
+        return self._counted().grew_at
 
     @property
     def attempts(self) -> Floats:
@@ -137,8 +132,9 @@ class Ring:
         times, attempts = self.times, self.attempts
         if len(times) and times[0] < before:
             gone = int(times.searchsorted(before))
-            for buffer in (self._times, self._value, self._growth, self._grew_at):
-                buffer.trim(gone)
+            for rows in (self._times, self._value, self._watched, self._growth):
+                if rows is not None:
+                    rows.trim(gone)
         if len(attempts) and attempts[0] < before:
             old = int(attempts.searchsorted(before))
             self._attempts.trim(old)
@@ -158,10 +154,13 @@ class Ring:
 
     def _extend(self, block: Block, room: int) -> tuple[int, int]:
         takes, columns, up = self._placed(block.series, room)
-        values = np.where(np.isfinite(block.values), block.values, np.nan)
-        wanted = values[:, takes]
+        values = block.values
+        if not np.isfinite(values.sum()):
+            values = np.where(np.isfinite(values), values, np.nan)
+        wanted = values if len(takes) == values.shape[1] else values[:, takes]
         ups = values[:, up] if up >= 0 else np.full(len(block.times), np.nan)
-        good = np.where(np.isnan(ups), ~np.isnan(wanted).all(axis=1), ups > 0)
+        answered = np.ones(len(wanted), dtype=bool) if whole(wanted) else ~np.isnan(wanted).all(axis=1)
+        good = np.where(np.isnan(ups), answered & bool(wanted.shape[1]), ups > 0)
         tried = good | ~np.isnan(ups)
         health = np.where(good, float(Health.GOOD), float(Health.DOWN))
         before = np.concatenate([self.health[-1:] if len(self._health) else [Health.DOWN], health[tried]])[
@@ -169,49 +168,56 @@ class Ring:
         ]
         self._attempt(block.times[tried], health[tried])
         if good.any():
-            rows = np.full((int(good.sum()), len(self.series)), np.nan)
-            rows[:, columns] = wanted[good]
-            self._grow(block.times[good], rows, watched=before[good[tried]] == Health.GOOD)
+            rows = wanted if good.all() else wanted[good]
+            if not self._in_order:
+                placed = np.full((len(rows), len(self.series)), np.nan)
+                placed[:, columns] = rows
+                rows = placed
+            self._append(block.times[good], rows, before[good[tried]] == Health.GOOD)
         return int(tried.sum()), len(block.series) - len(takes) - (up >= 0)
 
-    def _grow(self, times: Floats, rows: Floats, *, watched: NDArray[np.bool_]) -> None:
-        """Append good rows and the growth they bring. `watched[T]`: the scrape before was good."""
-        known = carried(self._last, rows)
-        prior = known[:-1]
-        first = np.isnan(prior) & ~np.isnan(rows)
-        with np.errstate(invalid="ignore"):
-            restarted = rows < RESET_BELOW * prior
-            dipped = (rows < prior) & ~restarted
-            top = carried(self._top, np.where(dipped, prior, rows))
-            high = top[:-1]
-            step = np.where(rows >= high, rows - high, np.maximum(rows - prior, 0.0))
-            step = np.where(restarted, rows, step)
-        step = np.where(first & watched[:, None], rows, step)
-        step = np.where(np.isnan(step), 0.0, step)
-        changed = np.where(step > 0, times[:, None], -math.inf)
-        if first.any():
-            began = self.times[0] if len(self._times) else times[0]
-            changed = np.where(first & (step <= 0), np.where(watched, began, times)[:, None], changed)
-            self._bear(times, first, watched)
-        if len(self._times):
-            totals, changes = self.growth[-1], self.grew_at[-1]
-        else:
-            totals, changes = np.zeros(rows.shape[1]), np.full(rows.shape[1], -math.inf)
+    def _append(self, times: Floats, rows: Floats, watched: Bools) -> None:
+        """Rows of scrapes that worked. `watched[T]`: the scrape before worked too."""
+        prior = self._last
+        if np.isnan(prior).any():
+            self._bear(times, rows, watched)
         self._times.extend(times)
         self._value.extend(rows)
-        self._growth.extend(totals + np.cumsum(step, axis=0))
-        self._grew_at.extend(np.maximum.accumulate(np.maximum(changed, changes), axis=0))
-        self._last, self._top = known[-1], top[-1]
+        self._watched.extend(watched.astype(np.float64))
+        if self._growth is not None:
+            self._growth.add(times, rows, watched, float(self.times[0]))
+        if whole(rows[-1]):
+            self._last, self._seen_at = rows[-1].copy(), np.full(len(prior), times[-1])
+            return
         present = ~np.isnan(rows)
         seen = present.any(axis=0)
-        self._seen_at[seen] = times[len(times) - 1 - present[::-1].argmax(axis=0)][seen]
+        last = len(times) - 1 - present[::-1].argmax(axis=0)
+        self._last = np.where(seen, np.take_along_axis(rows, last[None], axis=0)[0], prior)
+        self._seen_at = np.where(seen, times[last], self._seen_at)
 
-    def _bear(self, times: Floats, first: NDArray[np.bool_], watched: NDArray[np.bool_]) -> None:
-        """`first[T, C]`: a column that had no sample before has one."""
-        born = first.any(axis=0)
-        at = first.argmax(axis=0)
-        self.first_seen[born] = np.minimum(self.first_seen, times[at])[born]
-        self.known_from[born] = np.where(watched[at], -math.inf, times[at])[born]
+    def _bear(self, times: Floats, rows: Floats, watched: Bools) -> None:
+        """Columns that had no sample before have one."""
+        new = np.flatnonzero(np.isnan(self._last))
+        there = ~np.isnan(rows[:, new])
+        at = there.argmax(axis=0)
+        born, at = new[there.any(axis=0)], at[there.any(axis=0)]
+        self.first_seen[born] = np.minimum(self.first_seen[born], times[at])
+        self.known_from[born] = np.where(watched[at], -math.inf, times[at])
+
+    def _counted(self) -> Growth:
+        """What counters grew: worked out from the first time that somebody asks for it, as nobody does of gauges."""
+        if self._growth is None:
+            rows, times = self.value, self.times
+            before = np.full(len(self.series), np.nan)
+            if len(rows):
+                # What they had before the oldest row is forgotten: these did not begin in it.
+                older = np.flatnonzero(self.first_seen < times[0])
+                there = ~np.isnan(rows[:, older])
+                before[older] = rows[there.argmax(axis=0), older]
+            self._growth = Growth(before)
+            if len(rows):
+                self._growth.add(times, rows, self._watched.view > 0, float(times[0]))
+        return self._growth
 
     def _placed(
         self, series: tuple[Series, ...], room: int
@@ -243,48 +249,33 @@ class Ring:
         self.truncated = len(takes) + (up >= 0) < len(series)
         if len(self.series) != len(self._last):
             self._widen(len(self.series))
+        self._in_order = columns == list(range(len(self.series)))
         placed = (np.array(takes, dtype=np.intp), np.array(columns, dtype=np.intp), up)
         self._cached = (series, *placed)
         return placed
 
     def _widen(self, width: int) -> None:
         added = width - len(self._last)
-        for buffer in (self._value, self._growth, self._grew_at):
-            buffer.widen(width)
+        self._value.widen(width)
+        if self._growth is not None:
+            self._growth.widen(width)
         self._last = np.concatenate([self._last, np.full(added, np.nan)])
-        self._top = np.concatenate([self._top, np.full(added, np.nan)])
         self.known_from = np.concatenate([self.known_from, np.full(added, math.inf)])
         self.first_seen = np.concatenate([self.first_seen, np.full(added, math.inf)])
         self._seen_at = np.concatenate([self._seen_at, np.full(added, -math.inf)])
         self.layout += 1
 
     def _keep(self, columns: NDArray[np.intp]) -> None:
-        for buffer in (self._value, self._growth, self._grew_at):
-            buffer.keep_columns(columns)
+        self._value.keep_columns(columns)
+        if self._growth is not None:
+            self._growth.keep_columns(columns)
         self.series = [self.series[column] for column in columns]
         self._columns = {item: column for column, item in enumerate(self.series)}
         self.named = {}
         for column, item in enumerate(self.series):
             self.named.setdefault(item.name, []).append(column)
-        self._last, self._top = self._last[columns], self._top[columns]
+        self._last = self._last[columns]
         self.known_from = self.known_from[columns]
         self._seen_at, self.first_seen = self._seen_at[columns], self.first_seen[columns]
         self._cached = None
         self.layout += 1
-
-
-def carried(before: Floats, rows: Floats) -> Floats:
-    """`before[S]`, then `rows[T, S]` with each NaN replaced by the last number above it, where there is one."""
-    if len(rows) > 1:
-        return filled(np.vstack([before, rows]))
-    found = np.empty((2, len(before)))
-    found[0] = before
-    found[1] = np.where(np.isnan(rows[0]), before, rows[0])
-    return found
-
-
-def filled(rows: Floats) -> Floats:
-    """`rows[T, S]` with each NaN replaced by the last number above it, where there is one."""
-    index = np.where(np.isnan(rows), 0, np.arange(len(rows))[:, None])
-    np.maximum.accumulate(index, axis=0, out=index)
-    return np.take_along_axis(rows, index, axis=0)

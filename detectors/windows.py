@@ -153,14 +153,14 @@ def cells(array: Floats, row: NDArray[np.intp], columns: Columns) -> Floats:
     if len(row) == 1:
         one: Floats = array[int(row[0])][None, columns.index]
         return one
-    if isinstance(columns.index, slice):
-        first, last = int(row[0]), int(row[-1])
-        # A block of ticks mostly meets row after row: nothing is copied then.
-        in_turn = last - first == len(row) - 1 and bool((row[1:] > row[:-1]).all())
-        run: Floats = array[first : last + 1, columns.index] if in_turn else array[row, columns.index]
-        return run
-    block: Floats = array[np.ix_(row, columns.index)]
-    return block
+    first, last = int(row[0]), int(row[-1])
+    # A block of ticks mostly meets row after row: those are not copied.
+    in_turn = last - first == len(row) - 1 and bool((row[1:] > row[:-1]).all())
+    rows = array[first : last + 1] if in_turn else array[row]
+    found: Floats = (
+        rows[:, columns.index] if isinstance(columns.index, slice) else rows.take(columns.index, axis=1)
+    )
+    return found
 
 
 def any_of(flags: Bools, columns: Columns) -> Bools:

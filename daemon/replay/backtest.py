@@ -178,6 +178,7 @@ class _Past:
     count: int
     chunk: float
     not_judged: dict[str, str]
+    curves: bool
     traces: dict[str, PastTrace] = field(default_factory=dict)
     first: list[Transition] = field(default_factory=list)
     moves: list[Moves] = field(default_factory=list)
@@ -200,7 +201,7 @@ class _Past:
         evaluation.adopt(plan)
         for rings in intake.rings.values():
             rings.retention += chunk
-        past = cls(evaluation, sources, start, count, chunk, not_judged)
+        past = cls(evaluation, sources, start, count, chunk, not_judged, curves)
         for name, watch in evaluation.watches.items():
             past.traces[name] = watch.trace = PastTrace(count, curves)
         return past
@@ -240,7 +241,7 @@ class _Past:
                 for name, trace in self.traces.items()
                 for scope, since, until in trace.unknown(end)
             ),
-            curves=dict(self._curves(standing)),
+            curves=dict(self._curves(standing)) if self.curves else {},
             not_judged={**self._missed(), **self.not_judged, **self._broken()},
             modes={rule.name: rule.mode.value for rule in self.evaluation.plan.rules.values()},
             ranges={name: trace.known for name, trace in self.traces.items()},

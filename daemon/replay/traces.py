@@ -9,13 +9,13 @@ import numpy as np
 
 from config.scope import Scope
 from detectors.samples import Floats
-from detectors.values import DARK, Bools, Quality, Values
+from detectors.values import FIRST_DARK, Bools, Quality, Values, slim, whole, wide
 
 BUCKETS = 1_000
 """Of each curve; a bucket keeps its smallest and its largest value."""
 MOST_CURVES = 2_000
 """Scopes of one detector of which curves are kept."""
-_DARK = tuple(DARK)
+_GOOD = np.int8(Quality.OK)
 
 Span = tuple[Scope, float, float]
 
@@ -60,8 +60,11 @@ class PastTrace:
 
     def add(self, ticks: Floats, values: Values) -> None:
         """A block's values, `[T, S]`."""
-        self._note_dark(ticks, values.scopes, np.isin(values.quality, _DARK))
-        known = np.where(values.quality == Quality.OK, values.value, np.nan)
+        quality = slim(values.quality)
+        dark, good = quality >= FIRST_DARK, quality == _GOOD
+        if self._open or dark.any():
+            self._note_dark(ticks, values.scopes, wide(dark, values.quality.shape))
+        known = values.value if good.all() else np.where(good, values.value, np.nan)
         self._note_range(known)
         if self.curves:
             self._draw(ticks, values.scopes, known)
@@ -95,12 +98,16 @@ class PastTrace:
                 self.dark.append((scope, self._open.pop(scope), at))
 
     def _note_range(self, known: Floats) -> None:
-        there = int((~np.isnan(known)).any(axis=1).sum())
+        if not known.size:
+            return
+        all_ = whole(known)
+        there = len(known) if all_ else int((~np.isnan(known)).any(axis=1).sum())
         if there:
+            lowest, highest = (known.min(), known.max()) if all_ else (np.nanmin(known), np.nanmax(known))
             self.known = Range(
                 self.known.ticks + there,
-                float(np.fmin(self.known.lowest, np.nanmin(known))),
-                float(np.fmax(self.known.highest, np.nanmax(known))),
+                float(np.fmin(self.known.lowest, lowest)),
+                float(np.fmax(self.known.highest, highest)),
             )
 
     def _draw(self, ticks: Floats, scopes: tuple[Scope, ...], values: Floats) -> None:

@@ -118,7 +118,7 @@ def test_a_breach_holds_to_the_last_bit_as_steps_reckon() -> None:
         "d", FailureMode.API_DEGRADATION, Severity.HIGH, "main", Signal("gauge", ("g",)),
         Test("above", 0.5, 59.999999), Test("below", 0.5, 0.0), no_data_for=300.0, step=30.0,
     )  # fmt: skip
-    at: Floats = 1_767_600_000.1 + np.arange(40, dtype=np.float64) * 0.3
+    at = np.asarray(1_767_600_000.1 + np.arange(40) * 0.3, dtype=np.float64)
     watched, values = seen("O" + "B" * 38 + "O", at=at)
     steps, _ = moved(rule, watched, values, at, [*range(1, 40)])
     assert moved(rule, watched, values, at, [])[0] == steps
