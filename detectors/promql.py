@@ -117,8 +117,8 @@ def _growth(signal: Signal, names: tuple[str, ...], by: str, extra: str = "") ->
     function = "rate" if signal.kind == "rate" else "increase"
     window = format_duration(signal.window)
     grown = {name: f"{function}({_selector(signal, (name,), extra)}[{window}])" for name in names}
-    if len(grown) > 1:  # growth has no name, and Prometheus refuses two series that differ in nothing else
-        named = (f'label_replace({query}, "__name__", "{name}", "", "")' for name, query in grown.items())
+    if len(grown) > 1:  # growth has no name, and neither `or` nor `sum` tells two series apart by a name
+        named = (f'label_replace({query}, "__metric__", "{name}", "", "")' for name, query in grown.items())
         return f"sum{by} ({' or '.join(named)})"
     return f"sum{by} ({grown[names[0]]})"
 

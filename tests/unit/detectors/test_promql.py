@@ -15,8 +15,8 @@ from detectors.spec import DetectorSpec, SignalSpec
 from detectors.texts import condition_text, threshold_text, value_text
 
 TWO = (
-    'sum (label_replace(rate(a_total[1m30s]), "__name__", "a_total", "", "")'
-    ' or label_replace(rate(b_total[1m30s]), "__name__", "b_total", "", ""))'
+    'sum (label_replace(rate(a_total[1m30s]), "__metric__", "a_total", "", "")'
+    ' or label_replace(rate(b_total[1m30s]), "__metric__", "b_total", "", ""))'
 )
 """Growth has lost its name, and Prometheus refuses a vector with two series of the same labels."""
 QUERIES: list[tuple[dict[str, Any], str]] = [
