@@ -26,10 +26,12 @@ _ACTIONS = frozenset({"http", "command", "service", "file_link", "sql", "job", "
 _CONDITIONS = frozenset({"above", "below", "equals"})
 _SECRET = frozenset({"env", "file"})
 _PROBES = frozenset({"http", "tcp", "tls", "dns"})
+_SIGNALS = frozenset({
+    "rate", "increase", "ratio", "share_over", "quantile", "gauge", "age", "growth", "burn_rate", "peers", "probe", "promql",
+    "baseline",
+})  # fmt: skip
 _ALTERNATIVES: dict[str | int, frozenset[str]] = {
-    "signal": frozenset(
-        {"rate", "increase", "ratio", "share_over", "quantile", "gauge", "age", "probe", "promql"}
-    ),
+    "signal": _SIGNALS,
     "do": _ACTIONS,
     "undo": _ACTIONS,
     "service": frozenset({"restart", "stop", "start", "scale"}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from config.units import format_duration
@@ -34,14 +34,17 @@ def wanted_by(rule: Rule) -> tuple[Wanted, ...]:
 def look_back(rule: Rule, interval: float) -> float:
     """Seconds of history a rule needs for a first verdict: its widest window, its hold, and some scrapes of slack."""
     signals = [rule.signal] + ([rule.gate.signal] if rule.gate else [])
-    window = max(max(signal.window, signal.widen_to) for signal in signals)
+    window = max(signal.reach for signal in signals)
     per = rule.expected.per if rule.expected else 0.0
     hold = max(rule.fire.hold, rule.clear.hold)
     return max(window, per) + hold + (BASE_SLACK + 2 * STALE_AFTER) * interval
 
 
 def promql(signal: Signal) -> str:
-    """The equivalent query. Prometheus extrapolates where we take exact differences, so figures differ slightly."""
+    """The equivalent query. Prometheus extrapolates where we take exact differences, so figures differ slightly.
+
+    For `peers`, the query of what they are compared by.
+    """
     return _QUERIES[signal.kind](signal)
 
 
@@ -87,6 +90,26 @@ def _quantile(signal: Signal) -> str:
     return f"histogram_quantile({signal.q:g}, {_growth(signal, signal.of, _by(*signal.by, 'le'))})"
 
 
+def _slope(signal: Signal) -> str:
+    window = format_duration(signal.window)
+    slopes = {name: f"deriv({_selector(signal, (name,))}[{window}])" for name in signal.of}
+    return _combined(signal.agg, _by(*signal.by), slopes)
+
+
+def _burn_rate(signal: Signal) -> str:
+    """The greatest of the pairs. Each is the lesser of two ratios, said so that it is gone where either of them is."""
+    pairs = []
+    for burn in signal.burns:
+        short, long = (_ratio(replace(signal, window=window)) for window in (burn.short, burn.long))
+        if signal.events:
+            attempts = _growth(replace(signal, window=burn.short), signal.to, _by(*signal.by))
+            short = f"({short} and {attempts} >= {signal.events:g})"
+        pace = signal.budget * burn.pace
+        pair = f"({short} <= {long} or {long} < {short}) / {pace:g}"
+        pairs.append(f'label_replace({pair}, "pair", "{format_duration(burn.long)}", "", "")')
+    return f"max{_by(*signal.by)} ({' or '.join(pairs)})"
+
+
 def _plain(signal: Signal) -> str:
     return _growth(signal, signal.of, _by(*signal.by))
 
@@ -108,6 +131,9 @@ _QUERIES: dict[str, Callable[[Signal], str]] = {
     "quantile": _quantile,
     "gauge": _gauge,
     "age": _age,
+    "growth": _slope,
+    "burn_rate": _burn_rate,
+    "peers": lambda signal: promql(signal.measured),
     "probe": lambda signal: f'probe_success{{probe="{_escaped(signal.text)}"}}',
     "promql": lambda signal: signal.text,
 }
@@ -117,10 +143,15 @@ def _growth(signal: Signal, names: tuple[str, ...], by: str, extra: str = "") ->
     function = "rate" if signal.kind == "rate" else "increase"
     window = format_duration(signal.window)
     grown = {name: f"{function}({_selector(signal, (name,), extra)}[{window}])" for name in names}
-    if len(grown) > 1:  # growth has no name, and neither `or` nor `sum` tells two series apart by a name
-        named = (f'label_replace({query}, "__metric__", "{name}", "", "")' for name, query in grown.items())
-        return f"sum{by} ({' or '.join(named)})"
-    return f"sum{by} ({grown[names[0]]})"
+    return _combined("sum", by, grown)
+
+
+def _combined(agg: str, by: str, queries: Mapping[str, str]) -> str:
+    """`queries`: by the name of the metric they are of."""
+    if len(queries) > 1:  # growth has no name, and neither `or` nor `sum` tells two series apart by a name
+        named = (f'label_replace({query}, "__metric__", "{name}", "", "")' for name, query in queries.items())
+        return f"{agg}{by} ({' or '.join(named)})"
+    return f"{agg}{by} ({''.join(queries.values())})"
 
 
 def _selector(signal: Signal, names: tuple[str, ...], extra: str = "") -> str:

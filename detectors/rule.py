@@ -6,7 +6,7 @@ import hashlib
 import operator
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -15,15 +15,29 @@ from numpy.typing import NDArray
 
 from config.section import SEVERITY_OF, FailureMode, Severity
 from config.units import OfLast
+from detectors.baseline import Baseline
 from detectors.patterns import MAX_MATCHED
 from detectors.samples import Floats
-from detectors.spec import Condition, Corroborate, DetectorSpec, Expected, Minimum, Pattern, SignalSpec
+from detectors.spec import (
+    BaselineSpec,
+    Condition,
+    Corroborate,
+    DetectorSpec,
+    Expected,
+    Measured,
+    Minimum,
+    Pattern,
+    Peers,
+    SignalSpec,
+)
 
 FORGIVEN = 0.2
 """Share of a hold that may go unobserved before the unobserved time is deducted from it."""
 FRESH_SCRAPES = 3
 
-Kind = Literal["rate", "increase", "ratio", "share_over", "quantile", "gauge", "age", "probe", "promql"]
+Kind = Literal[
+    "rate", "increase", "ratio", "share_over", "quantile", "gauge", "age", "growth", "burn_rate", "peers", "probe", "promql",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +60,36 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class Burn:
+    """Two windows in seconds, and how many times the budget's pace both have to burn at."""
+
+    long: float
+    short: float
+    pace: float
+
+
+@dataclass(frozen=True, slots=True)
+class Peering:
+    """Who is compared with whom, and from which deviation on: `min_absolute` in the signal's unit, `min_relative` as a
+    share of the median. `across`: labels by which peers differ; none: all scopes are peers.
+    """
+
+    direction: Literal["below", "above"]
+    at_least: int
+    min_absolute: float
+    min_relative: float
+    across: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Signal:
     """A signal with its defaults. `of`, `to`: names of series as stored (histograms with `_bucket`).
 
     `bound`: of `share_over`; `q`: of `quantile`; `events`: the minimum, 0 for none; `widen_to`: seconds.
     For `probe` and `promql`, `of` is the made-up name under which their answers are put into the rings, and every
     label of an answer belongs to the scope.
+    For `burn_rate`, `window` is the shortest of its windows, `budget` the share of attempts that may fail. For `peers`,
+    `inner` is what they are compared by, and what is said here beside `kind` is said of that.
     """
 
     kind: Kind
@@ -67,10 +105,29 @@ class Signal:
     widen_to: float = 0.0
     text: str = ""
     """The probe's name or the query."""
+    burns: tuple[Burn, ...] = ()
+    budget: float = 0.0
+    inner: Signal | None = None
+    peering: Peering | None = None
 
     @property
     def windowed(self) -> bool:
         return self.window > 0
+
+    @property
+    def measured(self) -> Signal:
+        """What is computed from samples: of `peers`, what they are compared by."""
+        return self.inner or self
+
+    @property
+    def reach(self) -> float:
+        """Seconds of history that its value may need."""
+        return max(self.window, self.widen_to, *(burn.long for burn in self.burns), 0.0)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Where its keys stand below `signal`."""
+        return (self.kind, "signal", self.inner.kind) if self.inner else (self.kind,)
 
 
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
@@ -96,7 +153,7 @@ class Test:
         """Element-wise; NaN holds for nothing, negated or not."""
         with np.errstate(invalid="ignore"):
             met: NDArray[np.bool_] = _COMPARE[self.op](value, self.threshold)
-        return (~met if self.negated else met) & ~np.isnan(value)
+        return ~met & ~np.isnan(value) if self.negated else met
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +181,15 @@ class Rule:
     corroborate: Corroborate | None = None
     gate: Gate | None = None
     fresh_within: float | None = None
+    baseline: Baseline | None = None
+    """The condition is on how far `signal` is off this, not on the signal itself."""
+    acts: bool = True
+    """Whether its findings may lead to action."""
 
     @property
     def zero_test(self) -> bool:
         """Whether it asks for no growth at all; then `for` counts from the last growth, on one clock."""
-        counts = self.signal.kind in {"increase", "rate"}
+        counts = self.signal.kind in {"increase", "rate"} and self.baseline is None
         return counts and self.fire.op == "equals" and self.fire.threshold == 0 and not self.fire.negated
 
 
@@ -137,7 +198,9 @@ def rule_of(name: str, spec: DetectorSpec, *, default_source: str, step: float) 
     fire = _test(spec.fire)
     own = SEVERITY_OF[spec.failure_mode]
     ranks = list(Severity)
-    severity = min(own, spec.severity or own, key=ranks.index)
+    baseline = spec.signal.baseline
+    acts = spec.acts if spec.acts is not None else baseline is None
+    severity = min(own, spec.severity or own, key=ranks.index) if acts else spec.severity or own
     return Rule(
         name=name,
         mode=spec.failure_mode,
@@ -152,20 +215,38 @@ def rule_of(name: str, spec: DetectorSpec, *, default_source: str, step: float) 
         corroborate=spec.corroborate,
         gate=Gate(signal_of(spec.while_.signal), spec.while_.above) if spec.while_ else None,
         fresh_within=spec.fresh_within,
+        baseline=_baseline(baseline) if baseline else None,
+        acts=acts,
     )
 
 
 def signal_of(spec: SignalSpec, minimum: Minimum | None = None) -> Signal:
-    """The signal of its section, with the count gate of its detector."""
+    """The signal of its section, with the count gate of its detector; of a baseline, the signal it is drawn from."""
+    if spec.baseline is not None:
+        return signal_of(spec.baseline.signal, minimum)
+    if spec.peers is not None:
+        return _compared(spec.peers, minimum)
     body = spec.body
     if isinstance(body, str):
         kind: Kind = "probe" if spec.kind == "probe" else "promql"
         name = body if kind == "probe" else hashlib.sha256(body.encode()).hexdigest()[:16]
         return Signal(kind, (f"{kind}:{name}",), text=body)
+    return _measured(spec, minimum)
+
+
+def _compared(spec: Peers, minimum: Minimum | None) -> Signal:
+    inner = _measured(spec.signal, minimum)
+    peering = Peering(spec.direction, spec.at_least, spec.min_absolute, spec.min_relative, spec.across)
+    return replace(inner, kind="peers", inner=inner, peering=peering)
+
+
+def _measured(spec: Measured, minimum: Minimum | None) -> Signal:
+    body = spec.body
     names = (body.of,) if isinstance(body.of, str) else body.of
     if spec.kind in {"share_over", "quantile"}:
         names = tuple(f"{name}_bucket" for name in names)
-    window = getattr(body, "window", 0.0)
+    burns = tuple(Burn(pair.long, pair.short, pair.burn) for pair in getattr(body, "windows", ()))
+    window = min((burn.short for burn in burns), default=getattr(body, "window", 0.0))
     return Signal(
         kind=spec.kind,  # type: ignore[arg-type]  # one of KINDS, which Kind repeats
         of=names,
@@ -177,8 +258,14 @@ def signal_of(spec: SignalSpec, minimum: Minimum | None = None) -> Signal:
         q=getattr(body, "q", 0.0),
         agg=getattr(body, "agg", "max"),
         events=minimum.events if minimum else 0.0,
-        widen_to=max(window, (minimum.widen_to or window) if minimum else window),
+        widen_to=max(window, (minimum.widen_to or window) if minimum and not burns else window),
+        burns=burns,
+        budget=round(1 - body.objective, 12) if burns else 0.0,
     )
+
+
+def _baseline(spec: BaselineSpec) -> Baseline:
+    return Baseline(spec.direction, spec.weeks, spec.min_absolute, spec.min_relative, spec.zone)
 
 
 def _matchers(where: Mapping[str, tuple[str, ...] | Pattern]) -> tuple[Matcher, ...]:

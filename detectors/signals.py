@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -14,11 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config.scope import Scope
+from detectors.burn import burn_rate
 from detectors.histogram import quantiles
 from detectors.layout import Columns, Part, Places, Plan, plan_of
+from detectors.peers import deviations
 from detectors.rings import Rings
 from detectors.rule import Signal
 from detectors.samples import Floats
+from detectors.slope import slopes
 from detectors.values import Bools, Codes, Quality, Values, whole, wide
 from detectors.windows import Now, any_of, cells, largest, moment_of, smallest, summed
 
@@ -40,6 +44,8 @@ def measure(
     `since`: only samples at or after this instant count (verification after an action). `expected`: scopes that
     should be there; without series they are in the result, with quality ABSENT.
     """
+    if signal.kind in _DERIVED:
+        return _derived(signal, rings, ticks, since, expected)
     plan = plan_of(signal, rings, expected)
     view = _View(signal, rings, plan, ticks, since)
     if signal.kind in {"gauge", "age", "probe", "promql"}:
@@ -55,6 +61,29 @@ def measure(
         value = np.where(span > 0, growth / span, np.nan) if signal.kind == "rate" else growth
     value = np.where(warm & ~view.judged, np.nan, value)
     return view.values(value, growth)
+
+
+_DERIVED = frozenset({"burn_rate", "growth", "peers"})
+
+
+def _derived(
+    signal: Signal, rings: Rings, ticks: Floats, since: float | None, expected: Sequence[Scope]
+) -> Values:
+    """Signals that are worked out from others: they take over how far those can be trusted."""
+
+    def plain(other: Signal) -> Values:
+        return measure(other, rings, ticks, since=since, expected=expected)
+
+    if signal.kind == "burn_rate":
+        return burn_rate(signal, plain, fresh_only=since is not None)
+    if signal.inner is not None and signal.peering is not None:
+        return deviations(signal.peering, plain(signal.inner))
+    gauge = replace(signal, kind="gauge", window=0.0, widen_to=0.0)
+    found = plain(gauge)
+    value, warm = slopes(signal, plan_of(gauge, rings, expected), moment_of(rings, ticks, since))
+    return replace(
+        found, value=value, quality=np.where(warm & (found.quality == _OK), _WARMING, found.quality)
+    )
 
 
 class _Piece:

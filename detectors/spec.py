@@ -2,229 +2,88 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from config.addresses import HeaderName, HeaderText, WebAddress
+from config.people import TimeZone
 from config.problems import Wrong
-from config.secrets import Secret
 from config.section import FailureMode, Section, Severity
-from config.units import Duration, OfLast, Threshold, shown
-from detectors.patterns import danger_of
-
-MetricName = Annotated[str, Field(pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$", max_length=200)]
-LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$", max_length=100)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
-
-
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str | int | float) and not isinstance(value, bool) else value
-
-
-def _texts(value: Any) -> Any:
-    """Label values are text; YAML reads `2` as a number, and `true` as neither."""
-    listed = _listed(value)
-    if not isinstance(listed, list | tuple):
-        raise Wrong(f"expected a text or a list of texts, got {shown(value)}", 'quote it: write "true"')
-    return [
-        str(item) if isinstance(item, int | float) and not isinstance(item, bool) else item for item in listed
-    ]
-
-
-# ---------------------------------------------------------------- telemetry
-
-
-class Basic(Section):
-    """HTTP basic authentication."""
-
-    username: str
-    password: Secret
-
-
-class Auth(Section):
-    """How to authenticate at a telemetry source: one of the two."""
-
-    bearer: Secret | None = None
-    basic: Basic | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if (self.bearer is None) == (self.basic is None):
-            raise Wrong("give exactly one way to authenticate", "use bearer or basic")
-        return self
-
-
-class Tls(Section):
-    """Paths of PEM files; what is left out comes from the system's trust store."""
-
-    ca: str | None = None
-    cert: str | None = None
-    key: str | None = None
-
-
-class PrometheusSource(Section):
-    """A Prometheus-compatible HTTP API. `delay`: how late its samples may be; ticks look that far back."""
-
-    type: Literal["prometheus"]
-    url: WebAddress
-    auth: Auth | None = None
-    tls: Tls = Tls()
-    headers: dict[HeaderName, HeaderText | Secret] = Field(default_factory=dict)
-    delay: Duration = 0.0
-    scrape_interval: Duration | None = None
-    """Left out: the median spacing seen."""
-
-
-class Target(Section):
-    """One `/metrics` endpoint and labels added to all its series."""
-
-    url: WebAddress
-    labels: dict[LabelName, str] = Field(default_factory=dict)
-
-
-def _target(value: Any) -> Any:
-    return {"url": value} if isinstance(value, str) else value
-
-
-class ScrapeSource(Section):
-    """`/metrics` endpoints read directly, every `every` seconds."""
-
-    type: Literal["scrape"]
-    targets: tuple[Annotated[Target, BeforeValidator(_target)], ...] = Field(min_length=1)
-    every: Duration = Field(15.0, gt=0)
-    timeout: Duration = Field(5.0, gt=0)
-    auth: Auth | None = None
-    tls: Tls = Tls()
-    headers: dict[HeaderName, HeaderText | Secret] = Field(default_factory=dict)
-
-
-class FileSource(Section):
-    """A recorded OpenMetrics file."""
-
-    type: Literal["file"]
-    path: str
-
-
-Source = Annotated[PrometheusSource | ScrapeSource | FileSource, Field(discriminator="type")]
+from config.units import Duration, OfLast, Threshold
+from detectors.spec_names import LabelName, MetricName, Name, texts
+from detectors.spec_signals import (
+    Age,
+    BurnRate,
+    BurnWindow,
+    Gauge,
+    Growth,
+    Increase,
+    Measured,
+    Pattern,
+    Peers,
+    Quantile,
+    Ratio,
+    ShareOver,
+    Where,
+)
+from detectors.spec_sources import (
+    Auth,
+    Basic,
+    FileSource,
+    PrometheusSource,
+    ScrapeSource,
+    Source,
+    Target,
+    Tls,
+)
 
 # ------------------------------------------------------------------ signals
 
 
-class Pattern(Section):
-    """A label matches when the whole value matches the regular expression `re` (RE2-compatible, anchored)."""
+class BaselineSpec(Section):
+    """How many deviations `signal` lies below or above what the same hours of other weeks came to: the median of at
+    least `weeks` of them, a deviation being 1.4826 times their MAD. 0 where it is off by less than `min_absolute` (in
+    the signal's unit) or less than `min_relative` of the median; unknown while there are fewer weeks.
+    """
 
-    re: str = Field(max_length=500)
+    signal: SignalSpec
+    direction: Literal["below", "above"]
+    weeks: int = Field(4, ge=1, le=8)
+    min_absolute: Threshold = Field(0.0, ge=0)
+    min_relative: Threshold = Field(0.3, ge=0)
+    zone: TimeZone = "UTC"
+    """The time zone whose wall clock tells the hour of the week."""
 
     @model_validator(mode="after")
-    def _compiles(self) -> Self:
-        try:
-            re.compile(self.re)
-        except re.error as error:
-            raise Wrong(f"not a regular expression: {error}", "see the syntax of RE2") from None
-        danger = danger_of(self.re)
-        if danger:
-            raise Wrong(f"{danger}: matching could take for ever", "write it flat, such as navixy-.*")
+    def _plain(self) -> Self:
+        if self.signal.baseline is not None:
+            raise Wrong("a baseline of a baseline tells nothing", "give it a plain signal")
+        if self.signal.pushdown:
+            raise Wrong("pushdown stands beside baseline, not within it", "move it one level up")
         return self
 
 
-def _condition(value: Any) -> Any:
-    return _texts(value) if not isinstance(value, dict | Pattern) else value
-
-
-Where = dict[LabelName, Annotated[tuple[str, ...] | Pattern, BeforeValidator(_condition)]]
-"""Label -> value, list of values or `{re: …}`; applies to every metric of the signal."""
-
-Metrics = Annotated[tuple[MetricName, ...], BeforeValidator(_listed), Field(min_length=1)]
-
-
-class _Selected(Section):
-    by: tuple[LabelName, ...] = ()
-    """The labels that make a scope; the rest is summed."""
-    where: Where = Field(default_factory=dict)
-
-
-class Increase(_Selected):
-    """Growth of counters within `window`: for `rate` per second, for `increase` in all."""
-
-    of: Metrics
-    window: Duration = Field(60.0, gt=0)
-
-
-class Ratio(_Selected):
-    """Growth of `of` over growth of `to` (attempts; a list is summed) within `window`."""
-
-    of: Metrics
-    to: Metrics
-    window: Duration = Field(60.0, gt=0)
-
-
-class ShareOver(_Selected):
-    """Share of a histogram's events above `bound`, exact because `bound` is a bucket edge. `of`: name without `_bucket`."""
-
-    of: MetricName
-    bound: Threshold
-    window: Duration = Field(60.0, gt=0)
-
-
-class Quantile(_Selected):
-    """`q`-quantile of a histogram within `window`, interpolated in its bucket. `of`: name without `_bucket`."""
-
-    of: MetricName
-    q: float = Field(ge=0, le=1)
-    window: Duration = Field(60.0, gt=0)
-
-
-class Gauge(_Selected):
-    """The newest value, several series of a scope combined by `agg`."""
-
-    of: Metrics
-    agg: Literal["sum", "avg", "min", "max"] = "max"
-
-
-class Age(_Selected):
-    """Seconds since the instant a gauge holds (unix seconds); the newest of a scope's series counts."""
-
-    of: Metrics
-
-
-class SignalSpec(Section):
+class SignalSpec(Measured):
     """Exactly one kind of signal. `pushdown`: let the Prometheus source compute it."""
 
-    rate: Increase | None = None
-    increase: Increase | None = None
-    ratio: Ratio | None = None
-    share_over: ShareOver | None = None
-    quantile: Quantile | None = None
-    gauge: Gauge | None = None
-    age: Age | None = None
+    burn_rate: BurnRate | None = None
+    peers: Peers | None = None
     probe: Name | None = None
     """Name of a probe: 1 when its answer is ok, 0 when not."""
     promql: str | None = Field(None, max_length=10_000)
+    baseline: BaselineSpec | None = None
     pushdown: bool = False
 
+    kinds: ClassVar[tuple[str, ...]] = (*Measured.kinds, "burn_rate", "peers", "probe", "promql", "baseline")
+
     @model_validator(mode="after")
-    def _one_kind(self) -> Self:
-        kinds = [name for name in KINDS if getattr(self, name) is not None]
-        if len(kinds) != 1:
-            named = ", ".join(kinds) or "none"
-            raise Wrong(
-                f"a signal has exactly one kind, this one has {named}", "use one of " + ", ".join(KINDS)
-            )
+    def _can_be_asked(self) -> Self:
+        if self.pushdown and self.peers is not None:
+            raise Wrong("peers are compared here, not at the source", "leave pushdown out")
         return self
 
-    @property
-    def kind(self) -> str:
-        return next(name for name in KINDS if getattr(self, name) is not None)
 
-    @property
-    def body(self) -> Any:
-        """The section of the kind in use (for `probe` and `promql`: the text)."""
-        return getattr(self, self.kind)
-
-
-KINDS = ("rate", "increase", "ratio", "share_over", "quantile", "gauge", "age", "probe", "promql")
+KINDS = SignalSpec.kinds
 
 # ---------------------------------------------------------------- detectors
 
@@ -264,10 +123,14 @@ class Minimum(Section):
 
 
 class Expected(Section):
-    """No finding where fewer than `at_least` events per `per` are normal at this hour of the week."""
+    """No finding where fewer than `at_least` events per `per` are normal: as the same hours of other weeks had them, where
+    two or more are known, else as the last windows with traffic did.
+    """
 
     at_least: float = Field(gt=0)
     per: Duration = Field(gt=0)
+    zone: TimeZone = "UTC"
+    """The time zone whose wall clock tells the hour of the week."""
 
 
 class NoData(Section):
@@ -321,6 +184,12 @@ class While(Section):
     signal: SignalSpec
     above: Threshold = 0.0
 
+    @model_validator(mode="after")
+    def _now(self) -> Self:
+        if self.signal.baseline is not None:
+            raise Wrong("a baseline cannot be a gate", "name its detector under corroborate")
+        return self
+
 
 class DetectorSpec(Section):
     """Watches one signal for one failure mode, scope by scope."""
@@ -333,7 +202,11 @@ class DetectorSpec(Section):
     source: Name | None = None
     """A name under `telemetry`; left out: the first one."""
     severity: Severity | None = None
-    """Left out: the failure mode's. It may only be raised."""
+    """Left out: the failure mode's. It may only be raised, but for a detector that only advises."""
+    acts: bool | None = None
+    """Whether its findings may lead to action. `false`: they only advise; people are told as the severity says. Left
+    out: all may but those of a `baseline`.
+    """
     minimum: Minimum | None = None
     expected: Expected | None = None
     no_data: NoData = NoData()
@@ -342,6 +215,13 @@ class DetectorSpec(Section):
     fresh_within: Duration | None = None
     """Age up to which evidence is fresh enough to act on; left out: three scrape intervals."""
     enabled: bool = True
+
+    @model_validator(mode="after")
+    def _one_zone(self) -> Self:
+        baseline = self.signal.baseline
+        if baseline is not None and self.expected is not None and baseline.zone != self.expected.zone:
+            raise Wrong("expected and baseline name different zones", "give both the same zone")
+        return self
 
 
 # ---------------------------------------------------------------- inventory
@@ -362,7 +242,7 @@ class Suspended(Section):
 
 
 def _members(value: Any) -> Any:
-    return _texts(value) if not isinstance(value, dict | SeenWithin) else value
+    return texts(value) if not isinstance(value, dict | SeenWithin) else value
 
 
 class Inventory(Section):
@@ -382,8 +262,8 @@ Telemetry = dict[Name, Source]
 Detectors = dict[Name, DetectorSpec]
 
 __all__ = [
-    "KINDS", "Age", "Auth", "Basic", "Condition", "Corroborate", "DetectorSpec", "Detectors", "Evidence", "Expected",
-    "FileSource", "Gauge", "Increase", "Inventory", "Minimum", "NoData", "Pattern", "PrometheusSource", "Quantile",
+    "KINDS", "Age", "Auth", "BaselineSpec", "Basic", "BurnRate", "BurnWindow", "Condition", "Corroborate", "DetectorSpec", "Detectors", "Evidence", "Expected",
+    "FileSource", "Gauge", "Growth", "Increase", "Inventory", "LabelName", "Measured", "Minimum", "Name", "NoData", "Pattern", "Peers", "PrometheusSource", "Quantile",
     "Ratio", "ScrapeSource", "SeenWithin", "ShareOver", "SignalSpec", "Source", "Suspended", "Target",
-    "Telemetry", "Tls", "While",
+    "Telemetry", "Tls", "Where", "While",
 ]  # fmt: skip

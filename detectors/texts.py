@@ -8,12 +8,24 @@ from detectors.rule import Rule, Signal, Test
 _OPS = {"above": ">", "below": "<", "equals": "="}
 _NEGATED = {"above": "≤", "below": "≥", "equals": "≠"}
 _SHARES = frozenset({"ratio", "share_over"})
-_UNITS = {"rate": "/s", "quantile": " s", "age": " s"}
+_UNITS = {
+    "rate": "/s",
+    "quantile": " s",
+    "age": " s",
+    "growth": "/s",
+    "burn_rate": "x",
+    "peers": " deviations",
+}
 
 
 def threshold_text(rule: Rule) -> str:
-    """The fire condition: `> 1% of storage_writes for 5m`, `= 0 for 10m`, `> 5% over 500ms in 8 of 10 slots of 30s`."""
-    return condition_text(rule.signal, rule.fire)
+    """The fire condition: `> 1% of storage_writes for 5m`, `= 0 for 10m`, `> 5% over 500ms in 8 of 10 slots of 30s`,
+    `> 1x the burn that an objective of 99.9% allows`, `> 5 deviations below its peers`, `> 2/s growth in 10m`.
+    """
+    if rule.baseline is None:
+        return condition_text(rule.signal, rule.fire)
+    text = f"{_OPS[rule.fire.op]} {rule.fire.threshold:.4g} deviations {rule.baseline.direction} the usual"
+    return _lasting(text, rule.fire)
 
 
 def condition_text(signal: Signal, test: Test) -> str:
@@ -24,6 +36,16 @@ def condition_text(signal: Signal, test: Test) -> str:
         text += f" of {' + '.join(_short(name) for name in signal.to)}"
     if signal.kind == "share_over":
         text += f" over {format_duration(signal.bound)}"
+    if signal.kind == "burn_rate":
+        text += f" the burn that an objective of {format_share(1 - signal.budget)} allows"
+    if signal.peering is not None:
+        text += f" {signal.peering.direction} its peers"
+    if signal.kind == "growth":
+        text += f" growth in {format_duration(signal.window)}"
+    return _lasting(text, test)
+
+
+def _lasting(text: str, test: Test) -> str:
     if test.of_last is not None:
         slot = format_duration(test.hold / test.of_last.slots)
         return f"{text} in {test.of_last} slots of {slot}"

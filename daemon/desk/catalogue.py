@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from config.section import SEVERITY_OF, Autonomy
-from config.units import format_duration
+from config.units import format_duration, format_share
 from daemon.desk import models
 from daemon.desk.known import Known
 from daemon.desk.snapshot import Snapshot
@@ -14,7 +14,7 @@ from daemon.escalate.schedules import next_shifts
 from daemon.incidents.model import Incident
 from daemon.incidents.records import Attempt, Phase
 from daemon.store.unit import UnitOfWork
-from detectors.spec import Condition, DetectorSpec
+from detectors.spec import Condition, Measured, SignalSpec
 from remediations.spec import Rung, action_of
 
 LOOKED_AT = 200
@@ -31,7 +31,7 @@ def detectors(uow: UnitOfWork, known: Known, live: Snapshot | None) -> models.De
                 failure_mode=spec.failure_mode,
                 severity=spec.severity or SEVERITY_OF[spec.failure_mode],
                 source=spec.source,
-                signal=signal_text(spec),
+                signal=signal_text(spec.signal),
                 fire=condition_text(spec.fire),
                 clear=condition_text(spec.clear) if spec.clear else f"not {condition_text(spec.fire)}",
                 scopes=_live_scopes(name, live) if live else _stored_scopes(name, rows),
@@ -42,18 +42,28 @@ def detectors(uow: UnitOfWork, known: Known, live: Snapshot | None) -> models.De
     )
 
 
-def signal_text(spec: DetectorSpec) -> str:
-    """`ratio of A to B by tier over 1m`."""
-    kind, body = spec.signal.kind, spec.signal.body
-    if isinstance(body, str):
-        return f"{kind} {body}"
-    parts = [kind]
+def signal_text(signal: SignalSpec) -> str:
+    """`ratio of A to B by tier in 1m`; `peers below rate of A by provider in 1m`."""
+    if isinstance(signal.body, str):
+        return f"{signal.kind} {signal.body}"
+    if signal.peers is not None:
+        return f"peers {signal.peers.direction} {_measured_text(signal.peers.signal)}"
+    if signal.baseline is not None:
+        return f"baseline {signal.baseline.direction} {signal_text(signal.baseline.signal)}"
+    return _measured_text(signal)
+
+
+def _measured_text(signal: Measured) -> str:
+    body = signal.body
+    parts = [signal.kind]
     for word in ("of", "to"):
         names = getattr(body, word, ())
         if names:
             parts.append(f"{word} {' + '.join((names,) if isinstance(names, str) else names)}")
     if getattr(body, "bound", None) is not None:
         parts.append(f"over {body.bound:g}")
+    if getattr(body, "objective", None) is not None:
+        parts.append(f"beside {format_share(body.objective)}")
     if getattr(body, "by", ()):
         parts.append(f"by {', '.join(body.by)}")
     if getattr(body, "window", None):

@@ -16,6 +16,7 @@ from config.problems import did_you_mean
 from config.section import FailureMode
 from config.templates import Expression, Template, TemplateError
 from daemon.settings.model import Settings
+from detectors.rule import signal_of
 from detectors.spec import DetectorSpec
 from remediations.spec import Playbook
 
@@ -147,7 +148,8 @@ def _labels_of_mode(settings: Settings, mode: FailureMode) -> frozenset[str]:
 
 
 def _labels_of(settings: Settings, detector: DetectorSpec) -> Iterator[str]:
-    signal = detector.signal
+    baseline = detector.signal.baseline
+    signal = baseline.signal if baseline is not None else detector.signal
     if signal.promql is not None:
         # Which labels an answer has only the source knows; those it can have are named in the query.
         yield from re.findall(r"[A-Za-z_][A-Za-z0-9_]*", signal.promql)
@@ -155,4 +157,4 @@ def _labels_of(settings: Settings, detector: DetectorSpec) -> Iterator[str]:
         probe = settings.probes.get(signal.probe)
         yield from probe.labels if probe is not None else ()
     else:
-        yield from signal.body.by
+        yield from signal_of(signal).by

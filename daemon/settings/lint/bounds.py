@@ -13,7 +13,7 @@ _LONG = 100.0
 
 def _not_positive(view: View) -> Iterator[Found]:
     for one in view.detectors:
-        signal = one.rule.signal
+        signal = one.rule.signal.measured
         if signal.kind == "share_over" and signal.bound <= 0:
             text = f"bound {signal.bound:g} is below what a histogram measures: everything is over it"
             yield Found(one.in_signal("bound"), text, "use an edge of its buckets")
@@ -21,13 +21,13 @@ def _not_positive(view: View) -> Iterator[Found]:
 
 def _no_unit(view: View) -> Iterator[Found]:
     for one in view.detectors:
-        signal = one.rule.signal
+        signal = one.rule.signal.measured
         if not signal.of[0].endswith("_seconds_bucket"):
             continue
         places: dict[Path, float] = {}
         if signal.kind == "share_over":
             places[one.in_signal("bound")] = signal.bound
-        elif signal.kind == "quantile":
+        elif one.rule.signal.kind == "quantile":
             places[(*one.path, "fire", one.rule.fire.op)] = one.rule.fire.threshold
         for path, seconds in places.items():
             if seconds >= _LONG and isinstance(view.raw(path), int | float):

@@ -86,7 +86,13 @@ class Watched:
 
     def in_signal(self, *parts: str | int) -> Path:
         """The place of a key of the signal's section."""
-        return (*self.path, "signal", self.rule.signal.kind, *parts)
+        outer = ("baseline", "signal") if self.rule.baseline is not None else ()
+        return (*self.path, "signal", *outer, *self.rule.signal.keys, *parts)
+
+    @property
+    def at_window(self) -> Path:
+        """The place of the window, or of the windows."""
+        return self.in_signal("windows" if self.rule.signal.burns else "window")
 
 
 class View:

@@ -8,6 +8,7 @@ from config.problems import Gravity
 from daemon.settings.lint.check import Check, Found, View
 
 _COUNTING = frozenset({"rate", "increase", "ratio", "share_over", "quantile"})
+_INSTEAD = {"burn_rate": "use minimum: {events: 50}", "peers": "raise min_absolute"}
 
 
 def _find(view: View) -> Iterator[Found]:
@@ -15,7 +16,8 @@ def _find(view: View) -> Iterator[Found]:
         kind = one.rule.signal.kind
         if one.spec.expected is not None and kind not in _COUNTING:
             text = f"expected on a {kind}, which counts no events: no finding would ever be let through"
-            yield Found((*one.path, "expected"), text, "leave it out")
+            hint = _INSTEAD.get(kind, "leave it out")
+            yield Found((*one.path, "expected"), text, hint)
 
 
 CHECK = Check(
@@ -23,8 +25,9 @@ CHECK = Check(
     title="`expected` on a signal that counts nothing",
     gravity=Gravity.ERROR,
     why="""`expected: {at_least, per}` lets no finding through where fewer events than that are usual at this hour of
-the week. A gauge, an age, a probe or a query counts no events, so none are ever usual and the detector never fires. It
-cannot work, so the configuration is refused.""",
+the week. A gauge, an age, a probe or a query counts no events, so none are ever usual and the detector never fires. Nor is
+it asked of a burn rate, which has `minimum` for that, or of peers, which have `min_absolute`. It cannot work, so the
+configuration is refused.""",
     fix="Leave `expected` out, or watch the growth of a counter.",
     example="""detectors:
   queue-deep:

@@ -12,7 +12,7 @@ from daemon.settings.lint.check import Check, Found, View
 def _scrapes(view: View) -> Iterator[Found]:
     for one in view.detectors:
         hold = one.rule.fire.hold
-        if hold < 2 * one.interval:
+        if hold < 2 * one.interval and not one.rule.signal.burns:
             text = (
                 f"for {format_duration(hold)} is shorter than two scrapes of {format_duration(one.interval)}"
             )
@@ -36,7 +36,8 @@ SCRAPES = Check(
     gravity=Gravity.WARNING,
     why="""A hold proves that a fault lasts. With `for` < 2 x scrape interval it rests on one sample, so a single odd
 scrape starts an action. The scrape interval is `scrape_interval` (or `every`) of the source; where that is left out,
-`poll_interval`. `for: 0s` loads and means: the first sample in breach fires.""",
+`poll_interval`. `for: 0s` loads and means: the first sample in breach fires. A burn rate needs none: its long windows are
+its hold.""",
     fix="Hold for at least two scrapes; five minutes is usual for what a machine may restart.",
     example="""detectors:
   queue-deep:

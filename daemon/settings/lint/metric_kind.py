@@ -11,7 +11,7 @@ from daemon.settings.lint.check import Check, Found, View
 def _histogram(view: View) -> Iterator[Found]:
     for one in view.detectors:
         name = one.rule.signal.of[0]
-        if one.rule.signal.kind in {"share_over", "quantile"} and name.endswith("_bucket_bucket"):
+        if one.rule.signal.measured.kind in {"share_over", "quantile"} and name.endswith("_bucket_bucket"):
             text = f"{name} is no series: the name of a histogram goes without _bucket"
             hint = f"write of: {name.removesuffix('_bucket_bucket')}"
             yield Found(one.in_signal("of"), text, hint)
@@ -19,11 +19,12 @@ def _histogram(view: View) -> Iterator[Found]:
 
 def _counter(view: View) -> Iterator[Found]:
     for one in view.detectors:
-        if one.rule.signal.kind not in {"gauge", "age"}:
+        kind = one.rule.signal.measured.kind
+        if kind not in {"gauge", "age", "growth"}:
             continue
         counters = [name for name in one.rule.signal.of if name.endswith("_total")]
         if counters:
-            text = f"{', '.join(counters)} counts up for ever, and is read as a {one.rule.signal.kind}"
+            text = f"{', '.join(counters)} counts up for ever, and is read as a {kind}"
             yield Found(one.in_signal("of"), text, "use rate or increase, or a metric that is a gauge")
 
 

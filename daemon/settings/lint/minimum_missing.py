@@ -7,26 +7,29 @@ from collections.abc import Iterator
 from config.problems import Gravity
 from daemon.settings.lint.check import Check, Found, View
 
-SHARES = frozenset({"ratio", "share_over", "quantile"})
+SHARES = frozenset({"ratio", "share_over", "quantile", "burn_rate"})
 
 
 def _missing(view: View) -> Iterator[Found]:
     for one in view.detectors:
-        signal = one.rule.signal
+        signal = one.rule.signal.measured
         if signal.kind in SHARES and one.spec.minimum is None:
             text = f"a {signal.kind} without minimum: one event decides where there is one"
-            yield Found((*one.path, "signal"), text, "add minimum: {events: 50, widen_to: 30m}")
+            wider = "" if signal.burns else ", widen_to: 30m"
+            yield Found((*one.path, "signal"), text, f"add minimum: {{events: 50{wider}}}")
 
 
 def _one_enough(view: View) -> Iterator[Found]:
     for one in view.detectors:
         signal, fire = one.rule.signal, one.rule.fire
-        if signal.kind not in {"ratio", "share_over"} or fire.op != "above" or not signal.events:
+        if signal.kind not in {"ratio", "share_over", "burn_rate"} or fire.op != "above" or not signal.events:
             continue
-        if 0 < fire.threshold < 1 and signal.events * fire.threshold < 1 - 1e-9:
+        paces = [burn.pace for burn in signal.burns]
+        threshold = fire.threshold * min(paces) * signal.budget if paces else fire.threshold
+        if 0 < threshold < 1 and signal.events * threshold < 1 - 1e-9:
             share = 100 / signal.events
-            text = f"one failure among {signal.events:g} events is {share:.3g}%, over the threshold of {fire.threshold:.3%}"
-            hint = f"ask for at least {2 / fire.threshold:.0f} events: two failures"
+            text = f"one failure among {signal.events:g} events is {share:.3g}%, over the threshold of {threshold:.3%}"
+            hint = f"ask for at least {2 / threshold:.0f} events: two failures"
             yield Found((*one.path, "minimum", "events"), text, hint)
 
 
@@ -63,7 +66,9 @@ ONE_ENOUGH = Check(
     gravity=Gravity.WARNING,
     why="""With `minimum.events` N and a threshold t, a single failure is 1/N of the events. Where N x t < 1 that is
 more than the threshold, so at the least traffic that is judged one failure is enough, and the gate guards nothing. 1 %
-of 200 events is two failures; 1 % of 50 is half of one.""",
+of 200 events is two failures; 1 % of 50 is half of one. The threshold of a burn rate is its smallest burn times the
+budget: 6 x 0.1 % for an objective of 99.9 %; a quiet service has no more events in its long windows than in the short one,
+so there too one failure is enough (pyrra#1925).""",
     fix="Raise `minimum.events` to 2 / threshold, or raise the threshold.",
     example="""detectors:
   writes:

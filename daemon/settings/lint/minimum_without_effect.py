@@ -12,7 +12,7 @@ from daemon.settings.lint.minimum_missing import SHARES
 
 def _unused(view: View) -> Iterator[Found]:
     for one in view.detectors:
-        kind = one.rule.signal.kind
+        kind = one.rule.signal.measured.kind
         if one.spec.minimum is not None and kind not in SHARES:
             text = f"minimum has no effect on a {kind}: it judges shares of events"
             yield Found((*one.path, "minimum"), text, "leave it out; for growth that may be low use expected")
@@ -21,7 +21,9 @@ def _unused(view: View) -> Iterator[Found]:
 def _narrow(view: View) -> Iterator[Found]:
     for one in view.detectors:
         minimum = one.spec.minimum
-        if minimum is None or minimum.widen_to is None or one.rule.signal.kind not in SHARES:
+        if minimum is None or minimum.widen_to is None or one.rule.signal.measured.kind not in SHARES:
+            continue
+        if one.rule.signal.burns:
             continue
         if minimum.widen_to <= one.window:
             text = f"widen_to {format_duration(minimum.widen_to)} is not longer than the window, so it never widens"

@@ -10,7 +10,7 @@ from daemon.settings.lint.check import Check, Found, View
 
 def _find(view: View) -> Iterator[Found]:
     for one in view.detectors:
-        signal = one.rule.signal
+        signal = one.rule.signal.measured
         beyond = min(signal.q, 1 - signal.q) if signal.kind == "quantile" else 1.0
         if not signal.events or signal.events * max(beyond, 0.0) >= 1 - 1e-9:
             continue

@@ -10,8 +10,8 @@ from daemon.settings.lint.check import Check, Found, View
 
 def _find(view: View) -> Iterator[Found]:
     for one in view.detectors:
-        signal = one.rule.signal
-        if signal.kind == "ratio" and set(signal.to) <= set(signal.of):
+        signal = one.rule.signal.measured
+        if signal.kind in {"ratio", "burn_rate"} and set(signal.to) <= set(signal.of):
             text = "the ratio is never below 1: of holds everything that to holds"
             yield Found(one.in_signal("of"), text, "name the failures in of, and all attempts in to")
 

@@ -10,6 +10,7 @@ from config.yamlfile import dotted
 from daemon.settings.lint import (
     agg_hides,
     bounds,
+    burn_budget,
     clear_under_fire,
     daemon_itself,
     duplicate_detector,
@@ -60,6 +61,8 @@ CHECKS: tuple[Check, ...] = (
     thresholds.OUT_OF_RANGE,
     thresholds.OVER_ALL,
     thresholds.EQUALS,
+    burn_budget.NEVER,
+    burn_budget.WIDENED,
     bounds.NOT_POSITIVE,
     bounds.NO_UNIT,
     agg_hides.CHECK,

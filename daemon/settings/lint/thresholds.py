@@ -15,9 +15,11 @@ RANGES = {
     "ratio": (0.0, math.inf),
     "rate": (0.0, math.inf),
     "increase": (0.0, math.inf),
+    "burn_rate": (0.0, math.inf),
+    "peers": (0.0, math.inf),
 }
 """Kind of signal -> the least and the greatest value it can have; others can have any."""
-_MEASURED = frozenset({"ratio", "share_over", "quantile", "rate", "age"})
+_MEASURED = frozenset({"ratio", "share_over", "quantile", "rate", "age", "growth", "burn_rate", "peers"})
 
 
 def _tests(one: Watched) -> Iterator[tuple[str, Test]]:
@@ -109,8 +111,7 @@ OVER_ALL = Check(
     gravity=Gravity.WARNING,
     why="""`to` counts attempts, failures included, so `of` over `to` ends at 1 and `above: 5` (which is 500 %) never
 holds. Where `of` may really outgrow `to`, such as retries per request, the warning can be silenced. The same trap hides
-in burn rates: an objective of 93 % leaves a budget of 7 %, of which all failing burns only 14.3 times, so "14.4 x
-budget" can never fire.""",
+in burn rates (`burn-never`).""",
     fix="Write the percentage with its sign: `5%`.",
     example="""detectors:
   writes:

@@ -37,7 +37,13 @@ def _judges(view: View, playbook: Playbook, rung: Rung) -> list[Watched]:
 
 
 def _needed(one: Watched) -> float:
-    return one.window + one.delay + 2 * one.interval
+    return _window(one) + one.delay + 2 * one.interval
+
+
+def _window(one: Watched) -> float:
+    """A source that computes a burn rate knows of no action: its longest short window has to be clean."""
+    asked = one.rule.signal.burns if one.spec.signal.pushdown else ()
+    return max((burn.short for burn in asked), default=one.window)
 
 
 def _deadline(view: View) -> Iterator[Found]:
@@ -57,7 +63,8 @@ ROOM = Check(
     why="""After an action only samples taken after it count, and they must be good for `verify.hold` on end. The
 first such value is complete after window + `delay` + up to two scrapes, so within >= window + hold + delay + 2 scrapes
 for every detector that judges the rung (`effect: {detectors: …}`, else all of the failure mode). With less, a mended
-fault counts as not mended, and the next, harsher rung runs.""",
+fault counts as not mended, and the next, harsher rung runs. A burn rate is proved over the shortest of its windows, so
+that is its window here (with `pushdown`, the longest of the short ones).""",
     fix="Lengthen `verify.within`, or shorten the window or `verify.hold`.",
     example="""detectors:
   writes:

@@ -15,7 +15,7 @@ def _find(view: View) -> Iterator[Found]:
             continue
         text = f"window {format_duration(one.window)} is shorter than four scrapes of {format_duration(one.interval)}"
         hint = f"one lost scrape leaves too little to count: use at least {format_duration(4 * one.interval)}"
-        yield Found(one.in_signal("window"), text, hint)
+        yield Found(one.at_window, text, hint)
 
 
 CHECK = Check(

@@ -77,6 +77,14 @@ CASES: list[tuple[str, dict[str, Any], str, dict[str, Sequence[Sample]], dict[st
         {'h_bucket{le="0.5"}': running((100, 40), (70, 80), (100, 60)), 'h_bucket{le="2"}': running((100, 180)), 'h_bucket{le="+Inf"}': running((100, 180))},
         {"above": 0.5},
     ),
+    (
+        "burn rate",
+        {"burn_rate": {"of": "bad", "to": "all", "objective": "90%", "windows": [{"long": "8m", "short": "2m", "burn": 2}, {"long": "10m", "short": "5m", "burn": 1.5}]}},
+        "> 1",
+        {"bad": BAD, "all": ALL},
+        {"above": 1},
+    ),
+    ("growth", {"growth": {"of": "depth", "window": "5m"}}, "> 2", {"depth": [100] * 30 + [100 + 45 * n for n in range(60)] + [2755] * 40}, {"above": 2}),
 ]  # fmt: skip
 
 

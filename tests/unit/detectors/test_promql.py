@@ -36,6 +36,14 @@ QUERIES: list[tuple[dict[str, Any], str]] = [
     ({"quantile": {"of": "h", "q": 0.95, "by": ["e"], "window": "1m"}}, "histogram_quantile(0.95, sum by (e, le) (increase(h_bucket[1m])))"),
     ({"gauge": {"of": "depth", "by": ["stage"], "agg": "avg", "where": {"code": {"re": '5.."'}}}}, 'avg by (stage) (depth{code=~"5..\\""})'),
     ({"age": {"of": "last_seconds"}}, "time() - max (last_seconds)"),
+    ({"growth": {"of": "lag", "by": ["consumer"], "window": "10m", "agg": "sum"}}, "sum by (consumer) (deriv(lag[10m]))"),
+    (
+        {"burn_rate": {"of": "e", "to": "n", "by": ["tier"], "objective": "99.9%", "windows": [{"long": "1h", "short": "5m", "burn": 14.4}]}},
+        'max by (tier) (label_replace((({0} or 0 * {1}) / {1} <= ({2} or 0 * {3}) / {3} or ({2} or 0 * {3}) / {3} < ({0} or 0 * {1}) / {1}) / 0.0144, "pair", "1h", "", ""))'.format(
+            *(f"sum by (tier) (increase({name}[{window}]))" for window in ("5m", "1h") for name in "en")
+        ),
+    ),
+    ({"peers": {"signal": {"gauge": {"of": "depth", "by": ["p"]}}, "direction": "above", "min_absolute": 5}}, "max by (p) (depth)"),
     ({"probe": "storage-health"}, 'probe_success{probe="storage-health"}'),
     ({"promql": "max(up)"}, "max(up)"),
 ]  # fmt: skip
@@ -93,6 +101,9 @@ TEXTS: list[tuple[dict[str, Any], str]] = [
     ({"signal": {"share_over": {"of": "h", "bound": 0.5}}, "fire": {"above": "5%", "for": "5m", "of_last": "8 of 10"}}, "> 5% over 500ms in 8 of 10 slots of 30s"),
     ({"signal": {"quantile": {"of": "h", "q": 0.95}}, "fire": {"above": "30s"}}, "> 30 s"),
     ({"signal": {"rate": {"of": "p_total"}}, "fire": {"below": 2.5, "for": "30m"}}, "< 2.5/s for 30m"),
+    ({"signal": {"growth": {"of": "lag", "window": "10m"}}, "fire": {"above": 0.5, "for": "10m"}}, "> 0.5/s growth in 10m for 10m"),
+    ({"signal": {"burn_rate": {"of": "e", "to": "n", "objective": "99.9%"}}, "fire": {"above": 1}}, "> 1x the burn that an objective of 99.9% allows"),
+    ({"signal": {"peers": {"signal": {"rate": {"of": "p", "by": ["provider"]}}, "direction": "below", "min_absolute": 5}}, "fire": {"above": 5, "for": "5m"}}, "> 5 deviations below its peers for 5m"),
 ]  # fmt: skip
 
 

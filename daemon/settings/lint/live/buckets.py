@@ -11,7 +11,7 @@ from daemon.settings.lint.live.seen import LiveCheck, Sight, edges_of, place_of
 
 def _bound(sight: Sight) -> Iterator[Found]:
     for source, rule in sight.watched:
-        if rule.signal.kind != "share_over":
+        if rule.signal.measured.kind != "share_over":
             continue
         bound, edges = rule.signal.bound, edges_of(source, rule.signal)
         if edges and not any(abs(edge - bound) <= 1e-9 * max(abs(edge), 1.0) for edge in edges):

@@ -131,7 +131,7 @@ def place_of(rule: Rule, *parts: str | int) -> Path:
     """The place of a key of the detector's signal; of a query, the query (push-down included)."""
     if rule.signal.kind == "promql":
         return ("detectors", rule.name, "signal")
-    return ("detectors", rule.name, "signal", rule.signal.kind, *parts)
+    return ("detectors", rule.name, "signal", *rule.signal.keys, *parts)
 
 
 def _accepted(signal: Signal, item: Series) -> bool:

@@ -28,6 +28,14 @@ def over(bound: str = "0.5", window: str = "1m") -> str:
     return f"{{share_over: {{of: write_seconds, bound: {bound}, window: {window}}}}}"
 
 
+def burn(objective: str = "99.9%", more: str = "") -> str:
+    return f"{{burn_rate: {{of: errors_total, to: tries_total, objective: {objective}{more}}}}}"
+
+
+def peers(signal: str, more: str = "direction: below, min_absolute: 5") -> str:
+    return f"{{peers: {{signal: {signal}, {more}}}}}"
+
+
 GAUGE = "{gauge: {of: depth}}"
 ZERO = "{increase: {of: packets_total, window: 1m}}"
 MANAGER = 'managers: {pipeline: {type: supervisor, url: "unix:///run/supervisor.sock"}}\n'
@@ -49,6 +57,15 @@ TIMES: list[Row] = [
     ("window-over-hold", detector(ratio("61s"), "{above: 5%, for: 5m}"), [4], "a second more"),
     ("window-over-hold", detector(ZERO, "{equals: 0, for: 2m}"), [], "zero is counted on one clock"),
     ("window-over-hold", detector(ratio("5m"), "{above: 5%}"), [], "without a hold there is nothing to outlast"),
+    ("window-over-hold", detector("{growth: {of: depth, window: 10m}}", "{above: 0, for: 10m}"), [],
+     "the line turns back when a burst is over"),
+    ("window-over-hold", detector(burn(), "{above: 1, for: 2m}"), [], "the short window ends what the long one began"),
+    ("window-over-hold", detector(peers("{rate: {of: a_total, by: [p], window: 2m}}"), "{above: 5, for: 5m}"), [4],
+     "peers are compared by what is smeared"),
+    ("window-under-scrapes", detector(burn(more=", windows: [{long: 1h, short: 59s, burn: 14.4}]")), [4],
+     "the shortest of a burn rate's windows"),
+    ("window-under-scrapes", detector(burn()), [], "5m is twenty polls"),
+    ("hold-under-scrapes", detector(burn(), "{above: 1}"), [], "a burn rate's long windows are its hold"),
     ("window-under-scrapes", detector(ratio("1m")), [], "four polls of 15 s"),
     ("window-under-scrapes", detector(ratio("59s")), [4], "a second less"),
     ("window-under-scrapes", detector("{increase: {of: a_total, window: 15s}}", "{equals: 0, for: 5m}"), [],
@@ -79,6 +96,12 @@ TIMES: list[Row] = [
     ("verify-too-short", detector(ratio("2m"), "{above: 5%, for: 10m}", mode="storage_failure")
      + playbook(rung("mend", "x", ", effect: {probe: p}, verify: {within: 1m, hold: 29s}"))
      + 'probes: {p: {http: {url: "http://p/"}}}\n', [], "a probe proves it"),
+    ("verify-too-short", detector(burn(), "{above: 1}", "minimum: {events: 400}", mode="storage_failure")
+     + playbook(rung("mend", "x", ", verify: {within: 6m, hold: 30s}")), [], "5m + 30 s + 30 s: 6 h are not waited for"),
+    ("verify-too-short", detector(burn(), "{above: 1}", "minimum: {events: 400}", mode="storage_failure")
+     + playbook(rung("mend", "x", ", verify: {within: 6m, hold: 31s}")), [14], "a second too few"),
+    ("verify-too-short", detector(burn()[:-1] + ", pushdown: true}", "{above: 1}", mode="storage_failure")
+     + playbook(rung("mend", "x", ", verify: {within: 30m, hold: 30s}")), [13], "the source has to see 30m clean"),
     ("verify-too-short", detector(ratio("2m"), "{above: 5%, for: 10m}", mode="data_quality")
      + playbook(rung("mend", "x", ", verify: {within: 1m, hold: 29s}")), [], "another failure mode's detector"),
 ]  # fmt: skip
@@ -105,6 +128,16 @@ THRESHOLDS: list[Row] = [
      + 'probes: {p: {http: {url: "http://p/"}}}\n', [], "inside, though odd"),
     ("threshold-out-of-range", detector("{probe: p}", "{equals: 2, for: 5m}")
      + 'probes: {p: {http: {url: "http://p/"}}}\n', [5], "a probe is 0 or 1"),
+    ("threshold-out-of-range", detector(burn(), "{below: 0}"), [5], "a budget does not unburn"),
+    ("threshold-out-of-range", detector(peers("{gauge: {of: depth, by: [p]}}"), "{below: 0, for: 5m}"), [5],
+     "what is not far off is 0"),
+    ("threshold-out-of-range", detector("{growth: {of: depth}}", "{below: -1, for: 5m}"), [], "a queue may shrink"),
+    ("burn-never", detector(burn("93%"), "{above: 1}"), [4], "all failing burns 14.29 times the budget"),
+    ("burn-never", detector(burn("93.1%"), "{above: 1}"), [], "14.49 times"),
+    ("burn-never", detector(burn("90%", ", windows: ticket"), "{above: 1}"), [], "3 and 1 are within reach of 10"),
+    ("burn-never", detector(burn("99%"), "{above: 7}"), [4], "7 x 14.4 are more than 100"),
+    ("burn-never", detector(burn("90%"), "{below: 1}"), [], "nothing is asked to be above"),
+    ("burn-widened", detector(burn(), "{above: 1}", "minimum: {events: 50}"), [], "the gate alone"),
     ("ratio-over-all", detector(ratio(), "{above: 99%, for: 5m}"), [], "nearly all"),
     ("ratio-over-all", detector(ratio(), "{above: 100%, for: 5m}"), [5], "more than all"),
     ("equals-on-measure", detector(ratio(), "{equals: 100%, for: 5m}"), [], "all is a value it rests at"),
@@ -113,6 +146,15 @@ THRESHOLDS: list[Row] = [
     ("minimum-missing", detector(over()), [4], "a share"),
     ("minimum-missing", detector("{quantile: {of: s, q: 0.9}}", "{above: 5, for: 5m}"), [4], "a quantile"),
     ("minimum-missing", detector(GAUGE, "{above: 5, for: 5m}"), [], "a gauge counts nothing"),
+    ("minimum-missing", detector(burn(), "{above: 1}"), [4], "a burn rate is a ratio"),
+    ("minimum-missing", detector(peers(ratio(more=", by: [p]"), "direction: above, min_absolute: 5%"),
+     "{above: 5, for: 5m}"), [4], "peers compared by a ratio"),
+    ("minimum-one-failure", detector(burn(), "{above: 1}", "minimum: {events: 167}"), [],
+     "6 x 0.1 % of 167 is more than one"),
+    ("minimum-one-failure", detector(burn(), "{above: 1}", "minimum: {events: 166}"), [6], "of 166 less than one"),
+    ("minimum-without-effect", detector(burn(), "{above: 1}", "minimum: {events: 5}"), [], "it gates a short window"),
+    ("minimum-without-effect", detector(peers("{gauge: {of: depth, by: [p]}}"), "{above: 5, for: 5m}",
+     "minimum: {events: 5}"), [6], "peers compared by a gauge"),
     ("minimum-one-failure", detector(ratio(), "{above: 5%, for: 5m}", "minimum: {events: 20}"), [],
      "1 of 20 is 5 %, which is not above 5 %"),
     ("minimum-one-failure", detector(ratio(), "{above: 5%, for: 5m}", "minimum: {events: 19}"), [6], "1 of 19 is"),
@@ -146,6 +188,8 @@ THRESHOLDS: list[Row] = [
      f"while: {{signal: {ratio()}}}"), [7], "the minimum does not tell them apart"),
     ("expected-without-count", detector(ratio(), "{above: 5%, for: 5m}", "expected: {at_least: 1, per: 1m}"), [],
      "attempts are counted"),
+    ("expected-without-count", detector(burn(), "{above: 1}", "expected: {at_least: 1, per: 1m}"), [6],
+     "a burn rate has its minimum"),
     ("expected-without-count", detector("{promql: up}", "{equals: 0, for: 5m}", "expected: {at_least: 1, per: 1m}"),
      [6], "a query counts none"),
 ]  # fmt: skip
@@ -161,8 +205,10 @@ READ: list[Row] = [
     ("pattern-plain", detector(ratio(more=', where: {tier: {re: "hot|warm"}}')), [], "an alternative"),
     ("pattern-plain", detector(ratio(more=r", where: {tier: {re: 'a.*\$'}}")), [], "a dollar that is meant"),
     ("counter-as-gauge", detector("{age: {of: done_total}}", "{above: 5m, for: 5m}"), [4], "as an instant"),
+    ("counter-as-gauge", detector("{growth: {of: done_total}}", "{above: 0, for: 10m}"), [4], "use rate"),
     ("counter-as-gauge", detector("{gauge: {of: total_depth}}", "{above: 5, for: 5m}"), [], "total elsewhere"),
     ("ratio-of-itself", detector("{ratio: {of: [a_total, b_total], to: b_total}}"), [4], "of holds all of to"),
+    ("ratio-of-itself", detector("{burn_rate: {of: b_total, to: b_total, objective: 99%}}"), [4], "of a budget"),
     ("ratio-of-itself", detector("{ratio: {of: b_total, to: [a_total, b_total]}}"), [], "failures are attempts"),
     ("promql-vanishes", detector('{promql: "absent(up)"}', "{equals: 1, for: 5m}"), [4], "nothing while it is there"),
     ("promql-vanishes", detector('{promql: "count(up == 0) or vector(0)"}', "{above: 0, for: 5m}"), [], "filled"),
