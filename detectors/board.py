@@ -50,6 +50,8 @@ class Finding:
     """Where its samples come from."""
     reason: str = ""
     """For NO_DATA: what is missing (`source main: connection refused`, `series absent`, …)."""
+    advises: bool = False
+    """It leads to no action: people are told, and it explains nothing else."""
 
 
 @dataclass(frozen=True, slots=True)

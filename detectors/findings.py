@@ -62,6 +62,7 @@ def _finding(
         corroborated=corroborated.get((rule.name, scope)) if rule.corroborate else None,
         source=rule.source,
         reason="" if blind_since is None else f"source {rule.source}: {reason}",
+        advises=not rule.acts,
     )
 
 

@@ -70,8 +70,8 @@ def build(
     detection = Detection(sections_of(loaded.model), now)
     stages = stages_of(loaded, detection, tools, control)
     with store.read() as uow:
-        rows = uow.checkpoints.load()
-    detection.restore(rows)
+        rows, hours = uow.checkpoints.load(), uow.rollups.load()
+    detection.restore(rows, hours)
     stages.alerts.restore(rows)
     pools = Pools(
         sources=make_pool("sources", SLOTS, workers.work),

@@ -27,7 +27,9 @@ def undecided_causes(
     symptom = (incident.failure_mode, incident.scope)
     causes = []
     for finding in board.findings.values():
-        if finding.state not in UNDECIDED or not _could_explain(finding, symptom, topology):
+        if finding.advises or finding.state not in UNDECIDED:
+            continue
+        if not _could_explain(finding, symptom, topology):
             continue
         if finding.state is FindingState.PENDING:
             settles_at = _decided_at(finding, holds)
@@ -55,7 +57,7 @@ def _shared_cause_forming(
     population = {scope for scope in board.populations.get(mode, frozenset()) if scope}
     if not share or not incident.scope or len(population) < 2:
         return []
-    own = [f for f in board.findings.values() if f.failure_mode == mode and f.scope]
+    own = [f for f in board.findings.values() if f.failure_mode == mode and f.scope and not f.advises]
     pending = {f.scope: f for f in own if f.state is FindingState.PENDING and f.scope != incident.scope}
     firing = {f.scope for f in own if f.state not in UNDECIDED}
     if len(firing | {incident.scope} | pending.keys()) < share * len(population):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from config.scope import WHOLE, Scope, scope_of
 from config.section import SEVERITY_OF, FailureMode
@@ -33,25 +33,46 @@ class Wanted:
     shared: bool = False
     reason: str = ""
     """For lost telemetry: what is missing."""
+    advises: bool = False
+    """All of its findings only advise."""
 
 
 def wanted(
-    board: Board, reported: Iterable[Reported], open_keys: Collection[Key], topology: Topology
+    board: Board,
+    reported: Iterable[Reported],
+    open_keys: Collection[Key],
+    topology: Topology,
+    *,
+    advised: Collection[Key] = (),
 ) -> dict[Key, Wanted]:
-    """All incidents there should be. An open roll-up or shared cause keeps its parts until it ends itself."""
-    firing: dict[str, dict[Scope, list[Finding]]] = defaultdict(lambda: defaultdict(list))
-    for finding in board.findings.values():
-        if finding.state in FIRING:
-            firing[finding.failure_mode][finding.scope].append(finding)
+    """All incidents there should be. An open roll-up or shared cause keeps its parts until it ends itself.
+
+    Advice makes incidents of its own, and only where nothing that may be acted upon does: it adds nothing to those.
+    `advised`: keys of what is open and only advises.
+    """
     alerts: dict[Key, list[Reported]] = defaultdict(list)
     for alert in reported:
         alerts[alert.failure_mode, alert.scope].append(alert)
     groups: dict[Key, tuple[list[Finding], bool]] = {key: ([], False) for key in alerts}
+    groups |= dict(_grouped(board, open_keys, topology, advises=False))
+    found = {key: _wanted(key, fs, alerts[key], board, shared=shared) for key, (fs, shared) in groups.items()}
+    for key, (findings, shared) in _grouped(board, advised, topology, advises=True):
+        if key not in found:
+            found[key] = replace(_wanted(key, findings, [], board, shared=shared), advises=True)
+    return found | _lost_telemetry(board)
+
+
+def _grouped(
+    board: Board, open_keys: Collection[Key], topology: Topology, *, advises: bool
+) -> Iterator[tuple[Key, tuple[list[Finding], bool]]]:
+    """(key, (findings, shared)) of all that fires and advises, or may be acted upon."""
+    firing: dict[str, dict[Scope, list[Finding]]] = defaultdict(lambda: defaultdict(list))
+    for finding in board.findings.values():
+        if finding.state in FIRING and finding.advises is advises:
+            firing[finding.failure_mode][finding.scope].append(finding)
     for mode, scopes in firing.items():
         for key, findings, shared in _groups(mode, scopes, board, open_keys, topology):
-            groups[key] = (findings, shared)
-    found = {key: _wanted(key, fs, alerts[key], board, shared=shared) for key, (fs, shared) in groups.items()}
-    return found | _lost_telemetry(board)
+            yield key, (findings, shared)
 
 
 def _groups(

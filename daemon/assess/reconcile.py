@@ -25,12 +25,13 @@ class Known:
     """What is open now: incidents not ended and those a person closed while they fired (`quiet_until` ahead).
 
     `seen`: the newest reading of each incident's deciding detectors. `in_flight`: incidents with a rung under way,
-    which are not closed before its verification ended.
+    which are not closed before its verification ended. `taken`: advice that a person acknowledged.
     """
 
     incidents: Sequence[Incident]
     seen: Mapping[str, Reading] = field(default_factory=dict)
     in_flight: frozenset[str] = frozenset()
+    taken: frozenset[str] = frozenset()
 
 
 def reconcile(
@@ -44,10 +45,17 @@ def reconcile(
     if not board.all_rounds_done:
         return []
     current = {(i.failure_mode, i.scope): i for i in known.incidents}
-    targets = wanted(board, reported, current.keys(), topology)
+    advised = {key for key, incident in current.items() if incident.advises}
+    targets = wanted(board, reported, current.keys() - advised, topology, advised=advised)
     after: dict[str, tuple[Incident, list[Event]]] = {}
-    for key, incident in current.items():
+    for key, incident in list(current.items()):
         want = targets.get(key)
+        if want is not None and want.advises:
+            want = want if incident.advises else None
+        elif want is not None and incident.advises and incident.id not in known.taken:
+            after[incident.id] = _outgrown(incident, want, now)
+            del current[key]
+            continue
         if incident.failure_mode == DAEMON or (want is None and incident.id in known.in_flight):
             # The daemon's own troubles are on no board; whoever opened them ends them.
             continue
@@ -84,6 +92,7 @@ def _opened(key: Key, want: Wanted, now: float) -> Incident:
         impact=want.impact,
         blind=mode == BLIND,
         corroborated=_corroborated(want),
+        advises=want.advises,
         alerts=tuple(sorted(alert.fingerprint for alert in want.alerts)),
     )
 
@@ -120,7 +129,7 @@ def _update(
         return _outlived(incident, want, now)
     if want is None:
         return _cleared(incident, board, now)
-    moved = replace(incident, findings=_merged(incident, want), alerts=_alerts(want))
+    moved = replace(incident, findings=_merged(incident, want), alerts=_alerts(want), advises=want.advises)
     if worse(incident.severity, want.severity) != incident.severity:
         moved = replace(moved, severity=want.severity)
         text = f"Severity raised from {incident.severity} to {want.severity}."
@@ -171,6 +180,20 @@ def _outlived(incident: Incident, want: Wanted | None, now: float) -> tuple[Inci
     )
     text = f"Still firing after it was closed by {incident.resolved_by}: open again."
     return moved, [Event(incident.id, now, Kind.RELAPSED, text, {"closed_by": incident.resolved_by})]
+
+
+def _outgrown(incident: Incident, want: Wanted, now: float) -> tuple[Incident, list[Event]]:
+    """What was advice is a fault that may be acted upon: that one is told and mended as an incident of its own.
+
+    Only a person who took the advice keeps the wheel; then it goes on as it is.
+    """
+    if incident.state is S.CLOSED:
+        return replace(incident, quiet_until=None), []
+    by = incident_id(*want.key, now)
+    state = incident_after(incident.state, IncidentEvent.CLOSE)
+    moved = replace(incident, state=state, resolved_at=now, resolved_by=by, blind=False)
+    text = f"More than advice by now: goes on as {by}."
+    return moved, [Event(incident.id, now, Kind.RESOLVED, text, {"by": by})]
 
 
 def _cleared(incident: Incident, board: Board, now: float) -> tuple[Incident, list[Event]]:
@@ -228,7 +251,7 @@ def _explain(
     open_now = {
         name: (incident.failure_mode, incident.scope)
         for name, incident in standing.items()
-        if not incident.ended
+        if not incident.ended and not incident.advises
     }
     for name, (incident, events) in list(after.items()):
         if incident.ended or incident.state in {S.RECOVERED, S.CONTAINED}:

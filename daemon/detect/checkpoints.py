@@ -15,7 +15,7 @@ EVERY = 5.0
 """Seconds between writes while no detector changes its state."""
 LESSONS_EVERY = 600.0
 """Seconds between writes of what is merely usual."""
-USUAL, SEEN, OFF, TICKS = "@usual", "@seen", "@suspended", "@ticks"
+USUAL, HOURS, SEEN, OFF, TICKS = "@usual", "@hours", "@seen", "@suspended", "@ticks"
 """Owners of the rows beside those of detectors: names no detector can have."""
 
 Rows = dict[tuple[str, Scope], Any]
@@ -35,7 +35,7 @@ class Checkpoints:
         Written when a detector moved, else at most every `EVERY`; ticks alone are nothing new: they are read anew.
         """
         evaluation = self.evaluation
-        learnt = any(w.usual.news for w in evaluation.watches.values() if w.usual is not None)
+        learnt = any(watch.learns for watch in evaluation.watches.values())
         lessons = learnt and now - self._at >= LESSONS_EVERY
         if not (evaluation.moved or evaluation.members.news or lessons or now - self._at >= EVERY):
             return None
@@ -44,7 +44,7 @@ class Checkpoints:
         if states == self._saved and not moved and not lessons:
             return None
         self._saved, self._at = states, now
-        return {**states, **self._unseen(), **self._usual(), **self._ticks()}
+        return {**states, **self._unseen(), **self._usual(), **self._hours(), **self._ticks()}
 
     def restore(self, rows: Mapping[tuple[str, Scope], Any]) -> None:
         """Continue where the rows say we were; what happened since is read back where a source can tell."""
@@ -59,6 +59,10 @@ class Checkpoints:
                 watch = watches.get(dict(scope).get("detector", ""))
                 if watch is not None and watch.usual is not None:
                     watch.usual.restore(row)
+            elif owner == HOURS:
+                watch = watches.get(dict(scope).get("detector", ""))
+                if watch is not None and watch.seasons is not None:
+                    watch.seasons.restore(row)
             elif owner in watches:
                 states.setdefault(owner, {})[scope] = row
         ticks = rows.get((TICKS, WHOLE), {})
@@ -91,6 +95,14 @@ class Checkpoints:
             (USUAL, scope_of({"detector": name})): watch.usual.save()
             for name, watch in self.evaluation.watches.items()
             if watch.usual is not None and watch.usual.counts
+        }
+
+    def _hours(self) -> Rows:
+        """The running hours; finished ones have rows of their own."""
+        return {
+            (HOURS, scope_of({"detector": name})): watch.seasons.save()
+            for name, watch in self.evaluation.watches.items()
+            if watch.seasons is not None
         }
 
     def _ticks(self) -> Rows:

@@ -13,6 +13,7 @@ from daemon.detect.intake import Intake
 from daemon.detect.inventory import Members, Suspension
 from daemon.detect.plan import Plan
 from daemon.detect.watch import Around, Watch, probe_rings
+from detectors.hours import MOST_SCOPES
 from detectors.moves import Moves
 from detectors.samples import Floats
 from detectors.state import Transition
@@ -105,12 +106,16 @@ class Evaluation:
 
     def _take(self, watch: Watch, ticks: Floats, now: float) -> tuple[Moves, ...]:
         try:
-            return watch.take(ticks, self.around(watch, ticks))
+            found = watch.take(ticks, self.around(watch, ticks))
         except Exception as error:  # noqa: BLE001 - samples that break one detector must not blind the others
             watch.seen = None
             text = f"{type(error).__name__}: {error}"
             self.intake.notices.add("unjudged", watch.rule.name, text, now)
             return ()
+        if watch.seasons is not None and watch.seasons.rollups.hours.full:
+            text = f"only {MOST_SCOPES} scopes are learnt hour by hour; those beyond have no baseline"
+            self.intake.notices.add("scope_limit", watch.rule.name, text, now)
+        return found
 
     def _due(self, watch: Watch, tick: float, *, source_down: bool) -> Floats:
         """The newest tick; on the first answer after a start also those missed before, as far back as samples reach.

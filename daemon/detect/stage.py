@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from daemon.detect.witnesses import Court, Testimony, firing_scopes, rings_inter
 from daemon.incidents.change import Job
 from detectors.board import Board
 from detectors.findings import board_of
+from detectors.hours import Hour
 from detectors.rule import FRESH_SCRAPES
 from detectors.samples import Batch, Failed
 from detectors.state import Transition
@@ -275,8 +276,26 @@ class Detection:
         """All rows to be kept, or None when there is nothing to write."""
         return self._checkpoints.due(now)
 
-    def restore(self, rows: Mapping[tuple[str, Scope], Any]) -> None:
-        """Continue where the rows say we were; what happened since is read back where a source can tell."""
+    def hours(self) -> tuple[Hour, ...]:
+        """Finished hours that are not kept yet as they are now; they are written with the checkpoint."""
+        watches = self._evaluation.watches.values()
+        return tuple(hour for watch in watches if watch.seasons for hour in watch.seasons.news())
+
+    def hours_kept(self, hours: Iterable[Hour]) -> None:
+        """These were written."""
+        for hour in hours:
+            watch = self._evaluation.watches.get(hour.detector)
+            if watch is not None and watch.seasons is not None:
+                watch.seasons.kept(hour.start)
+
+    def restore(self, rows: Mapping[tuple[str, Scope], Any], hours: Sequence[Hour] = ()) -> None:
+        """Continue where the rows say we were; what happened since is read back where a source can tell.
+
+        `hours`: what was learnt, oldest first.
+        """
+        for name, watch in self._evaluation.watches.items():
+            if watch.seasons is not None:
+                watch.seasons.remember(hour for hour in hours if hour.detector == name)
         self._checkpoints.restore(rows)
 
     def reload(self, sections: Sections, now: float) -> None:

@@ -11,16 +11,19 @@ import numpy as np
 
 from config.scope import Scope, covers
 from daemon.detect.inventory import NOBODY, Lists, Suspension, strangers
+from daemon.detect.rollups import Seasons
 from daemon.detect.trace import Trace, Tracer
-from daemon.detect.usual import Usual
+from daemon.detect.usual import Lesson, Usual
 from detectors.machine import advance
+from detectors.moves import Moves
 from detectors.observe import Observations, observe
 from detectors.rings import Rings
+from detectors.rollup import DAY
 from detectors.rule import Rule
 from detectors.samples import Floats
 from detectors.signals import measure
-from detectors.state import State, Transition, fresh_state, restore, save
-from detectors.values import Bools, Quality, Values
+from detectors.state import State, fresh_state, restore, save
+from detectors.values import Bools, Quality, Values, slim
 
 _INSTANTS = (
     "since", "blind_from", "floor", "clear_since", "clear_from", "dark_since", "back_since", "joined",
@@ -29,8 +32,10 @@ _INSTANTS = (
 """The arrays of a state that hold instants."""
 _ABSENT, _UNBORN = np.int8(Quality.ABSENT), np.int8(Quality.UNBORN)
 _NEWEST = slice(-1, None)
-_CELLS = 1_000_000
-"""Ticks times scopes evaluated at once while history is read back."""
+_ANY_AMOUNT: Floats = np.full((1, 1), math.inf)
+"""Usual everywhere: then what is usual decides nothing."""
+_CELLS, _MOST_TICKS = 100_000, 4_096
+"""Ticks times scopes, and ticks, evaluated at once while history is read back: what a processor's cache holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +59,13 @@ class Around:
 
 @dataclass(frozen=True, slots=True)
 class _Scene:
-    """A block of ticks as measured: the signal, its gate, who is switched off, whom nobody misses."""
+    """A block of ticks as measured: the signal, its gate, who is switched off, whom nobody misses.
+
+    `plain`: before it was held against its baseline; the same for a detector without one.
+    """
 
     values: Values
+    plain: Values
     gate: Values | None
     off: Bools
     strangers: Bools
@@ -67,6 +76,7 @@ class Watch:
     """`home`: the source the rule names; `reads`: whose rings its signal is in (a probe's own, for a probe).
 
     `first_round`: evaluated on an answer since start. `seen`: the newest observations, one row, of `last_tick`.
+    `seasons`: what it learns hour by hour, None where it needs nothing of the kind.
     """
 
     rule: Rule
@@ -75,6 +85,7 @@ class Watch:
     state: State
     usual: Usual | None
     trace: Tracer
+    seasons: Seasons | None = None
     first_round: bool = False
     replayed: bool = False
     """Whether the ticks that were missed before the start have been made up for."""
@@ -89,7 +100,7 @@ class Watch:
         reads = probe_rings(rule.signal.text) if rule.signal.kind == "probe" else home
         usual = Usual(rule.expected.per) if rule.expected else None
         rule = replace(rule, source=reads)
-        return cls(rule, home, reads, fresh_state(rule), usual, Trace())
+        return cls(rule, home, reads, fresh_state(rule), usual, Trace(), Seasons.of(rule))
 
     def under(self, rule: Rule, home: str) -> Watch:
         """The same under a changed rule: where it stands stays, unless its state no longer fits the rule."""
@@ -100,6 +111,8 @@ class Watch:
         new.first_round, new.replayed = self.first_round, self.replayed
         if new.usual is not None and self.usual is not None and self.usual.per == new.usual.per:
             new.usual = self.usual
+        if self.seasons is not None:
+            new.seasons = self.seasons.under(new.rule)
         return new
 
     def resume(self, saved: Mapping[Scope, Mapping[str, Any]], last_tick: float) -> None:
@@ -117,29 +130,44 @@ class Watch:
         self.replayed = True
         if self.usual is not None:
             self.usual.next_at.clear()
+        if self.seasons is not None:
+            self.seasons.rollups.set_back()
+
+    @property
+    def learns(self) -> bool:
+        """Something was learnt since the last save."""
+        running = self.seasons is not None and not math.isnan(self.seasons.rollups.begun)
+        return running or (self.usual is not None and self.usual.news)
 
     def look(self, ticks: Floats, around: Around, since: float | None = None) -> tuple[Values, Observations]:
         """Measure and observe at `ticks[T]`, from samples since `since` alone where it is given."""
         scene = self._measured(ticks, around, since)
-        usual = None if self.usual is None else self.usual.over(scene.values.scopes, ticks, ())
-        return scene.values, self._observed(scene, usual)
+        return scene.values, self._observed(scene, self._usual(scene, ticks, ()))
 
-    def take(self, ticks: Floats, around: Around) -> tuple[Transition, ...]:
+    def take(self, ticks: Floats, around: Around) -> tuple[Moves, ...]:
         """Advance over `ticks[T]`, all newer than the last one."""
-        found: list[Transition] = []
+        found: list[Moves] = []
         seen_at: Floats | None = None
-        block = max(1, _CELLS // max(len(self.state.scopes), 1))
+        block = max(1, min(_CELLS // max(len(self.state.scopes), 1), _MOST_TICKS))
+        if self.seasons is not None:
+            block = max(1, min(block, int(DAY // self.rule.step)))
         for begin in range(0, len(ticks), block):
             part = ticks[begin : begin + block]
             scene = self._measured(part, around.rows(begin), None)
-            usual = self._learnt(scene, around.rings, part)
-            values, seen = scene.values, self._observed(scene, usual)
-            self.state, transitions = advance(self.rule, self.state, seen, values, part)
-            found += transitions
+            anyhow = None if self.seasons is None else self._observed(scene, _ANY_AMOUNT)
+            usual = self._learnt(scene, anyhow, around.rings, part)
+            values, seen, before = scene.values, self._observed(scene, usual), self.state
+            self.state, moves = advance(self.rule, before, seen, values, part)
+            if self.seasons is not None and anyhow is not None:
+                self.seasons.fold(part, self._counted(scene, around, part), anyhow.excused, before, moves)
+            if len(moves):
+                found.append(moves)
             self.trace.add(part, values)
             self.seen = (values, seen) if len(part) == 1 else (values.rows(_NEWEST), seen.rows(_NEWEST))
-            there = (values.quality != _ABSENT) & (values.quality != _UNBORN)
-            latest = np.fmax.reduce(np.where(there, part[:, None], np.nan), axis=0)
+            quality = slim(values.quality)
+            there = (quality != _ABSENT) & (quality != _UNBORN)
+            newest = np.fmax.reduce(np.where(there, part[:, None], np.nan), axis=0)
+            latest = np.broadcast_to(newest, len(values.scopes))
             seen_at = latest if seen_at is None else np.fmax(seen_at, latest)
         if seen_at is not None:
             self.seen_at = seen_at
@@ -148,22 +176,40 @@ class Watch:
         return tuple(found)
 
     def _measured(self, ticks: Floats, around: Around, since: float | None) -> _Scene:
-        values = measure(self.rule.signal, around.rings, ticks, since=since, expected=around.listed)
+        plain = measure(self.rule.signal, around.rings, ticks, since=since, expected=around.listed)
+        values = plain if self.seasons is None else self.seasons.against(ticks, plain)
         gate = measure(self.rule.gate.signal, around.gate, ticks) if self.rule.gate else None
         off = around.suspended.over(values.scopes, len(ticks))
-        return _Scene(values, gate, off, strangers(values.scopes, around.lists))
+        return _Scene(values, plain, gate, off, strangers(values.scopes, around.lists))
 
     def _observed(self, scene: _Scene, usual: Floats | None) -> Observations:
         seen = observe(self.rule, scene.values, expected=usual, gate=scene.gate, off=scene.off)
         return replace(seen, dark=seen.dark & ~scene.strangers) if scene.strangers.any() else seen
 
-    def _learnt(self, scene: _Scene, rings: Rings, ticks: Floats) -> Floats | None:
-        """What was usual at each tick, learning on the way."""
-        if self.usual is None:
+    def _learnt(
+        self, scene: _Scene, anyhow: Observations | None, rings: Rings, ticks: Floats
+    ) -> Floats | None:
+        """What was usual at each tick, learning on the way. `anyhow`: as observed if any amount were usual."""
+        if self.usual is None or anyhow is None:
             return None
-        any_amount = np.full(scene.values.value.shape, math.inf)
-        lessons = self.usual.lessons(self.rule.signal, rings, ticks, self._observed(scene, any_amount))
-        return self.usual.over(scene.values.scopes, ticks, lessons)
+        return self._usual(scene, ticks, self.usual.lessons(self.rule.signal, rings, ticks, anyhow))
+
+    def _usual(self, scene: _Scene, ticks: Floats, lessons: Sequence[Lesson]) -> Floats | None:
+        """As the same hours of other weeks had it; where too few are known, as the last windows with traffic had."""
+        if self.usual is None or self.seasons is None:
+            return None
+        lately = self.usual.over(scene.values.scopes, ticks, lessons)
+        weekly = self.seasons.usual(scene.values.scopes, ticks)
+        return np.where(np.isnan(weekly), lately, weekly)
+
+    def _counted(self, scene: _Scene, around: Around, ticks: Floats) -> Values:
+        """The plain values, with the events of their own window: one that was widened has more."""
+        signal = self.rule.signal
+        if self.rule.expected is None or signal.widen_to <= signal.window:
+            return scene.plain
+        narrow = replace(signal, widen_to=signal.window, events=0.0)
+        counted = measure(narrow, around.rings, ticks, expected=around.listed)
+        return replace(scene.plain, events=counted.events)
 
     def line(self, scope: Scope, since: float, until: float) -> tuple[list[float], list[float]]:
         """(times, values) of the recent past, NaN where nothing is known; empty when no trace is kept."""

@@ -81,7 +81,8 @@ class Incident:
 
     `explained_by`: id of the incident that holds this one back. `quiet_until`: a person's `resolve` on a firing
     fault holds until then, and the fault pages again if it still fires. `alerts`: fingerprints of inbox alerts
-    that vouch for this incident beside its detectors. `corroborated`: False = no disruptive action.
+    that vouch for this incident beside its detectors. `corroborated`: False = no disruptive action. `advises`: no
+    action at all, its detectors only advise.
     """
 
     id: str
@@ -97,6 +98,7 @@ class Incident:
     blind: bool = False
     stepped_back: bool = False
     corroborated: bool = True
+    advises: bool = False
     explained_by: str | None = None
     suppressed_at: float | None = None
     recovered_at: float | None = None

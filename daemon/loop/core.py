@@ -7,21 +7,26 @@ of its own; the others go on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from daemon.assess.reconcile import Known, reconcile
+from daemon.detect.rollups import KEPT
 from daemon.errors import StoreSick
 from daemon.incidents.escalation import EscalationState
+from daemon.incidents.model import Incident
 from daemon.incidents.records import Attempt
 from daemon.incidents.reported import Reported
 from daemon.loop import receive, say, tidy, triggers
 from daemon.loop.ground import Ground, detectors_of
 from daemon.loop.messages import Message
 from daemon.mitigate import journal
+from daemon.store.checkpoints import Key
 from daemon.store.unit import UnitOfWork
 from detectors.board import Board
+from detectors.hours import Hour
 from remediations.run import ACTIVE, IN_FLIGHT
 
 IDLE = 1.0
@@ -64,11 +69,12 @@ class Loop(Ground):
         """Look, and keep what was seen. True when there is a new board."""
         if not self.look(now):
             return False
-        rows = self.stages.detection.checkpoint(now)
+        detection = self.stages.detection
+        rows = detection.checkpoint(now)
         if rows is not None:
-            self.item(
-                "checkpoint", lambda uow: uow.checkpoints.replace({**rows, **self.stages.alerts.rows()}), now
-            )
+            states, hours = {**rows, **self.stages.alerts.rows()}, detection.hours()
+            if self.item("checkpoint", partial(_remember, states=states, hours=hours, now=now), now):
+                detection.hours_kept(hours)
         return True
 
     def look(self, now: float) -> bool:
@@ -126,6 +132,7 @@ class Loop(Ground):
             incidents,
             {i.id: detection.fault(detectors_of(i), i.scope, now) for i in incidents if i.findings},
             frozenset(run.id for run in uow.runs.active() if run.state in IN_FLIGHT),
+            frozenset(i.id for i in incidents if i.advises and _taken(uow, i)),
         )
         before = {incident.id: incident for incident in incidents}
         for change in reconcile(board, known, reported, self.stages.topology, now):
@@ -160,3 +167,17 @@ class Loop(Ground):
 
     def failed(self, name: str, error: Exception, now: float) -> None:
         tidy.park(self, name, error, now)
+
+
+def _remember(uow: UnitOfWork, *, states: Mapping[Key, Any], hours: Sequence[Hour], now: float) -> None:
+    """What detection is to know again after a restart."""
+    uow.checkpoints.replace(states)
+    if hours:
+        uow.rollups.save(hours)
+        uow.rollups.forget(now - KEPT)
+
+
+def _taken(uow: UnitOfWork, incident: Incident) -> bool:
+    """Whether a person acknowledged it."""
+    escalation = uow.escalations.get(incident.id)
+    return escalation is not None and escalation.acked_by is not None

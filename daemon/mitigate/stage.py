@@ -122,10 +122,8 @@ class Mitigate:
         if incident.state is not IncidentState.OPEN:
             return None
         name, playbook = self._playbook_for(incident)
-        if playbook is None:
-            mode = MODES.get(incident.failure_mode)  # type: ignore[call-overload]  # a StrEnum key is found by its text
-            shared = mode is not None and mode.scope and not incident.scope
-            reason = "a shared cause: nothing is done scope by scope" if shared else "no playbook matches"
+        if incident.advises or playbook is None:
+            reason = _not_acting(incident)
             run = Run(incident.id, None, RunState.GAVE_UP, now, reason=reason, ended_at=now)
             event = Event(incident.id, now, Kind.GAVE_UP, f"Not acting: {reason}.", {"reason": reason})
             moved = replace(incident, stepped_back=True)
@@ -236,3 +234,13 @@ class Mitigate:
     ) -> Progress:
         change = Change(incident=incident, run=done.run, events=done.events)
         return Applying(uow, self.rules, self._control.epoch, playbook, now).apply(change, was, done)
+
+
+def _not_acting(incident: Incident) -> str:
+    """Why nothing is ever tried."""
+    if incident.advises:
+        names = dict.fromkeys(record.detector for record in incident.findings)
+        return f"advice only, {' and '.join(names)} may not act"
+    mode = MODES.get(incident.failure_mode)  # type: ignore[call-overload]  # a StrEnum key is found by its text
+    shared = mode is not None and mode.scope and not incident.scope
+    return "a shared cause: nothing is done scope by scope" if shared else "no playbook matches"

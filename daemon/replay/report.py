@@ -120,7 +120,7 @@ def _figures(replayed: Replayed, rules: Mapping[str, Rule], labels: Sequence[Lab
             clear=rule.clear.threshold,
             bands=bands,
             marks=marks,
-            percent=rule.signal.kind in _SHARES,
+            percent=rule.signal.kind in _SHARES and rule.baseline is None,
         )
         yield Figure(detector, _where(scope), threshold_text(rule), Markup(charts.svg(drawn)))  # noqa: S704 - the charts module escapes, and a test holds it to that
 
