@@ -1,6 +1,6 @@
 """Carrying out a probe: one question about one scope, answered as evidence. Runs in a worker; never raises.
 
-An error begins with `refused` (somebody was reached and nobody listens there), with `no answer` (silence: it may be
+An error begins with `refused` (somebody was reached, and nobody listens there or its certificate is no good), with `no answer` (silence: it may be
 our own network), with `unresolved` (the name has no address, so nobody was asked), or says why the question could not
 be put. The difference decides what counts as a failure and what corroborates.
 """
@@ -152,12 +152,17 @@ class Prober:
         context = ssl.create_default_context()
         with self._connected(host, _port(spec.port, fill), deadline) as bare:
             bare.settimeout(self._left(deadline))
-            with context.wrap_socket(bare, server_hostname=host) as link:
-                certificate = link.getpeercert()
+            try:
+                with context.wrap_socket(bare, server_hostname=host) as link:
+                    certificate = link.getpeercert()
+            except ssl.SSLCertVerificationError as error:
+                raise _Silence(f"{REFUSED}: its certificate: {error.verify_message}") from error
         assert certificate, "a verified connection has a certificate"
         days_left = (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - self._clock.now()) / _DAY
         if days_left < spec.min_days:
-            raise _Silence(f"the certificate ends in {days_left:.0f} days, less than {spec.min_days}")
+            raise _Silence(
+                f"{REFUSED}: its certificate ends in {days_left:.0f} days, less than {spec.min_days}"
+            )
         return _Answer(more={"days_left": days_left})
 
 
@@ -166,7 +171,7 @@ def _dns_answer(spec: DnsProbe, fill: Renderer) -> _Answer:
     try:
         found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
-        kind = REFUSED if error.errno == socket.EAI_NONAME else NO_ANSWER
+        kind = REFUSED if error.errno in {socket.EAI_NONAME, socket.EAI_NODATA} else NO_ANSWER
         raise _Silence(f"{kind}: {name}: {error.strerror}") from error
     return _Answer(more={"addresses": sorted({str(entry[4][0]) for entry in found})})
 

@@ -74,22 +74,21 @@ def odd(start: float) -> dict[Series, list[tuple[float, float]]]:
     dipped = [1_000_000.0 + 30 * n - (40 if n >= 120 else 0) for n in range(SCRAPES)]
     dipped[121:] = [1_000_000.0 + 30 * n for n in range(121, SCRAPES)]
     restarted = [30.0 * n if n < 121 else 30.0 * (n - 121) for n in range(SCRAPES)]
-    born = [None] * 120 + [2_700.0] * (SCRAPES - 120)
+    born: list[float | None] = [None] * 120 + [2_700.0] * (SCRAPES - 120)
     gone = [n < 120 or n >= 160 for n in range(SCRAPES)]
     idle = [1_000.0 + 100 * min(n, 120) for n in range(SCRAPES)]
     up = [True] * SCRAPES
     found: dict[Series, list[tuple[float, float]]] = {}
-    for number, (name, values, ups) in enumerate(
-        [
-            ("burst_total", burst, up),
-            ("dipped_total", dipped, up),
-            ("restarted_total", restarted, up),
-            ("born_total", born, up),
-            ("level", [700.0] * SCRAPES, gone),
-            ("idle_total", idle, up),
-            ("idle_errors_total", [value / 10 for value in idle], up),
-        ]
-    ):
+    written: list[tuple[str, list[float] | list[float | None], list[bool]]] = [
+        ("burst_total", burst, up),
+        ("dipped_total", dipped, up),
+        ("restarted_total", restarted, up),
+        ("born_total", born, up),
+        ("level", [700.0] * SCRAPES, gone),
+        ("idle_total", idle, up),
+        ("idle_errors_total", [value / 10 for value in idle], up),
+    ]
+    for number, (name, values, ups) in enumerate(written):
         beside = {series("other", of=name): [1.0] * SCRAPES}
         instance = f"odd:{min(number, 5)}"
         rows: dict[Series, Sequence[float | None]] = {series(name): values, **(beside if number < 6 else {})}
@@ -107,7 +106,7 @@ class Both:
 
     def ticks(self, first: int, last: int, *, off: float = 0.0) -> Floats:
         """Evaluations at these scrapes' instants, or `off` seconds after them."""
-        return self.start + STEP * np.arange(first, last + 1) + off
+        return self.start + STEP * np.arange(first, last + 1, dtype=np.float64) + off
 
     def own(self, signal: Signal, ticks: Floats) -> Values:
         return measure(signal, self.rings, ticks)
