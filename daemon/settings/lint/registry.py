@@ -26,6 +26,7 @@ from daemon.settings.lint import (
     patterns,
     promql_text,
     quantile_few_events,
+    query_unanswered,
     ratio_of_itself,
     severity_lowered,
     slots_under_scrape,
@@ -83,6 +84,7 @@ CHECKS: tuple[Check, ...] = (
     ratio_of_itself.CHECK,
     promql_text.VANISHES,
     promql_text.SHORT,
+    query_unanswered.CHECK,
     inventory_unused.CHECK,
     # who answers
     no_playbook.UNANSWERED,

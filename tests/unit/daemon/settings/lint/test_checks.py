@@ -194,7 +194,15 @@ THRESHOLDS: list[Row] = [
      [6], "a query counts none"),
 ]  # fmt: skip
 
+EDGE = 'telemetry: {edge: {type: scrape, targets: ["http://127.0.0.1:9101/metrics"]}}\n'
+PROBES = "probes: {p: {tcp: {host: a, port: 1}}}\n"
 READ: list[Row] = [
+    ("query-unanswered", detector('{promql: "max(depth)"}'), [], "the source is a prometheus"),
+    ("query-unanswered", EDGE + detector(GAUGE, "{above: 5, for: 5m}", "source: edge"), [], "computed here"),
+    ("query-unanswered", EDGE + detector('{promql: "max(depth)"}', "{above: 5, for: 5m}", "source: edge"), [5], "nobody to ask"),
+    ("query-unanswered", EDGE + detector("{gauge: {of: depth}, pushdown: true}", "{above: 5, for: 5m}", "source: edge"), [5], "nobody to push it to"),
+    ("query-unanswered", EDGE + detector(GAUGE, "{above: 5, for: 5m}", "source: edge", 'while: {signal: {promql: "max(depth)"}}'), [8], "nor for a gate"),
+    ("query-unanswered", PROBES + detector("{probe: p, pushdown: true}", "{below: 1, for: 5m}"), [5], "the daemon asks probes itself"),
     ("where-empty", detector(ratio(more=", where: {tier: hot}")), [], "a condition"),
     ("where-empty", detector(ratio()), [], "not written"),
     ("where-nothing", detector(ratio(more=', where: {tier: [""]}')), [], "the empty value is a value"),
