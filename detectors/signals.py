@@ -156,6 +156,8 @@ class _View:
                 self._look_at_role(self.of[-1], decides=not self.counts_attempts)
             if self.counts_growth:
                 self._look_at_change(self.of[-1])
+            if self.signal.kind == "share_over" and part.to:
+                self._look_for_edges(self.of[-1], self.to[-1])
 
     def _look_at_role(self, piece: _Piece, *, decides: bool) -> None:
         """`decides`: a scope is there when this role is; a missing numerator is no growth, its dead target is."""
@@ -170,6 +172,17 @@ class _View:
         self.bad = self.combined(self.bad, code, slots, np.maximum)
         seen = np.where(present, now.at[:, None], np.inf)
         self.observed_at = self.combined(self.observed_at, seen, slots, np.minimum)
+
+    def _look_for_edges(self, good: _Piece, told: _Piece) -> None:
+        """Events in a scrape that lacks their bucket at the bound: all of them would count as slow."""
+        if good.present is _ALL and good.columns.count == told.columns.count:
+            return
+        there = []
+        for piece in (good, told):
+            present = wide(piece.present, (len(self.ticks), piece.columns.count)).astype(np.float64)
+            there.append(np.zeros(self.shape))
+            there[-1][:, piece.columns.slots] = summed(present, piece.columns)
+        self.bad = np.where(there[0] < there[1], np.maximum(self.bad, _NO_EDGE), self.bad)
 
     def _look_at_change(self, piece: _Piece) -> None:
         now, columns, ring = piece.now, piece.columns, piece.ring

@@ -309,3 +309,18 @@ def test_a_target_without_the_bucket_edge_makes_the_share_unknown() -> None:
     coarse = {counter("h_bucket", le=le): running((100, 6)) for le in ("1", "+Inf")}
     rings = rings_of(block(histogram()), block(coarse, target=labels(instance="b")))
     assert at(measure(share, rings, ticks(7)), scope_of({}))[1] == Quality.NO_EDGE
+
+
+def test_a_bucket_edge_that_leaves_a_scrape_makes_the_share_unknown_and_not_one() -> None:
+    """New code came with other buckets: requests go on, and those within the bound are no longer told."""
+    share = signal(share_over={"of": "h", "bound": 0.5, "by": ["endpoint"], "window": "1m"})
+    samples = histogram(endpoint="live") | histogram(endpoint="history")
+    edge = counter("h_bucket", le="0.5", endpoint="live")
+    rings = rings_of(block({**samples, edge: [*samples[edge][:-2], GAP, GAP]}))
+    values = measure(share, rings, ticks(7))
+    assert [at(values, scope_of({"endpoint": "live"}), tick)[1] for tick in (4, 5, 6)] == [
+        Quality.OK,
+        Quality.NO_EDGE,
+        Quality.NO_EDGE,
+    ]
+    assert at(values, scope_of({"endpoint": "history"})) == (pytest.approx(0.1), Quality.OK)
