@@ -22,9 +22,9 @@ _OK, _WARMING = np.int8(Quality.OK), np.int8(Quality.WARMING)
 def burn_rate(signal: Signal, measure: Callable[[Signal], Values], *, fresh_only: bool) -> Values:
     """How fast the budget burns as a share of what the pairs of windows let it, `[T, S]`; above 1 is too fast.
 
-    `measure`: asked for failures per attempt over one window. With a pair whose history is too short the others still
-    give a value, which the whole is at least; its quality is then WARMING. A pair with too few attempts in its short
-    window is left out while another one tells. Events are the attempts in the shortest window.
+    `measure`: asked for failures per attempt over one window. Where the history is too short for a pair that may burn, the
+    others still give a value, which the whole is at least; its quality is then WARMING. A pair with too few attempts in
+    its short window is left out while another one tells. Events are the attempts in the shortest window.
 
     `fresh_only`: only samples since some instant count, and no long window has any worth of them; so the shortest window
     is held to the slowest pace there is.
@@ -45,11 +45,19 @@ def burn_rate(signal: Signal, measure: Callable[[Signal], Values], *, fresh_only
 
 
 def _pair(signal: Signal, burn: Burn, measure: Callable[[Signal], Values]) -> tuple[Floats, Codes]:
-    """(value, quality) of one pair: the slower of its two burns, the worse of their qualities."""
+    """(value, quality) of one pair: the slower of its two burns, the worse of their qualities.
+
+    Before the long window is covered the short one alone may say that the pair does not burn: the pair's value is at most
+    that.
+    """
     short = measure(_over(signal, burn.short, signal.events))
     long = measure(_over(signal, burn.long, 0.0))
-    value = np.minimum(short.value, long.value) / signal.budget / burn.pace
-    return value, np.maximum(short.quality, long.quality)
+    most = short.value / signal.budget / burn.pace
+    value = np.minimum(most, long.value / signal.budget / burn.pace)
+    with np.errstate(invalid="ignore"):
+        idle = (short.quality == _OK) & (long.quality == _WARMING) & (most <= 1)
+    quality = np.where(idle, _OK, np.maximum(short.quality, long.quality))
+    return np.where(idle, most, value), quality
 
 
 def _over(signal: Signal, window: float, events: float) -> Signal:

@@ -25,6 +25,17 @@ def _never(view: View) -> Iterator[Found]:
                 break
 
 
+def _under(view: View) -> Iterator[Found]:
+    for one in view.detectors:
+        fire = one.rule.fire
+        if one.rule.signal.burns and (fire.op != "above" or fire.threshold < 1):
+            text = (
+                f"{fire.op} {fire.threshold:g} asks for less than the pace that the windows name, which is 1"
+            )
+            hint = "write above: 1, and give windows the burn that is meant"
+            yield Found((*one.path, "fire", fire.op), text, hint)
+
+
 def _widened(view: View) -> Iterator[Found]:
     for one in view.detectors:
         minimum = one.spec.minimum
@@ -58,6 +69,37 @@ detector stays silent. It cannot work, so the configuration is refused.""",
     minimum: {events: 50}
 """,
     find=_never,
+)
+
+UNDER = Check(
+    code="burn-under-pace",
+    title="A burn rate is asked to be less than 1",
+    gravity=Gravity.ERROR,
+    why="""The value is a share of the pace that `windows` name, so 1 is where it is too fast, and a lower threshold is a
+smaller `burn`. Below 1 the value is not always exact: until a long window is covered, the short one alone says that its
+pair does not burn, and its figure is then an upper bound. A detector that fired on it would act on what is not known,
+so the configuration is refused.""",
+    fix="Write `above: 1`, and give `windows` the burn that is meant.",
+    example="""detectors:
+  burning:
+    failure_mode: ingestion_stopped
+    signal: {burn_rate: {of: errors_total, to: requests_total, objective: 99.9%}}
+    fire: {above: 0.5}   # <--
+    minimum: {events: 400}
+""",
+    better="""detectors:
+  burning:
+    failure_mode: ingestion_stopped
+    signal:
+      burn_rate:
+        of: errors_total
+        to: requests_total
+        objective: 99.9%
+        windows: [{long: 1h, short: 5m, burn: 7.2}, {long: 6h, short: 30m, burn: 3}]
+    fire: {above: 1}
+    minimum: {events: 700}
+""",
+    find=_under,
 )
 
 WIDENED = Check(

@@ -63,6 +63,7 @@ CHECKS: tuple[Check, ...] = (
     thresholds.OVER_ALL,
     thresholds.EQUALS,
     burn_budget.NEVER,
+    burn_budget.UNDER,
     burn_budget.WIDENED,
     bounds.NOT_POSITIVE,
     bounds.NO_UNIT,

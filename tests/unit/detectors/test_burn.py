@@ -105,6 +105,14 @@ def test_a_pair_whose_history_is_short_leaves_the_others_to_say_yes_but_not_no(
     assert observe(rule(BODY), values).clear[-1, 0] == (BREACH if seen == BREACH else UNKNOWN)
 
 
+def test_before_its_long_window_is_covered_a_pair_is_known_not_to_burn_where_the_short_one_does_not() -> None:
+    """12 min of history: 2 % fail, which is 2 / 5 in the pair that is known, and at most 2 / 2 in the other."""
+    values = measure(burn(), rings((2, 24)), ticks(25))
+    assert newest(values) == (pytest.approx(1.0), Quality.OK)
+    assert observe(rule(BODY), values).fire[-1, 0] == OK
+    assert told(burn(), (2.1, 24))[1] is Quality.WARMING
+
+
 def test_without_any_history_nothing_is_known() -> None:
     value, quality = told(burn(), (10, 3))
     assert np.isnan(value)

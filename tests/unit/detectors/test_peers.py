@@ -220,12 +220,8 @@ def measured(table: list[list[float | None]]) -> Values:
 
 
 def test_live_says_tick_by_tick_what_a_replay_says_in_one_block() -> None:
-    columns: dict[Series, list[Sample]] = {
-        Series("g", labels(p=name)): [*samples]
-        for name, samples in zip(
-            "abcde", ([100, GAP, 0, 0], [100] * 4, [90] * 4, [100, GAP, GAP, 80], [110] * 4), strict=True
-        )
-    }
+    rows: list[list[Sample]] = [[100, GAP, 0, 0], [100] * 4, [90] * 4, [100, GAP, GAP, 80], [110] * 4]
+    columns = {Series("g", labels(p=name)): row for name, row in zip("abcde", rows, strict=True)}
     one = block(columns)
     whole = measure(peers(at_least=3), rings_of(one, interval=STEP), one.times)
     grown = Rings("main", retention=1e9, max_series=10, interval=STEP)
