@@ -11,7 +11,8 @@ from daemon.settings.lint.check import Check, Found, View
 def _find(view: View) -> Iterator[Found]:
     for one in view.detectors:
         default = not view.written(one.in_signal("agg"))
-        if one.rule.signal.kind == "gauge" and one.rule.fire.op == "below" and default:
+        low = one.rule.fire.op == "below" and one.rule.baseline is None
+        if one.rule.signal.kind == "gauge" and low and default:
             text = "below asks the highest series of a scope: agg is max where it is left out, and a low one hides"
             yield Found(
                 (*one.path, "fire", "below"), text, "say which: agg: min for any, agg: max for all of them"

@@ -27,7 +27,7 @@ def _no_unit(view: View) -> Iterator[Found]:
         places: dict[Path, float] = {}
         if signal.kind == "share_over":
             places[one.in_signal("bound")] = signal.bound
-        elif one.rule.signal.kind == "quantile":
+        elif one.rule.signal.kind == "quantile" and one.rule.baseline is None:
             places[(*one.path, "fire", one.rule.fire.op)] = one.rule.fire.threshold
         for path, seconds in places.items():
             if seconds >= _LONG and isinstance(view.raw(path), int | float):

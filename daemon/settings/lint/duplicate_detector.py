@@ -12,7 +12,7 @@ def _find(view: View) -> Iterator[Found]:
     first: dict[object, str] = {}
     for one in view.detectors:
         rule = one.rule
-        key = (rule.mode, rule.source, rule.signal, rule.fire, rule.gate)
+        key = (rule.mode, rule.source, rule.signal, rule.baseline, rule.fire, rule.gate)
         other = first.setdefault(key, one.name)
         if other != one.name:
             yield Found(

@@ -22,6 +22,8 @@ def _missing(view: View) -> Iterator[Found]:
 def _one_enough(view: View) -> Iterator[Found]:
     for one in view.detectors:
         signal, fire = one.rule.signal, one.rule.fire
+        if one.rule.baseline is not None:
+            continue
         if signal.kind not in {"ratio", "share_over", "burn_rate"} or fire.op != "above" or not signal.events:
             continue
         paces = [burn.pace for burn in signal.burns]

@@ -9,6 +9,7 @@ from config.problems import Gravity, Problem, did_you_mean
 from config.yamlfile import dotted
 from daemon.settings.lint import (
     agg_hides,
+    baselines,
     bounds,
     burn_budget,
     clear_under_fire,
@@ -65,6 +66,9 @@ CHECKS: tuple[Check, ...] = (
     burn_budget.NEVER,
     burn_budget.UNDER,
     burn_budget.WIDENED,
+    baselines.WEEKS,
+    baselines.USUAL,
+    baselines.ACTS,
     bounds.NOT_POSITIVE,
     bounds.NO_UNIT,
     agg_hides.CHECK,

@@ -23,6 +23,8 @@ _MEASURED = frozenset({"ratio", "share_over", "quantile", "rate", "age", "growth
 
 
 def _tests(one: Watched) -> Iterator[tuple[str, Test]]:
+    if one.rule.baseline is not None:
+        return  # in deviations, whatever the signal
     yield "fire", one.rule.fire
     if one.spec.clear is not None:
         yield "clear", one.rule.clear

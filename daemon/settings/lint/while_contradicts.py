@@ -13,7 +13,7 @@ from detectors.rule import Signal, Test
 def _find(view: View) -> Iterator[Found]:
     for one in view.detectors:
         gate, fire = one.rule.gate, one.rule.fire
-        if gate is None or _bare(gate.signal) != _bare(one.rule.signal):
+        if gate is None or one.rule.baseline is not None or _bare(gate.signal) != _bare(one.rule.signal):
             continue
         if _never_above(fire, gate.above):
             text = f"it may fire only while the same signal is above {gate.above:g}, where {fire.op} {fire.threshold:g} is false"

@@ -34,7 +34,7 @@ def _never(sight: Sight) -> Iterator[Found]:
 
 
 def _far(rule: Rule, past: Past) -> bool:
-    if rule.fire.threshold <= 0:
+    if rule.fire.threshold <= 0 or rule.baseline is not None:
         return False
     if rule.fire.op == "above":
         return past.highest < _NEAR * rule.fire.threshold

@@ -36,6 +36,10 @@ def peers(signal: str, more: str = "direction: below, min_absolute: 5") -> str:
     return f"{{peers: {{signal: {signal}, {more}}}}}"
 
 
+def baseline(signal: str, more: str = "direction: below") -> str:
+    return f"{{baseline: {{signal: {signal}, {more}}}}}"
+
+
 GAUGE = "{gauge: {of: depth}}"
 ZERO = "{increase: {of: packets_total, window: 1m}}"
 MANAGER = 'managers: {pipeline: {type: supervisor, url: "unix:///run/supervisor.sock"}}\n'
@@ -200,6 +204,26 @@ THRESHOLDS: list[Row] = [
 
 EDGE = 'telemetry: {edge: {type: scrape, targets: ["http://127.0.0.1:9101/metrics"]}}\n'
 PROBES = "probes: {p: {tcp: {host: a, port: 1}}}\n"
+AGAINST_BASELINES: list[Row] = [
+    ("baseline-few-weeks", detector(baseline(ZERO, "direction: below, weeks: 4"), "{above: 5}"), [], "four are enough"),
+    ("baseline-few-weeks", detector(baseline(ZERO, "direction: below, weeks: 3"), "{above: 5}"), [4], "three are not"),
+    ("baseline-usual-fires", detector(baseline(ZERO), "{above: 0.1, for: 30m}"), [], "more than nothing"),
+    ("baseline-usual-fires", detector(baseline(ZERO), "{above: 0, for: 30m}"), [], "0 itself does not fire"),
+    ("baseline-usual-fires", detector(baseline(ZERO), "{above: -1, for: 30m}"), [5], "0 is above -1"),
+    ("baseline-usual-fires", detector(baseline(ZERO), "{equals: 0, for: 30m}"), [5], "0 is what is usual"),
+    ("baseline-acts", detector(baseline(ZERO), "{above: 5}", "acts: false"), [], "it advises"),
+    ("baseline-acts", detector(baseline(ZERO), "{above: 5}", "acts: true"), [6], "it acts alone"),
+    ("baseline-acts", detector(baseline(ZERO), "{above: 5}", "acts: true", "corroborate: {any: [{detector: one, is: firing}]}"),
+     [], "a second witness has to agree"),
+    ("baseline-acts", detector(ZERO, "{equals: 0}", "acts: true"), [], "no baseline"),
+    ("threshold-out-of-range", detector(baseline(over()), "{above: 5}"), [], "5 deviations, not 500 %"),
+    ("ratio-over-all", detector(baseline(ratio()), "{above: 5}"), [], "5 deviations"),
+    ("minimum-one-failure", detector(baseline(ratio()), "{above: 0.05}", "minimum: {events: 10}"), [], "deviations"),
+    ("seconds-without-unit", detector(baseline("{quantile: {of: write_seconds, q: 0.9}}"), "{above: 200}"), [], "deviations"),
+    ("agg-hides-low", detector(baseline(GAUGE), "{above: 5}"), [], "deviations"),
+    ("severity-lowered", detector(baseline(ZERO), "{above: 5}", "severity: low"), [], "advice may be less severe"),
+    ("severity-lowered", detector(baseline(ZERO), "{above: 5}", "severity: low", "acts: true"), [6], "what acts may not"),
+]  # fmt: skip
 READ: list[Row] = [
     ("query-unanswered", detector('{promql: "max(depth)"}'), [], "the source is a prometheus"),
     ("query-unanswered", EDGE + detector(GAUGE, "{above: 5, for: 5m}", "source: edge"), [], "computed here"),
@@ -268,7 +292,7 @@ ANSWERS: list[Row] = [
     ("storm-not-evaluated", "limits: {in_flight: 2}\n", [], "nobody asked for it"),
 ]  # fmt: skip
 
-ROWS = [*TIMES, *THRESHOLDS, *READ, *ANSWERS]
+ROWS = [*TIMES, *THRESHOLDS, *AGAINST_BASELINES, *READ, *ANSWERS]
 
 
 @pytest.mark.parametrize(("code", "piece", "at", "reason"), ROWS, ids=[f"{r[0]}: {r[3]}" for r in ROWS])
