@@ -22,6 +22,7 @@ from tests.fakes.samples import GAP, STALE, STEP, Sample, block, labels, rings_o
 
 ANCHOR, BAD, ALL, DEPTH = (Series(name, labels(tier="hot")) for name in ("anchor", "bad", "all", "depth"))
 COLD = Series("all", labels(tier="cold"))
+WARM_DEPTH, COLD_DEPTH = (Series("depth", labels(tier=tier)) for tier in ("warm", "cold"))
 
 
 def rule(name: str, signal: dict[str, Any], fire: dict[str, Any], **more: Any) -> Rule:
@@ -42,8 +43,12 @@ RULES = [
     rule("ratio", {"ratio": {**GROWTH, "of": "bad", "to": "all"}}, {"above": "20%", "for": "90s"}, minimum={"events": 12, "widen_to": "5m"}),
     rule("rate", {"rate": GROWTH}, {"below": 0.1, "for": "2m", "of_last": "3 of 4"}),
     rule("gauge", {"gauge": {"of": "depth", "by": ["tier"]}}, {"above": 10, "for": "60s"}, clear={"below": 8, "for": "1m"}),
+    rule("burn", {"burn_rate": {"of": "bad", "to": "all", "by": ["tier"], "objective": "90%", "windows": [{"long": "4m", "short": "1m", "burn": 3}, {"long": "8m", "short": "2m", "burn": 2}]}}, {"above": 1, "for": "30s"}, minimum={"events": 6}),
+    rule("peers", {"peers": {"signal": {"gauge": {"of": "depth", "by": ["tier"]}}, "direction": "above", "at_least": 2, "min_absolute": 2}}, {"above": 3, "for": "60s"}),
+    rule("growth", {"growth": {"of": "depth", "by": ["tier"], "window": "3m"}}, {"above": 0, "for": "60s"}, clear={"below": 0, "for": "30s"}),
     rule("stall", {"increase": {**GROWTH, "of": "bad"}}, {"equals": 0, "for": "1m"}, **{"while": {"signal": {"increase": {"of": "all", "window": "1m"}}, "above": 0}}),
 ]  # fmt: skip
+UNGATED = RULES[:-1]
 LISTED = {one.name: (scope_of({"tier": "hot"}),) for one in RULES if one.signal.by}
 AROUND = Surroundings(LISTED, {})
 
@@ -68,8 +73,11 @@ def scrapes(draw: st.DrawFn) -> Block:
                     break
         return samples[:length]
 
-    depth: list[Sample] = [draw(st.sampled_from([1.0, 9.0, 20.0, 20.0, GAP])) for _ in range(length)]
-    return block({ANCHOR: [1.0] * length, BAD: counter(), ALL: counter(), COLD: counter(), DEPTH: depth})
+    def gauge() -> list[Sample]:
+        return [draw(st.sampled_from([1.0, 9.0, 20.0, 20.0, GAP])) for _ in range(length)]
+
+    counters = {ANCHOR: [1.0] * length, BAD: counter(), ALL: counter(), COLD: counter()}
+    return block({**counters, DEPTH: gauge(), WARM_DEPTH: gauge(), COLD_DEPTH: gauge()})
 
 
 def live(one: Block, failures: set[int], *, restart_at: int | None = None) -> list[Transition]:
@@ -126,6 +134,8 @@ HEALTHY = {
     ALL: running((9, 59)),
     COLD: running((9, 59)),
     DEPTH: [1.0] * 60,
+    WARM_DEPTH: [1.0] * 60,
+    COLD_DEPTH: [1.0] * 60,
 }
 KINDS = ["stale", "gap", "partial", "failed", "future", "nothing"]
 
@@ -134,7 +144,7 @@ def hurt(kind: str, begin: int, length: int, samples: dict[Series, list[Sample]]
     """Telemetry that goes wrong in one way for a while."""
     whole = block(samples)
     rings = Rings("main", retention=math.inf, max_series=100, interval=STEP)
-    states = {each.name: fresh_state(each) for each in RULES[:5]}
+    states = {each.name: fresh_state(each) for each in UNGATED}
     events: list[Transition] = []
     for row, at in enumerate(whole.times):
         values = whole.values[row : row + 1].copy()
@@ -158,7 +168,7 @@ def hurt(kind: str, begin: int, length: int, samples: dict[Series, list[Sample]]
                     complete,
                 )
             )
-        for each in RULES[:5]:
+        for each in UNGATED:
             states[each.name], more = cycle(each, states[each.name], {"main": rings}, np.array([at]), AROUND)
             events += more
     return events
@@ -175,10 +185,11 @@ def test_telemetry_going_wrong_at_any_moment_fires_nothing(kind: str, length: in
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("length", [1, 20])
 def test_telemetry_going_wrong_while_it_fires_clears_nothing(kind: str, length: int) -> None:
-    failing = {ANCHOR: [1.0] * 60, BAD: running((9, 59)), ALL: running((9, 59)), COLD: running((0, 59)), DEPTH: [20.0] * 60}  # fmt: skip
+    failing = {ANCHOR: [1.0] * 60, BAD: running((9, 59)), ALL: running((9, 59)), COLD: running((0, 59)), DEPTH: [float(n) for n in range(11, 71)], WARM_DEPTH: [1.0] * 60, COLD_DEPTH: [1.0] * 60}  # fmt: skip
     for begin in (15,):
         events = hurt(kind, begin, length, failing)  # type: ignore[arg-type]  # lists of floats are lists of samples
         fired = [(event.detector, event.scope) for event in events if event.state == "fired"]
+        assert {name for name, _ in fired} >= {"burn", "peers", "growth"}
         assert len(fired) == len(set(fired)) > 0
         assert not [event for event in events if event.state == "cleared"], (kind, begin, length)
 
