@@ -7,12 +7,13 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 
-from benchmarks import alert, cycle, flip, memory, recorder, replay, scrape_parse, store
+from benchmarks import alert, cycle, decode, flip, memory, recorder, replay, scrape_parse, store
 from benchmarks.figure import Figure, table
 
 ALL: Mapping[str, Callable[[], list[Figure]]] = {
     "cycle": cycle.figures,
     "scrape": scrape_parse.figures,
+    "decode": decode.figures,
     "replay": replay.figures,
     "store": store.figures,
     "recorder": recorder.figures,

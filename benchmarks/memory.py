@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.child import child, script
 from benchmarks.figure import Figure
+from benchmarks.peer_rules import megabytes
 
 AIM_MB = 180
 UP_WITHIN = 120.0
@@ -21,7 +22,7 @@ def figures() -> list[Figure]:
         with child([str(script()), "demo", "--state", f"{name}/demo"], log):
             daemon = _daemon(Path(name), log)
             threading.Event().wait(WATCH)
-            now, most = _megabytes(daemon, "VmRSS"), _megabytes(daemon, "VmHWM")
+            now, most = megabytes(daemon, "VmRSS"), megabytes(daemon, "VmHWM")
     return [
         Figure(
             "resident memory in the demo",
@@ -51,9 +52,3 @@ def _command(folder: Path) -> list[str]:
         return (folder / "cmdline").read_text().split("\0") if folder.name.isdigit() else []
     except OSError:
         return []
-
-
-def _megabytes(pid: int, name: str) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
-    kilobytes = next(line for line in lines if line.startswith(f"{name}:")).split()[1]
-    return int(kilobytes) * 1024 / 1e6

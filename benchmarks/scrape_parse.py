@@ -5,6 +5,8 @@ from __future__ import annotations
 import statistics
 import time
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from benchmarks.figure import Figure, ms
 from daemon.detect.sources.exposition import Decoder, Tally
 from detectors.samples import Labels, Series
@@ -17,10 +19,12 @@ AIM = 0.3
 def figures() -> list[Figure]:
     """One line in a hundred wanted, and all of them."""
     found = []
+    peer = library()
     for wanted_every, aim in ((100, f"<= {ms(AIM)}"), (1, "")):
         first, later, samples = measure(wanted_every)
         what = f"scrape of {LINES} lines, {samples} wanted"
-        found.append(Figure(what, ms(later), aim, later <= AIM, f"the first one {ms(first)}"))
+        beside = f"the first one {ms(first)}; prometheus_client's parser {ms(peer)}, {peer / later:.0f} x"
+        found.append(Figure(what, ms(later), aim, later <= AIM, beside))
     return found
 
 
@@ -44,6 +48,17 @@ def measure(wanted_every: int) -> tuple[float, float, int]:
         samples = sum(1 for _ in decoder.read(text, Tally()))
         seconds.append(time.perf_counter() - began)
     return seconds[0], statistics.median(seconds[1:]), samples
+
+
+def library() -> float:
+    """Seconds of the library's own parser over the same text."""
+    text = exposition()
+    began = time.perf_counter()
+    count = sum(len(family.samples) for family in text_string_to_metric_families(text))
+    took = time.perf_counter() - began
+    if count != LINES:
+        raise RuntimeError(f"{count} samples: something else was measured")
+    return took
 
 
 def _joined(name: str, labels: Labels) -> Series:

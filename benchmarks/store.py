@@ -14,6 +14,8 @@ from daemon.store.store import Store
 from tests.fakes import rows
 
 TRIES = 300
+GROUP = 100
+IN_MEMORY, EACH = 0.001, 0.0001
 LINE = b"x" * 120
 
 
@@ -26,11 +28,18 @@ def figures() -> list[Figure]:
             on_disk = _median(_commits(store))
     with Store.open(":memory:") as store:
         in_memory = _median(_commits(store))
+        group = [rows.alert(f"f{number}") for number in range(GROUP)]
+        alerts = _median(lambda _: store.record(alerts=group)) / GROUP
     beside = f"in memory {ms(in_memory)}; append and fdatasync of {len(LINE)} bytes {ms(sync)}"
-    return [Figure("commit of a decision (9 rows, 15 guardrails)", ms(on_disk), beside=beside)]
+    aim, each = f"<= {ms(IN_MEMORY)}", f"<= {ms(EACH)}"
+    return [
+        Figure("commit of a decision (9 rows, 15 guardrails)", ms(on_disk), beside=beside),
+        Figure("the same without a disk", ms(in_memory), aim, in_memory <= IN_MEMORY),
+        Figure(f"one alert of {GROUP} recorded together, without a disk", ms(alerts), each, alerts <= EACH),
+    ]
 
 
-def _median(once: Callable[[int], None]) -> float:
+def _median(once: Callable[[int], object]) -> float:
     took = []
     for number in range(TRIES):
         began = time.perf_counter()

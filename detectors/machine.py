@@ -24,7 +24,7 @@ from detectors.state import (
     part_of,
     put_back,
 )
-from detectors.sweep import sweep
+from detectors.sweep import calm, sweep
 from detectors.values import Bools, Codes, Values
 from detectors.windows import STALE_AFTER
 
@@ -43,7 +43,7 @@ def advance(
     if not len(ticks):
         return work, gathered(rule.name, work.scopes, (), ticks, values.value)
     block = Block.of(observations, values, ticks, work.scopes)
-    found = _Step(rule, work, block, 0).run() if len(ticks) == 1 else _block(rule, work, block)
+    found = _block(rule, work, block)
     return work, gathered(rule.name, work.scopes, found, ticks, values.value)
 
 
@@ -52,9 +52,9 @@ def _block(rule: Rule, state: State, block: Block) -> list[Found]:
     smooth = block.smooth(rule, state)
     steady = _steady(rule, state, block.ticks)
     easy = smooth.all(axis=0) & settled(rule, state) & steady.all()
-    if easy.all():
+    if easy.all() and (len(steady) > 1 or calm(state, block)):
         return sweep(rule, state, block)
-    if not easy.any():
+    if len(steady) == 1 or not easy.any():
         return _rows(rule, state, block, smooth.all(axis=1) & steady)
     swept, stepped = np.flatnonzero(easy), np.flatnonzero(~easy)
     some, others = part_of(state, swept), part_of(state, stepped)
@@ -170,12 +170,10 @@ class _Step:
             held = _held(at - state.since, state.blind, rule.fire.hold)
             withdrawn = pending & fine
         else:
-            self._fill_slots(
-                (state.fire_hits, state.fire_part),
-                breach,
-                ~known & ~np.isnan(state.joined),
-                rule.fire.hold,
-                rule.fire.of_last,
+            slots = (state.fire_hits, state.fire_part)
+            missing = ~known & ~np.isnan(state.joined)
+            state.fire_hits, state.fire_part = self._filled(
+                slots, breach, missing, rule.fire.hold, rule.fire.of_last
             )
             held = state.fire_hits.sum(axis=1) >= rule.fire.of_last.hits
             withdrawn = pending & fine & ~held & ~state.fire_hits.any(axis=1) & (state.fire_part <= 0)
@@ -221,7 +219,9 @@ class _Step:
             held = _held(at - state.clear_since, state.clear_blind, rule.clear.hold)
         else:
             slots = (state.clear_hits, state.clear_part)
-            self._fill_slots(slots, fine, unknown, rule.clear.hold, rule.clear.of_last)
+            state.clear_hits, state.clear_part = self._filled(
+                slots, fine, unknown, rule.clear.hold, rule.clear.of_last
+            )
             held = state.clear_hits.sum(axis=1) >= rule.clear.of_last.hits
         clears = fine & held
         self._emit(TransitionState.CLEARED, clears)
@@ -241,21 +241,22 @@ class _Step:
         self._reset_slots(done)
 
     def _reset_slots(self, done: Bools) -> None:
-        for hits, part in (
-            (self.state.fire_hits, self.state.fire_part),
-            (self.state.clear_hits, self.state.clear_part),
-        ):
-            hits[done] = 0
-            part[done] = 0.0
+        state = self.state
+        if not done.any() or (self.rule.fire.of_last is None and self.rule.clear.of_last is None):
+            return
+        state.fire_hits = np.where(done[:, None], np.int8(0), state.fire_hits)
+        state.fire_part = np.where(done, 0.0, state.fire_part)
+        state.clear_hits = np.where(done[:, None], np.int8(0), state.clear_hits)
+        state.clear_part = np.where(done, 0.0, state.clear_part)
 
-    def _fill_slots(
+    def _filled(
         self, slots: tuple[Codes, Floats], met: Bools, unknown: Bools, hold: float, of_last: OfLast
-    ) -> None:
+    ) -> tuple[Codes, Floats]:
         """Give the time since the last tick to the slots it fell into.
 
         A slot counts when the condition was met for half of it more than nothing was known.
         """
-        hits, part = slots
+        hits, part = slots[0].copy(), slots[1].copy()
         length = hold / of_last.slots
         begin = self.at - self.passed
         if self.passed > hold + length:
@@ -272,6 +273,7 @@ class _Step:
                 hits[:, slot % of_last.slots] = part >= 0.5 * length - EPSILON
                 part[:] = 0.0
             begin = end
+        return hits, part
 
     def _emit(self, what: TransitionState, which: Bools) -> None:
         places = np.flatnonzero(which)

@@ -131,10 +131,13 @@ def fresh_state(rule: Rule, scopes: tuple[Scope, ...] = ()) -> State:
 
 
 def aligned(rule: Rule, state: State, scopes: tuple[Scope, ...]) -> State:
-    """A copy of the state for `scopes`, followed by those that left but are not idle: they are still owed an end."""
+    """The state for `scopes`, followed by those that left but are not idle: they are still owed an end.
+
+    Its arrays are to be replaced, not written to: they may be those of `state`.
+    """
     count = len(scopes)
     if state.scopes is scopes or state.scopes == scopes:
-        return replace(state, **{name: getattr(state, name).copy() for name in _ARRAYS})
+        return replace(state)
     if state.scopes[:count] == scopes:
         left_busy = np.flatnonzero(_busy(state)[count:]) + count
         kept = np.concatenate([np.arange(count), left_busy])
@@ -224,7 +227,9 @@ def part_of(state: State, places: NDArray[np.intp]) -> State:
 def put_back(state: State, places: NDArray[np.intp], part: State) -> None:
     """What `part_of` gave, after it has moved on."""
     for name in _ARRAYS:
-        getattr(state, name)[places] = getattr(part, name)
+        array = getattr(state, name).copy()
+        array[places] = getattr(part, name)
+        setattr(state, name, array)
     state.last_tick, state.resumed = part.last_tick, part.resumed
 
 

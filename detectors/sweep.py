@@ -84,6 +84,11 @@ class _Turns:
 
 def sweep(rule: Rule, state: State, block: Block) -> list[Found]:
     """Advance `state` (in place) over a block that is smooth and settled at all of its scopes, without a pause."""
+    if calm(state, block):
+        state.blind = np.zeros_like(state.blind)
+        state.fire_part, state.fire_hits = np.zeros_like(state.fire_part), np.zeros_like(state.fire_hits)
+        _note(state, block)
+        return []
     ticks, size = block.ticks, len(block.ticks)
     breaches, recoveries = _breaches(rule, state, block), _recoveries(rule, state, block)
     fires = breaches.first_held(ticks, rule.fire.hold)
@@ -109,6 +114,11 @@ def sweep(rule: Rule, state: State, block: Block) -> list[Found]:
     _leave_recovering(state, recoveries, turns)
     _note(state, block)
     return [one for one in found if len(one.row)]
+
+
+def calm(state: State, block: Block) -> bool:
+    """Nothing fires or is about to, and nothing starts to: most ticks of most detectors."""
+    return not state.phase.any() and not (block.fire == BREACH).any()
 
 
 def _runs(flags: Bools) -> tuple[Places, Places, Places]:
@@ -183,7 +193,6 @@ def _leave(state: State, breaches: _Stretches, turns: _Turns, pending: Places) -
     state.since = np.where(firing | open_, since, np.nan)
     state.blind = np.where(firing | open_, blind, 0.0)
     state.phase = np.where(firing, _FIRING, np.where(open_, _PENDING, _IDLE))
-    state.fire_part[:], state.fire_hits[:] = 0.0, 0
 
 
 def _leave_recovering(state: State, recoveries: _Stretches, turns: _Turns) -> None:

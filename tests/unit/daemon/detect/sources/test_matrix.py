@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -177,30 +175,3 @@ def test_no_text_does_more_than_be_refused(parts: list[bytes]) -> None:
             matrix.tracks(answer["data"]["result"])
         except (matrix.Unreadable, KeyError, TypeError, AttributeError):
             pass
-
-
-def test_is_three_times_as_fast_as_the_plain_decoder() -> None:
-    """Twenty series of a week at one a minute; the plain decoder as people write it, the collector running."""
-    text = body(
-        *(
-            item([(1_790_000_000 + 60 * n, f"{(n * 7919 + one) % 1000 / 10000}") for n in range(10_080)])
-            for one in range(20)
-        )
-    )
-
-    def as_people_do() -> None:
-        for one in json.loads(text)["data"]["result"]:
-            np.array([float(pair[0]) for pair in one["values"]])
-            np.array([float(pair[1]) for pair in one["values"]])
-
-    assert best(as_people_do) > 3 * best(lambda: fast(text))
-
-
-def best(work: Callable[[], object]) -> float:
-    """Least seconds of processor time of three runs."""
-    took = []
-    for _ in range(3):
-        begin = time.process_time()
-        work()
-        took.append(time.process_time() - begin)
-    return min(took)
