@@ -11,6 +11,7 @@ from daemon.detect.fetching import Fetch, refused, unanswered
 from daemon.detect.notices import Notices, SourceView, age_of
 from daemon.detect.plan import Plan, SourcePlan
 from daemon.detect.schedule import Schedule
+from daemon.detect.sources.base import QUERY
 from daemon.detect.watch import probe_rings
 from detectors.findings import SourceWatch
 from detectors.rings import Rings
@@ -105,8 +106,9 @@ class Intake:
             self._in_trouble(batch.source, trouble, now)
         else:
             self.watches[batch.source].answered()
+            kind = "unanswered" if _asked_in_vain(batch) else "partial"
             for warning in batch.warnings[:1]:
-                self.notices.add("partial", batch.source, warning, now)
+                self.notices.add(kind, batch.source, warning, now)
         self._heard(batch.source, batch.at, answered=not trouble)
 
     def fail(self, failed: Failed, now: float) -> None:
@@ -189,6 +191,13 @@ def _trouble(batch: Batch) -> str:
     if ups and len(ups) == len(batch.blocks) and not any(ups):
         return first or "no target answered"
     return ""
+
+
+def _asked_in_vain(batch: Batch) -> bool:
+    """Whether a query of the batch was not answered; the samples beside it count all the same."""
+    return any(
+        block.target[:1] and block.target[0][0] == QUERY and not block.values[-1, 0] for block in batch.blocks
+    )
 
 
 def _up_of(block: Block) -> Series | None:

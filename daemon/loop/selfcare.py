@@ -25,7 +25,11 @@ HUNG = 16
 LATE_WITHIN = 600.0
 """Seconds within which three rounds longer than the time between two polls are a trouble."""
 BOUND = "series_limit"
-"""The kind of notice that is a trouble: something is not looked at."""
+"""A kind of notice that is a trouble: something is not looked at."""
+UNANSWERED = "unanswered"
+"""Another: a scope that a query never answered for is missed by no detector."""
+UNANSWERED_FOR = 300.0
+"""Seconds without an answer until people are told, as `no_data` has them by default."""
 
 
 def look(loop: Ground, now: float) -> None:
@@ -73,6 +77,11 @@ def _troubles(loop: Ground, now: float) -> Mapping[str, str]:
         f"series of {notice.name}": f"{notice.text}: raise the limit or read less."
         for notice in loop.stages.detection.notices(now)
         if notice.kind == BOUND
+    }
+    found |= {
+        f"queries of {notice.name}": f"A query is not answered: {notice.text}"
+        for notice in loop.stages.detection.notices(now)
+        if notice.kind == UNANSWERED and now - notice.since >= UNANSWERED_FOR
     }
     for name, pool in loop.pools.by_name().items():
         if pool.abandoned >= HUNG:

@@ -15,6 +15,8 @@ from detectors.spec import Auth, Tls
 
 OVERLAP = 30.0
 """Seconds before the newest known sample that are asked for again, for samples that arrive late."""
+QUERY = "query"
+"""The label that names the query in what stands for a target of its answer."""
 START_TIME = "process_start_time_seconds"
 
 

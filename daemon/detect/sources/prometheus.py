@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import numpy as np
 
 from daemon.detect.sources import matrix
-from daemon.detect.sources.base import OVERLAP, Access, Query, Source, Wanted, access_of
+from daemon.detect.sources.base import OVERLAP, QUERY, Access, Query, Source, Wanted, access_of
 from daemon.detect.sources.blocks import blocks_of
 from detectors.samples import UP, Batch, Block, Failed, Floats, Labels, Series
 from detectors.spec import PrometheusSource
@@ -216,7 +216,7 @@ def _instants(wanted: Wanted, since: float | None, at: float) -> tuple[list[floa
 
 def query_target(query: Query) -> Labels:
     """What stands for a target in the block of a query."""
-    return (("query", query.name),)
+    return ((QUERY, query.name),)
 
 
 def nothing_known(query: Query, times: Sequence[float]) -> Block:

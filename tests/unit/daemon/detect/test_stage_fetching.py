@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from config.scope import WHOLE
 from daemon.detect.fetching import Asked
 from daemon.detect.plan import Sections
+from daemon.detect.sources.base import Query
+from daemon.detect.sources.prometheus import nothing_known
 from daemon.detect.stage import Detection
-from detectors.samples import Batch, Failed, Series
+from detectors.samples import UP, Batch, Block, Failed, Series
 from detectors.spec import DetectorSpec
 from remediations.run import Evidence
 from remediations.spec import Limits
@@ -127,6 +131,20 @@ def test_series_beyond_the_limit_are_said_and_what_is_cut_is_unknown() -> None:
     (notice,) = told.detection.notices(120)
     assert (notice.kind, notice.name) == ("series_limit", "main")
     assert "10 series beyond limits.series (10)" in notice.text
+
+
+def test_a_query_that_is_not_answered_is_said_and_takes_nothing_else_along() -> None:
+    query = Query("promql:q", "sum(depth) by (stage)")
+    up = Series(UP, (("instance", "a:1"),))
+    told = story(storage())
+    for at in (0.0, 15.0):
+        samples = Block(up.labels, np.array([at]), (up,), np.ones((1, 1)))
+        blocks = (samples, nothing_known(query, [at]))
+        told.detection.take(Batch("main", at, blocks, warnings=("sum(depth): too many samples",)), at)
+    (notice,) = told.detection.notices(15)
+    assert (notice.kind, notice.name, notice.since) == ("unanswered", "main", 0)
+    assert "too many samples" in notice.text
+    assert told.detection.sources(15)[0].state == "up"
 
 
 def test_probe_answers_are_not_asked_for_when_nobody_needs_them() -> None:

@@ -78,6 +78,24 @@ def test_rounds_longer_than_a_poll_are_paged_and_end_by_themselves() -> None:
     assert [incident.state for incident in own(story)] == [IncidentState.RESOLVED]
 
 
+def test_a_query_that_is_not_answered_for_five_minutes_is_paged_and_ends_by_itself() -> None:
+    story = Story(only=STORAGE)
+    loop, now = story.driver.loop, story.now
+    notices = loop.stages.detection._intake.notices
+    for lasts, incidents in ((selfcare.UNANSWERED_FOR - 1, 0), (selfcare.UNANSWERED_FOR, 1)):
+        notices.kept.clear()
+        for at in (now - lasts, now):
+            notices.add(selfcare.UNANSWERED, "edge", "sum(depth): too many samples", at)
+        selfcare.look(loop, now)
+        assert len(own(story)) == incidents, "a server may be busy for a while"
+    (incident,) = own(story)
+    assert dict(incident.scope)["part"] == "queries of edge"
+    assert "too many samples" in incident.impact.text
+    assert told(story, incident.id, PageEvent.TRIGGER) == 1
+    story.run(2 * selfcare.UNANSWERED_FOR)
+    assert [one.state for one in own(story)] == [IncidentState.RESOLVED]
+
+
 def test_nothing_is_read_while_all_is_well() -> None:
     story = Story(only=STORAGE)
     story.run(60)
