@@ -47,12 +47,12 @@ def test_what_an_alert_says_is_acted_on_and_ended_by_what_a_detector_sees(site: 
     wait_for("it watches", lambda: daemon.metric("fleetmend_series", source="plant"))
     told(daemon, "firing")
     wait_for("the alert is an incident", site.incident)
-    pause(2.0)
+    pause(1.0)
     assert site.plant.effects == [], "a detector that sees no fault is no reason to act"
     site.plant.broken = True
     wait_for("it is seen, and acted upon", lambda: site.plant.did("failover"))
     told(daemon, "resolved", ends="2026-01-05T08:10:00Z")
-    pause(2.0)
+    pause(1.0)
     incident = site.incident()
     assert incident is not None
     assert not incident.ended, "the fault is still seen"

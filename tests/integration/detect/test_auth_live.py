@@ -122,6 +122,15 @@ def test_a_real_prometheus_lets_in_whom_it_knows_and_nobody_else(
     assert "s3cret" not in reason
 
 
+def test_who_was_let_in_lends_it_to_nobody(strict: Strict, door: HttpDoor) -> None:
+    """Sources share a door and its connections; certificate, trust and password are those of each alone."""
+    tls, given = {"ca": strict.ca, "cert": strict.cert, "key": strict.key}, {"PASSWORD": PASSWORD}
+    assert asked(source("prometheus", strict.url, door, given, auth=basic(), tls=tls)) == (True, "")
+    for less in ({"tls": tls}, {"auth": basic(), "tls": {"ca": strict.ca}}, {"auth": basic()}):
+        let_in, reason = asked(source("prometheus", strict.url, door, given, **less))
+        assert not let_in, reason
+
+
 @pytest.mark.parametrize("kind", ["prometheus", "scrape"])
 @pytest.mark.parametrize(
     ("token", "tenant", "let_in"),

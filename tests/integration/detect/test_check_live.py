@@ -54,7 +54,7 @@ WATCHING = """detectors:
 """
 
 
-def test_a_real_prometheus_is_asked_what_the_detectors_need(
+def test_a_real_server_is_asked_what_the_detectors_need(
     served: str, exporter: Exporter, tmp_path: Path
 ) -> None:
     clock = SystemClock()

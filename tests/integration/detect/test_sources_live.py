@@ -144,7 +144,7 @@ def test_a_query_that_makes_no_sense_is_a_failure_with_the_servers_reason(
 
 
 def test_a_fault_in_the_exporter_fires_through_either_source(
-    served: str, exporter: Exporter, door: HttpDoor
+    prometheus: str, exporter: Exporter, door: HttpDoor
 ) -> None:
     detector: dict[str, Any] = {
         "failure_mode": "storage_failure",
@@ -152,7 +152,7 @@ def test_a_fault_in_the_exporter_fires_through_either_source(
         "fire": {"above": 100, "for": "2s"},
     }
     telemetry: dict[str, Any] = {
-        "main": PrometheusSource.model_validate({"type": "prometheus", "url": served}),
+        "main": PrometheusSource.model_validate({"type": "prometheus", "url": prometheus}),
         "edge": ScrapeSource.model_validate({"type": "scrape", "targets": [exporter.url]}),
     }
     specs = {name: DetectorSpec.model_validate(detector | {"source": name}) for name in telemetry}
@@ -173,9 +173,9 @@ def test_a_fault_in_the_exporter_fires_through_either_source(
         return {} if board is None else {name: finding.state for (name, _), finding in board.findings.items()}
 
     exporter.text = 'depth{stage="in"} 7\n'
-    seen(served, lambda: states() is not None and detection._settled)
+    seen(prometheus, lambda: states() is not None and detection._settled)
     exporter.text = 'depth{stage="in"} 700\n'
-    seen(served, lambda: states() == dict.fromkeys(telemetry, FindingState.FIRING))
+    seen(prometheus, lambda: states() == dict.fromkeys(telemetry, FindingState.FIRING))
     exporter.text = 'depth{stage="in"} 7\n'
-    seen(served, lambda: states() == {})
+    seen(prometheus, lambda: states() == {})
     assert detection.chart("main", scope_of({"stage": "in"}), 0, clock.now()) is not None
