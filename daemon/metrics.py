@@ -83,7 +83,7 @@ class Metrics:
         )
         self.notices = declare.gauge(
             "notices",
-            "1 while detection has something to say of itself: series_limit, skewed, partial, unanswered, unjudged, clock.",
+            "1 while detection has something to say of itself: series_limit, scope_limit, skewed, partial, unanswered, unjudged, clock.",
             "kind",
             "name",
         )

@@ -10,8 +10,8 @@ _KEPT = 200
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """`kind`: series_limit | skewed | partial | unanswered (a query) | unjudged | clock. `name`: of the source, of the
-    detector for unjudged, `daemon` for clock. `since`, `at`: unix seconds.
+    """`kind`: series_limit | scope_limit | skewed | partial | unanswered (a query) | unjudged | clock. `name`: of the source,
+    of the detector for unjudged and scope_limit, `daemon` for clock. `since`, `at`: unix seconds.
     """
 
     kind: str
