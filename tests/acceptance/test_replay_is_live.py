@@ -45,6 +45,9 @@ detectors:
   ratio: {failure_mode: storage_failure, signal: {ratio: {of: bad, to: all, by: [tier], window: 30s}}, fire: {above: 20%, for: 1m}, minimum: {events: 12, widen_to: 4m}, no_data: {for: 3m}}
   rate: {failure_mode: storage_failure, signal: {rate: {of: all, by: [tier], window: 1m}}, fire: {below: 0.2, for: 2m, of_last: "3 of 4"}, no_data: {for: 3m}}
   gauge: {failure_mode: api_degradation, signal: {gauge: {of: depth, by: [tier]}}, fire: {above: 10, for: 1m}, clear: {below: 8, for: 45s}, no_data: {for: 2m}}
+  burn: {failure_mode: storage_failure, signal: {burn_rate: {of: bad, to: all, by: [tier], objective: 90%, windows: [{long: 2m, short: 30s, burn: 3}, {long: 4m, short: 1m, burn: 2}]}}, fire: {above: 1, for: 30s}, minimum: {events: 6}, no_data: {for: 3m}}
+  peers: {failure_mode: api_degradation, signal: {peers: {signal: {gauge: {of: depth, by: [tier]}}, direction: above, min_absolute: 2}}, fire: {above: 3, for: 1m}, no_data: {for: 2m}}
+  growth: {failure_mode: api_degradation, signal: {growth: {of: depth, by: [tier], window: 1m}}, fire: {above: 0, for: 30s}, no_data: {for: 2m}}
   stall: {failure_mode: storage_failure, signal: {increase: {of: bad, window: 30s}}, fire: {equals: 0, for: 1m}, while: {signal: {increase: {of: all, window: 30s}}, above: 0}, no_data: {for: 3m}}
 """
 

@@ -76,7 +76,12 @@ def scrapes(draw: st.DrawFn) -> Block:
     def gauge() -> list[Sample]:
         return [draw(st.sampled_from([1.0, 9.0, 20.0, 20.0, GAP])) for _ in range(length)]
 
-    counters = {ANCHOR: [1.0] * length, BAD: counter(), ALL: counter(), COLD: counter()}
+    counters: dict[Series, list[Sample]] = {
+        ANCHOR: [1.0] * length,
+        BAD: counter(),
+        ALL: counter(),
+        COLD: counter(),
+    }
     return block({**counters, DEPTH: gauge(), WARM_DEPTH: gauge(), COLD_DEPTH: gauge()})
 
 
