@@ -27,6 +27,7 @@ from detectors.rings import Rings
 from detectors.rule import Signal, rule_of
 from detectors.samples import Batch, Failed, Floats, Series
 from detectors.signals import measure
+from detectors.spec import KINDS as SIGNALS
 from detectors.spec import DetectorSpec, PrometheusSource
 from detectors.values import Quality, Values
 from tests.fakes import servers
@@ -60,6 +61,7 @@ def clean(start: float) -> dict[Series, list[tuple[float, float]]]:
             for edge, share in (("0.5", 0.9), ("2", 0.98), ("+Inf", 1.0)):
                 rows[series("took_seconds_bucket", tier=tier, le=edge)] = growing(total * share)
             rows[series("depth", tier=tier)] = [10.0 * index + n % 7 for n in range(SCRAPES)]
+            rows[series("rising", tier=tier)] = growing(total + index, 20.0)
             rows[series("backup_at", tier=tier)] = [
                 start - 500 * (index + 1) + 60 * (n // 40) for n in range(SCRAPES)
             ]
@@ -217,7 +219,32 @@ KINDS: dict[str, dict[str, Any]] = {
     "gauge sum": {"gauge": {"of": "depth", "by": ["tier"], "agg": "sum"}},
     "gauge avg": {"gauge": {"of": "depth", "by": ["tier"], "agg": "avg"}},
     "age": {"age": {"of": "backup_at", "by": ["tier"]}},
+    "growth": {"growth": {"of": "rising", "by": ["tier"], "window": "5m"}},
+    "burn rate": {
+        "burn_rate": {
+            "of": "errors_total",
+            "to": "writes_total",
+            "by": ["tier"],
+            "objective": "99.9%",
+            "windows": [
+                {"long": "8m", "short": "1m", "burn": 14.4},
+                {"long": "4m", "short": "2m", "burn": 6},
+            ],
+        }
+    },
 }
+
+
+NOT_COMPARED = {
+    "probe": "the daemon asks",
+    "promql": "is a query itself",
+    "peers": "compared here, never at the source",
+    "baseline": "one of the others, compared here with its past",
+}
+
+
+def test_every_kind_that_a_source_can_compute_is_compared() -> None:
+    assert {next(iter(section)) for section in KINDS.values()} == set(SIGNALS) - set(NOT_COMPARED)
 
 
 @pytest.mark.parametrize("server", ["prometheus", "victoria"])
