@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,15 @@ class _Answer:
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
+Resolve = Callable[[str], Iterable[str]]
+"""Addresses of a name. Raises `socket.gaierror`."""
+
+
+def system_addresses(name: str) -> set[str]:
+    """As this machine is set up to resolve; the resolver has time limits of its own."""
+    return {str(entry[4][0]) for entry in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)}
+
+
 class _Silence(Exception):
     """No answer was had; the message is the evidence's error."""
 
@@ -61,12 +70,14 @@ class Prober:
         clock: Clock,
         files: Files,
         variables: Mapping[str, Any] | None = None,
+        resolve: Resolve = system_addresses,
     ) -> None:
         self._specs = specs
         self._http = http
         self._clock = clock
         self._files = files
         self._variables = dict(variables or {})
+        self._resolve = resolve
 
     def ask(self, name: str, scope: Scope, deadline: float, ok: str | None = None) -> Evidence:
         """The probe's answer for a scope, judged by `ok`, or by its own condition.
@@ -111,7 +122,7 @@ class Prober:
             if spec.tls is not None:
                 return self._tls_answer(spec.tls, fill, deadline)
             assert spec.dns is not None, "a probe is of one kind"
-            return _dns_answer(spec.dns, fill)
+            return self._dns_answer(spec.dns, fill)
         except OSError as error:
             raise _Silence(f"{_kind_of(str(error))}: {error}") from error
 
@@ -165,15 +176,14 @@ class Prober:
             )
         return _Answer(more={"days_left": days_left})
 
-
-def _dns_answer(spec: DnsProbe, fill: Renderer) -> _Answer:
-    name = fill.place(spec.name)
-    try:
-        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    except socket.gaierror as error:
-        kind = REFUSED if error.errno in {socket.EAI_NONAME, socket.EAI_NODATA} else NO_ANSWER
-        raise _Silence(f"{kind}: {name}: {error.strerror}") from error
-    return _Answer(more={"addresses": sorted({str(entry[4][0]) for entry in found})})
+    def _dns_answer(self, spec: DnsProbe, fill: Renderer) -> _Answer:
+        name = fill.place(spec.name)
+        try:
+            found = self._resolve(name)
+        except socket.gaierror as error:
+            kind = REFUSED if error.errno in {socket.EAI_NONAME, socket.EAI_NODATA} else NO_ANSWER
+            raise _Silence(f"{kind}: {name}: {error.strerror}") from error
+        return _Answer(more={"addresses": sorted(found)})
 
 
 def _port(port: int | str, fill: Renderer) -> int:

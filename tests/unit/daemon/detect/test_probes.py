@@ -143,10 +143,28 @@ def test_dns_tells_the_addresses() -> None:
     assert "127.0.0.1" in got.body["addresses"]
 
 
-def test_a_name_without_address_is_not_ok() -> None:
-    got = loopback({"dns": {"name": "nobody.invalid"}})
+@pytest.mark.parametrize(
+    ("code", "answered", "why"),
+    [
+        (socket.EAI_NONAME, True, "there is no such name: that is an answer"),
+        (socket.EAI_NODATA, True, "the name is there and has no address: so is that"),
+        (socket.EAI_AGAIN, False, "no server of names answered: it may be our own network"),
+        (socket.EAI_FAIL, False, "one answered that it cannot"),
+    ],
+)
+def test_a_name_without_address_is_a_bad_answer_and_a_resolver_without_answer_is_silence(
+    code: int, answered: bool, why: str
+) -> None:
+    def resolve(name: str) -> set[str]:
+        raise socket.gaierror(code, f"nothing for {name}")
+
+    clock = FakeClock()
+    probes = {"p": spec(dns={"name": "{{ scope.tier }}.example.org"})}
+    prober = Prober(probes, FakeHttp(clock), clock, FakeFiles(), resolve=resolve)
+    got = prober.ask("p", HOT, clock.monotonic() + 5)
     assert not got.ok
-    assert got.error
+    assert (refused(got), unanswered(got)) == (answered, not answered), why
+    assert "hot.example.org" in got.error
 
 
 def test_a_link_tells_its_version_and_when_it_changed() -> None:
