@@ -63,7 +63,7 @@ def _measured_text(signal: Measured) -> str:
     if getattr(body, "bound", None) is not None:
         parts.append(f"over {body.bound:g}")
     if getattr(body, "objective", None) is not None:
-        parts.append(f"beside {format_share(body.objective)}")
+        parts.append(f"against {format_share(body.objective)}")
     if getattr(body, "by", ()):
         parts.append(f"by {', '.join(body.by)}")
     if getattr(body, "window", None):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from daemon.desk.snapshot import Cell, Snapshot, SourceView
 from daemon.errors import NotFound
 from daemon.incidents.records import MuteKind
 from daemon.store.store import Store
-from detectors.spec import DetectorSpec, ScrapeSource
+from detectors.spec import DetectorSpec, ScrapeSource, SignalSpec
 from remediations.spec import Playbook
 from tests.fakes.stories import HOT, NOW, SILENT, record
 
@@ -258,6 +259,30 @@ def test_a_postmortem_is_data_and_markdown(store: Store) -> None:
     assert document.markdown.startswith("# ")
     assert {"Summary", "Impact"} <= {section.title for section in document.sections}
     assert len(document.timeline) == 7
+
+
+@pytest.mark.parametrize(
+    ("signal", "text"),
+    [
+        ({"growth": {"of": "lag", "by": ["consumer"]}}, "growth of lag by consumer in 10m"),
+        (
+            {"burn_rate": {"of": "e", "to": "n", "by": ["tier"], "objective": "99.9%"}},
+            "burn_rate of e to n against 99.9% by tier",
+        ),
+        (
+            {
+                "peers": {
+                    "signal": {"rate": {"of": "p", "by": ["r"]}},
+                    "direction": "below",
+                    "min_absolute": 5,
+                }
+            },
+            "peers below rate of p by r in 1m",
+        ),
+    ],
+)
+def test_a_signal_that_compares_says_with_what(signal: dict[str, Any], text: str) -> None:
+    assert catalogue.signal_text(SignalSpec.model_validate(signal)) == text
 
 
 def test_detectors_speak_plainly_and_show_their_scopes(store: Store) -> None:

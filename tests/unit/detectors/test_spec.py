@@ -7,14 +7,22 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from config.overlay import overlay
 from config.secrets import Environment
 from config.section import FailureMode, Severity
+from config.yamlfile import Node, parse_yaml
 from detectors.modes import MODES
 from detectors.rule import rule_of
-from detectors.spec import Condition, Detectors, DetectorSpec, Inventory, SeenWithin, Telemetry
+from detectors.spec import Condition, Detectors, DetectorSpec, Inventory, SeenWithin, SignalSpec, Telemetry
 
 COUNT = {"increase": {"of": "packets_total"}}
 MINIMAL: dict[str, Any] = {"failure_mode": "storage_failure", "signal": COUNT, "fire": {"above": 1}}
+BUDGET: dict[str, Any] = {"of": "errors_total", "to": "requests_total", "objective": "99.9%"}
+LIKE: dict[str, Any] = {
+    "signal": {"gauge": {"of": "g", "by": ["p"]}},
+    "direction": "below",
+    "min_absolute": 5,
+}
 
 
 def detector(**more: Any) -> DetectorSpec:
@@ -36,6 +44,17 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("a probe that fires", {"corroborate": {"any": [{"probe": "p", "is": "firing"}]}}, "is: failing"),
     ("a manager without a unit", {"corroborate": {"any": [{"manager": "m", "is": "down"}]}}, "manager and unit"),
     ("both lists of witnesses", {"corroborate": {"any": [{"probe": "p", "is": "failing"}], "all": [{"probe": "p", "is": "failing"}]}}, "any or all"),
+    ("windows that have no such name", {"signal": {"burn_rate": {**BUDGET, "windows": "pager"}}}, "use page, ticket"),
+    ("no windows at all", {"signal": {"burn_rate": {**BUDGET, "windows": []}}}, "at least 1 item"),
+    ("a short window that is not", {"signal": {"burn_rate": {**BUDGET, "windows": [{"long": "5m", "short": "5m", "burn": 2}]}}}, "not shorter than long"),
+    ("an objective without its sign", {"signal": {"burn_rate": {**BUDGET, "objective": 99.9}}}, "not between 0% and 100%"),
+    ("an objective that leaves no budget", {"signal": {"burn_rate": {**BUDGET, "objective": "100%"}}}, "less than 1"),
+    ("peers of one scope", {"signal": {"peers": {**LIKE, "signal": COUNT}}}, "nobody to compare it with"),
+    ("peers across a label that no scope has", {"signal": {"peers": {**LIKE, "across": ["region"]}}}, "across names region, which by does not; by has p"),
+    ("peers by a query", {"signal": {"peers": {**LIKE, "signal": {"promql": "up"}}}}, "Extra inputs"),
+    ("peers compared by the source", {"signal": {"peers": LIKE, "pushdown": True}}, "leave pushdown out"),
+    ("peers of which one is enough", {"signal": {"peers": {**LIKE, "at_least": 1}}}, "greater than or equal to 2"),
+    ("peers without a least difference", {"signal": {"peers": {**LIKE, "min_absolute": 0}}}, "greater than 0"),
     ("a metric name with a brace", {"signal": {"gauge": {"of": "g{}"}}}, "should match pattern"),
 ]  # fmt: skip
 
@@ -101,8 +120,25 @@ def test_a_detector_may_be_gated_by_another_signal() -> None:
     assert rule.gate.signal.of == ("packets_total",)
 
 
+@pytest.mark.parametrize("kind", SignalSpec.kinds)
+def test_a_later_file_replaces_the_kind_of_a_signal(kind: str) -> None:
+    """The configuration's own list of kinds, which knows no detectors, has every one of them."""
+
+    def tree(name: str) -> Node:
+        node, problems = parse_yaml(f"detectors: {{d: {{signal: {{{name}: {{of: a}}}}}}}}", "x.yaml")
+        assert node is not None
+        assert problems == []
+        return node
+
+    other = "age" if kind != "age" else "rate"
+    assert overlay(tree(kind), tree(other)).plain() == tree(other).plain()
+    assert overlay(tree(other), tree(kind)).plain() == tree(kind).plain()
+
+
 def test_the_sections_have_a_json_schema() -> None:
     schema = TypeAdapter(Detectors).json_schema(by_alias=True)
+    windows = schema["$defs"]["BurnRate"]["properties"]["windows"]["anyOf"]
+    assert [one.get("enum", one.get("type")) for one in windows] == [["page", "ticket"], "array"]
     assert "for" in schema["$defs"]["Condition"]["properties"]
     assert Inventory.model_json_schema()["properties"].keys() == {"suspended"}
 
