@@ -21,6 +21,7 @@ from config.secrets import Secret
 from daemon.detect.sources.base import Source, Wanted
 from daemon.detect.sources.pieces import between
 from daemon.detect.sources.prometheus import (
+    LATENCY,
     Lost,
     Ours,
     Prometheus,
@@ -218,9 +219,10 @@ class Cached:
         self.sent += 1
         blocks = list(self._source.samples(wanted.names, last, last - first, deadline, warnings))
         instants = _instants(this, first, last)
+        late = sum(at > self._clock.now() - LATENCY for at in instants)
         for query in wanted.queries if instants else ():
             try:
-                block = self._source.answer(query, instants, wanted.step, deadline, warnings)
+                block = self._source.answer(query, instants, wanted.step, deadline, warnings, singly=late)
             except (Lost, TooMuch):
                 raise
             except QueryFailed as error:  # as live: a query that makes no sense takes nothing else along

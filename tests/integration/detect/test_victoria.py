@@ -6,6 +6,7 @@ It keeps values to 13 digits or so, no sample that is no number, and has bounds 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from daemon.clock import SystemClock
 from daemon.detect.sources.base import Query, Wanted
 from daemon.detect.sources.prometheus import Prometheus
 from daemon.http.door import HttpDoor
+from daemon.replay.cache import Cached
 from detectors.samples import Batch, Block, Failed
 from detectors.spec import PrometheusSource
 from tests.fakes import servers
@@ -207,6 +209,12 @@ def test_a_query_answers_of_now_and_not_of_half_a_minute_ago(both: dict[str, str
         assert isinstance(got, Batch)
         block = got.blocks[-1]
         np.testing.assert_array_equal(block.values[:, 1], 12 - (now - block.times) / 10)
+    spec = PrometheusSource(type="prometheus", url=both["victoria"])
+    past = Cached(asked, spec, clock, None).fetch(wanted, now - 100.0, now, math.inf)
+    assert isinstance(past, Batch)
+    block = past.blocks[-1]
+    assert len(block.times) == 10
+    np.testing.assert_array_equal(block.values[:, 1], 12 - (now - block.times) / 10, "a backtest up to now")
 
 
 def test_more_than_the_server_allows_is_a_failure_with_its_reason(
