@@ -39,7 +39,8 @@ class Hours:
     """`weeks`: how many weeks back are looked at; one more is kept, so that one hour may be missing.
 
     `scopes`: scope -> column. `rows`: start -> `[3, S]`, NaN where nothing was learnt, of fewer columns where scopes came
-    later. `unwritten`: hours that are new or changed since they were kept. `full`: some scope found no room.
+    later. `unwritten`: hours that are new or changed since they were kept. `full`: some scope found no room. `first`: scope
+    -> number of the first wall hour that is known to have taught something.
     """
 
     zone: str
@@ -48,13 +49,16 @@ class Hours:
     rows: dict[float, Floats] = field(default_factory=dict)
     unwritten: set[float] = field(default_factory=set)
     full: bool = False
+    first: dict[Scope, int] = field(default_factory=dict)
     _starts: dict[int, list[float]] = field(default_factory=dict)
     _same: dict[int, Floats] = field(default_factory=dict)
 
     def keep(self, start: float, row: Floats) -> None:
         """A finished hour; what is older than can be looked at goes."""
+        number = self._number(start)
         if start not in self.rows:
-            self._starts.setdefault(self._number(start), []).append(start)
+            self._starts.setdefault(number, []).append(start)
+        self._note_first(number, row)
         self.rows[start] = row
         self.unwritten.add(start)
         oldest = start - (self.weeks + 1) * WEEK * HOUR - _SLACK
@@ -92,7 +96,7 @@ class Hours:
 
     def in_zone(self, zone: str, weeks: int) -> Hours:
         """The same hours, as clocks of another zone call them."""
-        other = Hours(zone, weeks, self.scopes, self.rows, self.unwritten, self.full)
+        other = Hours(zone, weeks, self.scopes, self.rows, self.unwritten, self.full, self.first)
         other._index()
         return other
 
@@ -137,7 +141,15 @@ class Hours:
         self._starts = {}
         for number, start in zip(numbers.tolist(), starts, strict=True):
             self._starts.setdefault(number, []).append(start)
+            self._note_first(number, self.rows[start])
         self._same.clear()
+
+    def _note_first(self, number: int, row: Floats) -> None:
+        new = [scope for scope in self.scopes if scope not in self.first]
+        for scope in new:
+            place = self.scopes[scope]
+            if place < row.shape[1] and not math.isnan(row[SHARE, place]):
+                self.first[scope] = number
 
     def _make_room(self, new: Sequence[Scope], present: set[Scope]) -> None:
         if len(self.scopes) + len(new) > MOST_SCOPES:
@@ -159,6 +171,7 @@ class Hours:
         columns = [self.scopes[scope] for scope in stays]
         self.rows = {start: _widened(row, size)[:, columns] for start, row in self.rows.items()}
         self.scopes = {scope: place for place, scope in enumerate(stays)}
+        self.first = {scope: number for scope, number in self.first.items() if scope in self.scopes}
 
 
 def _widened(rows: Floats, columns: int, fill: float = math.nan) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -16,7 +17,7 @@ from detectors.rollup import Rollups
 from detectors.rule import Rule, Signal
 from detectors.samples import Floats
 from detectors.state import Phase, State, Transition
-from detectors.values import Bools, Quality, Values
+from detectors.values import FIRST_DARK, Bools, Quality, Values
 from detectors.wall import HOUR, WEEK, wall_hours
 
 MOST_WEEKS = 8
@@ -24,7 +25,7 @@ MOST_WEEKS = 8
 KEPT = (MOST_WEEKS + 1) * WEEK * HOUR + 24 * HOUR
 """Seconds for which finished hours are kept in the store."""
 _WEEKS_OF_USUAL = 4
-_GOOD, _WARMING = np.int8(Quality.OK), np.int8(Quality.WARMING)
+_GOOD, _WARMING, _UNBORN = np.int8(Quality.OK), np.int8(Quality.WARMING), np.int8(Quality.UNBORN)
 _FIRING = np.int8(Phase.FIRING)
 _GATES = frozenset({"events", "widen_to"})
 """Fields of a signal that say when it is judged, not what it is."""
@@ -64,7 +65,11 @@ class Seasons:
         return counts
 
     def against(self, ticks: Floats, values: Values) -> Values:
-        """The values as deviations from their baseline; those of a detector without one as they are."""
+        """The values as deviations from their baseline; those of a detector without one as they are.
+
+        Where too few of the same hours are known it is warming; a scope that cannot have had enough yet is not there for
+        this detector, and nobody waits for it.
+        """
         baseline = self.rule.baseline
         if baseline is None:
             return values
@@ -73,7 +78,11 @@ class Seasons:
         middle, spread = (np.stack(part)[row] for part in zip(*told, strict=True))
         good = values.quality == _GOOD
         off = deviations(baseline, np.where(good, values.value, np.nan), middle, spread)
-        quality = np.where(good & np.isnan(middle), _WARMING, values.quality)
+        first = np.array([self.rollups.hours.first.get(scope, math.inf) for scope in values.scopes])
+        young = (np.array(numbers)[:, None] - first < baseline.weeks * WEEK)[row]
+        unknown = np.isnan(middle)
+        quality = np.where(good & unknown, _WARMING, values.quality)
+        quality = np.where(unknown & young & (quality < FIRST_DARK), _UNBORN, quality)
         return replace(values, value=off, quality=quality)
 
     def fold(

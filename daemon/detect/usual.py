@@ -59,9 +59,16 @@ class Usual:
         usual = np.tile(self.of(scopes), (len(ticks), 1))
         place = {scope: column for column, scope in enumerate(scopes)}
         self.news = self.news or bool(lessons)
+        learnt: dict[Scope, tuple[int, float]] = {}
         for lesson in lessons:
-            self.counts.setdefault(lesson.scope, deque(maxlen=_KEPT)).append(lesson.count)
-            usual[lesson.row + 1 :, place[lesson.scope]] = statistics.median(self.counts[lesson.scope])
+            row, scope = lesson.row + 1, lesson.scope
+            self.counts.setdefault(scope, deque(maxlen=_KEPT)).append(lesson.count)
+            if scope in learnt:
+                since, level = learnt[scope]
+                usual[since:row, place[scope]] = level
+            learnt[scope] = row, statistics.median(self.counts[scope])
+        for scope, (since, level) in learnt.items():
+            usual[since:, place[scope]] = level
         return usual
 
     def lessons(self, signal: Signal, rings: Rings, ticks: Floats, seen: Observations) -> list[Lesson]:
@@ -82,11 +89,12 @@ class Usual:
         for column, scope in enumerate(seen.scopes):
             counted = values.quality[:, place[scope]] == int(Quality.OK)
             events, next_at = values.events[:, place[scope]], -math.inf
-            for index in np.flatnonzero(lively[at, column] & counted).tolist():
-                row = int(at[index])
-                if ticks[row] >= next_at:
-                    next_at = float(ticks[row]) + self.per / _LESSONS_PER_WINDOW
-                    found.append(Lesson(row, scope, float(events[index])))
+            told = np.flatnonzero(lively[at, column] & counted)
+            times, index = ticks[at[told]], 0
+            while index < len(told):
+                next_at = float(times[index]) + self.per / _LESSONS_PER_WINDOW
+                found.append(Lesson(int(at[told[index]]), scope, float(events[told[index]])))
+                index = int(times.searchsorted(next_at))
             if next_at > -math.inf:
                 self.next_at[scope] = next_at
         return sorted(found, key=lambda lesson: lesson.row)
