@@ -104,10 +104,11 @@ class Block:
 
 
 def settled(rule: Rule, state: State) -> Bools:
-    """`[S]`: nothing is missing, and nothing missing is being waited for."""
+    """`[S]`: nothing is missing, nothing missing is being waited for, and nothing flaps."""
     calm: Bools = (
         np.isnan(state.dark_since) & np.isnan(state.blind_from) & np.isnan(state.clear_from) & ~state.no_data
     )
+    calm &= ~state.flapping
     calm &= (state.phase != _IDLE) | (state.blind == 0)
     if rule.fire.of_last is not None or rule.clear.of_last is not None:
         calm &= state.phase == _IDLE

@@ -50,6 +50,8 @@ class Finding:
     """Where its samples come from."""
     reason: str = ""
     """For NO_DATA: what is missing (`source main: connection refused`, `series absent`, …)."""
+    flapping: str = ""
+    """How often it fired lately, where that is so often that it counts as firing until it was well for long."""
     advises: bool = False
     """It leads to no action: people are told, and it explains nothing else."""
 

@@ -13,7 +13,7 @@ from config.scope import Scope
 from detectors.board import Board, Finding, FindingState
 from detectors.rule import Rule
 from detectors.state import Phase, State
-from detectors.texts import threshold_text
+from detectors.texts import flapping_text, threshold_text
 from detectors.values import REASONS, Quality
 
 _IDLE = np.int8(Phase.IDLE)
@@ -62,6 +62,7 @@ def _finding(
         corroborated=corroborated.get((rule.name, scope)) if rule.corroborate else None,
         source=rule.source,
         reason="" if blind_since is None else f"source {rule.source}: {reason}",
+        flapping=flapping_text(rule) if row.flapping else "",
         advises=not rule.acts,
     )
 
@@ -71,6 +72,7 @@ class _Row(NamedTuple):
 
     phase: int
     no_data: bool
+    flapping: bool
     quality: int
     since: float
     dark_since: float

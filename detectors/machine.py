@@ -49,20 +49,28 @@ def advance(
 
 def _block(rule: Rule, state: State, block: Block) -> list[Found]:
     """Scopes that are well known throughout are swept, the others looked at row by row."""
-    smooth = block.smooth(rule, state)
-    steady = _steady(rule, state, block.ticks)
+    smooth, steady = block.smooth(rule, state), _steady(rule, state, block.ticks)
     easy = smooth.all(axis=0) & settled(rule, state) & steady.all()
-    if easy.all() and (len(steady) > 1 or calm(state, block)):
-        return sweep(rule, state, block)
-    if len(steady) == 1 or not easy.any():
-        return _rows(rule, state, block, smooth.all(axis=1) & steady)
-    swept, stepped = np.flatnonzero(easy), np.flatnonzero(~easy)
-    some, others = part_of(state, swept), part_of(state, stepped)
-    rows = smooth[:, stepped].all(axis=1) & steady
-    found = [one.moved(0, swept) for one in sweep(rule, some, block.columns(swept))]
-    found += [one.moved(0, stepped) for one in _rows(rule, others, block.columns(stepped), rows)]
-    put_back(state, swept, some)
-    put_back(state, stepped, others)
+    if len(steady) == 1 and not (easy.all() and calm(state, block)):
+        easy[:] = False
+    found: list[Found] = []
+    while easy.any():
+        places = np.flatnonzero(easy)
+        all_ = len(places) == len(easy)
+        part, cut = (state, block) if all_ else (part_of(state, places), block.columns(places))
+        news, flaps = sweep(rule, part, cut)
+        if not flaps.any():
+            found = [one.moved(0, places) for one in news]
+            break
+        easy[places[flaps]] = False
+    if easy.all():
+        return found
+    others = np.flatnonzero(~easy)
+    rest, rows = part_of(state, others), smooth[:, others].all(axis=1) & steady
+    found += [one.moved(0, others) for one in _rows(rule, rest, block.columns(others), rows)]
+    if easy.any():
+        put_back(state, places, part)
+    put_back(state, others, rest)
     return found
 
 
@@ -71,13 +79,16 @@ def _rows(rule: Rule, state: State, block: Block, smooth: Bools) -> list[Found]:
     found: list[Found] = []
     all_ = np.arange(len(state.scopes))
     rough = np.append(np.flatnonzero(~smooth), len(block.ticks))
-    row = 0
+    row = swept_until = 0
     while row < len(block.ticks):
         end = int(rough[np.searchsorted(rough, row)])
-        if end - row >= _WORTH_A_SWEEP and settled(rule, state).all():
-            found += [one.moved(row, all_) for one in sweep(rule, state, block.rows(row, end))]
-            row = end
-            continue
+        if row >= swept_until and end - row >= _WORTH_A_SWEEP and settled(rule, state).all():
+            swept_until = end
+            news, flaps = sweep(rule, state, block.rows(row, end))
+            if not flaps.any():
+                found += [one.moved(row, all_) for one in news]
+                row = end
+                continue
         found += _Step(rule, state, block, row).run()
         row += 1
     return found
@@ -179,15 +190,27 @@ class _Step:
             withdrawn = pending & fine & ~held & ~state.fire_hits.any(axis=1) & (state.fire_part <= 0)
             ready = known & ~tick.excused
         state.blind = np.where(fine & (withdrawn | idle), 0.0, state.blind)
-        fires = pending & ready & held & ~state.no_data & ~self._flapping()
+        fires = pending & ready & held & ~state.no_data & ~self._coming_and_going()
         self._emit(TransitionState.PENDING, starts & ~fires)
         self._emit(TransitionState.WITHDRAWN, withdrawn)
         self._emit(TransitionState.FIRED, fires)
+        self._remember(fires)
         state.phase = np.where(fires, _FIRING, state.phase)
         self._settle(withdrawn)
         self._reset_slots(fires)
 
-    def _flapping(self) -> Bools:
+    def _remember(self, fires: Bools) -> None:
+        """When it fired; one firing too many within the time makes it flapping. Firings long ago are forgotten."""
+        state, flap = self.state, self.rule.flap
+        old = state.fired_at < self.at - flap.within
+        if not fires.any() and not old.any():
+            return
+        recent = np.where(old, np.nan, state.fired_at)
+        state.flapping = state.flapping | (fires & ~np.isnan(recent).any(axis=1))
+        shifted = np.column_stack([recent[:, 1:], np.full(len(recent), self.at)])
+        state.fired_at = np.where(fires[:, None], shifted, recent)
+
+    def _coming_and_going(self) -> Bools:
         """Telemetry that comes and goes for as long as the hold: no outage starts before it stays.
 
         M of N slots weigh what nobody saw themselves, and over their own time alone.
@@ -197,8 +220,8 @@ class _Step:
             return np.zeros_like(state.no_data)
         with np.errstate(invalid="ignore"):
             lasted = self.at - state.dark_since >= hold - EPSILON
-        flapping: Bools = lasted & (state.blind > FORGIVEN * hold + EPSILON)
-        return flapping
+        unsteady: Bools = lasted & (state.blind > FORGIVEN * hold + EPSILON)
+        return unsteady
 
     def _clear(self, firing: Bools, due: Floats) -> None:
         """The clear condition observed for its own hold; what is not observed does not count."""
@@ -216,15 +239,18 @@ class _Step:
         )
         state.clear_from = np.where(unknown, state.clear_from, np.nan)
         if rule.clear.of_last is None:
-            held = _held(at - state.clear_since, state.clear_blind, rule.clear.hold)
+            hold = np.where(state.flapping, max(rule.flap.calm, rule.clear.hold), rule.clear.hold)
+            held = _held(at - state.clear_since, state.clear_blind, hold)
         else:
             slots = (state.clear_hits, state.clear_part)
             state.clear_hits, state.clear_part = self._filled(
                 slots, fine, unknown, rule.clear.hold, rule.clear.of_last
             )
             held = state.clear_hits.sum(axis=1) >= rule.clear.of_last.hits
+            held &= ~state.flapping | _held(at - state.clear_since, state.clear_blind, rule.flap.calm)
         clears = fine & held
         self._emit(TransitionState.CLEARED, clears)
+        state.flapping = state.flapping & ~clears
         self._settle(clears)
 
     def _settle(self, done: Bools) -> None:
@@ -281,7 +307,7 @@ class _Step:
             self.out.append(Found.of(self.row, places, what))
 
 
-def _held(elapsed: Floats, blind: Floats, hold: float) -> Bools:
+def _held(elapsed: Floats, blind: Floats, hold: Floats | float) -> Bools:
     """Whether a hold is over."""
     with np.errstate(invalid="ignore"):
         over: Bools = elapsed - deducted(blind, hold) >= hold - EPSILON

@@ -24,6 +24,7 @@ from detectors.spec import (
     Corroborate,
     DetectorSpec,
     Expected,
+    Flap,
     Measured,
     Minimum,
     Pattern,
@@ -34,6 +35,7 @@ from detectors.spec import (
 FORGIVEN = 0.2
 """Share of a hold that may go unobserved before the unobserved time is deducted from it."""
 FRESH_SCRAPES = 3
+_FLAP_HOLDS, _FLAP_STEPS = 6, 10
 
 Kind = Literal[
     "rate", "increase", "ratio", "share_over", "quantile", "gauge", "age", "growth", "burn_rate", "peers", "probe", "promql",
@@ -165,6 +167,19 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
+class Flapping:
+    """A scope flaps when it fires `firings` times within `within` seconds; it is well after `calm` seconds of it."""
+
+    firings: int
+    within: float
+    calm: float
+
+
+STEADY = Flapping(20, 0.0, 0.0)
+"""Nothing flaps."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One detector. `step`: seconds between ticks; a pause of more than 2.5 steps counts as unobserved."""
 
@@ -183,6 +198,7 @@ class Rule:
     fresh_within: float | None = None
     baseline: Baseline | None = None
     """The condition is on how far `signal` is off this, not on the signal itself."""
+    flap: Flapping = STEADY
     acts: bool = True
     """Whether its findings may lead to action."""
 
@@ -201,6 +217,7 @@ def rule_of(name: str, spec: DetectorSpec, *, default_source: str, step: float) 
     baseline = spec.signal.baseline
     acts = spec.acts if spec.acts is not None else baseline is None
     severity = min(own, spec.severity or own, key=ranks.index) if acts else spec.severity or own
+    clear = _test(spec.clear) if spec.clear else Test(fire.op, fire.threshold, fire.hold, negated=True)
     return Rule(
         name=name,
         mode=spec.failure_mode,
@@ -208,7 +225,7 @@ def rule_of(name: str, spec: DetectorSpec, *, default_source: str, step: float) 
         source=spec.source or default_source,
         signal=signal_of(spec.signal, spec.minimum),
         fire=fire,
-        clear=_test(spec.clear) if spec.clear else Test(fire.op, fire.threshold, fire.hold, negated=True),
+        clear=clear,
         no_data_for=spec.no_data.for_,
         step=step,
         expected=spec.expected,
@@ -216,6 +233,7 @@ def rule_of(name: str, spec: DetectorSpec, *, default_source: str, step: float) 
         gate=Gate(signal_of(spec.while_.signal), spec.while_.above) if spec.while_ else None,
         fresh_within=spec.fresh_within,
         baseline=_baseline(baseline) if baseline else None,
+        flap=_flapping(spec.flap, fire.hold + clear.hold, step),
         acts=acts,
     )
 
@@ -262,6 +280,12 @@ def _measured(spec: Measured, minimum: Minimum | None) -> Signal:
         burns=burns,
         budget=round(1 - body.objective, 12) if burns else 0.0,
     )
+
+
+def _flapping(spec: Flap, holds: float, step: float) -> Flapping:
+    """An outage takes at least both holds from one firing to the next: half as long on average again is flapping."""
+    within = spec.within or max(_FLAP_HOLDS * holds, _FLAP_STEPS * step)
+    return Flapping(spec.firings, within, spec.calm or within)
 
 
 def _baseline(spec: BaselineSpec) -> Baseline:

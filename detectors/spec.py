@@ -191,6 +191,17 @@ class While(Section):
         return self
 
 
+class Flap(Section):
+    """When a scope counts as flapping, and how long it must be well before that ends. Left out: from the holds."""
+
+    firings: int = Field(4, ge=3, le=20)
+    """It flaps when it fires so many times …"""
+    within: Duration | None = Field(None, gt=0)
+    """… in this time. Left out: six times the hold and the clear hold together, at least ten poll intervals."""
+    calm: Duration | None = Field(None, gt=0)
+    """How long the clear condition must hold until a flapping finding clears. Left out: as long as `within`."""
+
+
 class DetectorSpec(Section):
     """Watches one signal for one failure mode, scope by scope."""
 
@@ -210,6 +221,7 @@ class DetectorSpec(Section):
     minimum: Minimum | None = None
     expected: Expected | None = None
     no_data: NoData = NoData()
+    flap: Flap = Flap()
     corroborate: Corroborate | None = None
     while_: While | None = Field(None, alias="while")
     fresh_within: Duration | None = None
@@ -263,7 +275,7 @@ Detectors = dict[Name, DetectorSpec]
 
 __all__ = [
     "KINDS", "Age", "Auth", "BaselineSpec", "Basic", "BurnRate", "BurnWindow", "Condition", "Corroborate", "DetectorSpec", "Detectors", "Evidence", "Expected",
-    "FileSource", "Gauge", "Growth", "Increase", "Inventory", "LabelName", "Measured", "Minimum", "Name", "NoData", "Pattern", "Peers", "PrometheusSource", "Quantile",
+    "FileSource", "Flap", "Gauge", "Growth", "Increase", "Inventory", "LabelName", "Measured", "Minimum", "Name", "NoData", "Pattern", "Peers", "PrometheusSource", "Quantile",
     "Ratio", "ScrapeSource", "SeenWithin", "ShareOver", "SignalSpec", "Source", "Suspended", "Target",
     "Telemetry", "Tls", "Where", "While",
 ]  # fmt: skip

@@ -61,6 +61,7 @@ class State:
     same for the clear hold; `dark_since`, `back_since`, `no_data`: the episode without telemetry; `joined`: first
     tick of the scope; `fire_hits[S, N]`, `fire_part[S]`: completed slots in breach and seconds of breach, less
     those unobserved, in the current slot (`of_last`; N is 0 without); `clear_hits`, `clear_part` likewise.
+    `fired_at[S, F]`: instants of the last firings, newest last, NaN for none; `flapping`: it fired too often.
     """
 
     scopes: tuple[Scope, ...]
@@ -87,6 +88,8 @@ class State:
     fire_part: Floats
     clear_hits: Codes
     clear_part: Floats
+    flapping: Bools
+    fired_at: Floats
 
 
 _EMPTY: dict[str, tuple[float, type[np.generic]]] = {
@@ -108,9 +111,10 @@ _EMPTY: dict[str, tuple[float, type[np.generic]]] = {
     "quality": (0, np.int8),
     "fire_part": (0.0, np.float64),
     "clear_part": (0.0, np.float64),
+    "flapping": (False, np.bool_),
 }
 _SLOTTED = ("fire_hits", "clear_hits")
-_ARRAYS = (*_EMPTY, *_SLOTTED)
+_ARRAYS = (*_EMPTY, *_SLOTTED, "fired_at")
 _IDLE = np.int8(Phase.IDLE)
 _SAVED = tuple(name for name in _EMPTY if name != "quality")
 
@@ -126,6 +130,7 @@ def fresh_state(rule: Rule, scopes: tuple[Scope, ...] = ()) -> State:
         resumed=False,
         fire_hits=np.zeros((size, rule.fire.of_last.slots if rule.fire.of_last else 0), dtype=np.int8),
         clear_hits=np.zeros((size, rule.clear.of_last.slots if rule.clear.of_last else 0), dtype=np.int8),
+        fired_at=np.full((size, rule.flap.firings - 1), np.nan),
         **arrays,
     )
 
@@ -164,7 +169,7 @@ def forget(state: State, scopes: Collection[Scope]) -> State:
 
 
 def save(state: State) -> dict[Scope, dict[str, Any]]:
-    """What has to outlive a restart: a JSON-ready dictionary for each scope that is not idle and seen."""
+    """What has to outlive a restart: a JSON-ready dictionary for each scope that is not idle and seen, or was not lately."""
     return _rows(state, _telling(state))
 
 
@@ -178,7 +183,7 @@ def save_unseen(state: State) -> dict[Scope, dict[str, Any]]:
 
 def _telling(state: State) -> Bools:
     counted: Bools = (state.fire_part != 0) | state.fire_hits.any(axis=1)
-    return _busy(state) | (state.blind > 0) | counted
+    return _busy(state) | (state.blind > 0) | counted | ~np.isnan(state.fired_at[:, -1])
 
 
 def _rows(state: State, which: Bools) -> dict[Scope, dict[str, Any]]:
@@ -192,6 +197,7 @@ def _rows(state: State, which: Bools) -> dict[Scope, dict[str, Any]]:
             row[name] = item
         for name in _SLOTTED:
             row[name] = getattr(state, name)[index].tolist()
+        row["fired_at"] = [at for at in state.fired_at[index].tolist() if not math.isnan(at)]
         saved[state.scopes[index]] = row
     return saved
 
@@ -210,11 +216,14 @@ def restore(rule: Rule, saved: Mapping[Scope, Mapping[str, Any]], last_tick: flo
             slots: NDArray[np.int8] = getattr(state, name)
             if len(row.get(name, ())) == slots.shape[1]:
                 slots[index] = row[name]
+        fired = [at for at in row.get("fired_at", ()) if at > float(row["at"]) - rule.flap.within]
+        fired = fired[-state.fired_at.shape[1] :]
+        state.fired_at[index, state.fired_at.shape[1] - len(fired) :] = fired
     last = np.fmax.reduce([last_tick, *(float(row["at"]) for row in saved.values())])
     return replace(state, last_tick=float(last), resumed=not np.isnan(last))
 
 
-def deducted(blind: Floats, hold: float) -> Floats:
+def deducted(blind: Floats, hold: Floats | float) -> Floats:
     """Seconds of a hold that do not count: gaps up to 20 % of it are forgiven whole, longer ones deducted whole."""
     return np.where(blind > FORGIVEN * hold + EPSILON, blind, 0.0)
 

@@ -82,18 +82,25 @@ class _Turns:
         return np.where(mine, self.fires[last], self.before[scope]) if len(self.at) else self.before[scope]
 
 
-def sweep(rule: Rule, state: State, block: Block) -> list[Found]:
-    """Advance `state` (in place) over a block that is smooth and settled at all of its scopes, without a pause."""
+def sweep(rule: Rule, state: State, block: Block) -> tuple[list[Found], Bools]:
+    """Advance `state` (in place) over a block that is smooth and settled at all of its scopes, without a pause.
+
+    Returns what was found, and which scopes (`[S]`) would begin to flap: when some would, nothing is done.
+    """
+    nobody = np.zeros(len(state.phase), dtype=bool)
     if calm(state, block):
         state.blind = np.zeros_like(state.blind)
         state.fire_part, state.fire_hits = np.zeros_like(state.fire_part), np.zeros_like(state.fire_hits)
-        _note(state, block)
-        return []
+        _note(rule, state, block)
+        return [], nobody
     ticks, size = block.ticks, len(block.ticks)
     breaches, recoveries = _breaches(rule, state, block), _recoveries(rule, state, block)
     fires = breaches.first_held(ticks, rule.fire.hold)
     clears = recoveries.first_held(ticks, rule.clear.hold)
     turns = _turns(breaches, fires, recoveries, clears, state.phase == _FIRING, size)
+    firings = _Firings(breaches.scope[turns.fired], ticks[fires[turns.fired]])
+    if firings.too_many(rule, state).any():
+        return [], firings.too_many(rule, state)
     fresh = ~turns.firing_at(breaches.scope, breaches.begin)
     held = fires < breaches.end
     pends = fresh & ~breaches.goes_on & ~(held & (fires == breaches.begin))
@@ -112,8 +119,9 @@ def sweep(rule: Rule, state: State, block: Block) -> list[Found]:
     pending = np.flatnonzero(fresh & ~held & breaches.latest(size))
     _leave(state, breaches, turns, pending)
     _leave_recovering(state, recoveries, turns)
-    _note(state, block)
-    return [one for one in found if len(one.row)]
+    state.fired_at = firings.remembered(state.fired_at)
+    _note(rule, state, block)
+    return [one for one in found if len(one.row)], nobody
 
 
 def calm(state: State, block: Block) -> bool:
@@ -206,7 +214,46 @@ def _leave_recovering(state: State, recoveries: _Stretches, turns: _Turns) -> No
     state.clear_blind = np.where(turns.after, blind, 0.0)
 
 
-def _note(state: State, block: Block) -> None:
+@dataclass(frozen=True, slots=True)
+class _Firings:
+    """`scope[N]` and instant `at[N]` of what fired, by scope, then by time."""
+
+    scope: Places
+    at: Floats
+
+    def too_many(self, rule: Rule, state: State) -> Bools:
+        """`[S]`: so often within the time that it flaps."""
+        most = state.fired_at.shape[1]
+        rank = self._rank()
+        earlier = self.at[np.maximum(np.arange(len(self.at)) - most, 0)]
+        known = state.fired_at[self.scope, np.minimum(rank, most - 1)]
+        first = np.where(rank >= most, earlier, known)
+        found = np.zeros(len(state.phase), dtype=bool)
+        with np.errstate(invalid="ignore"):
+            found[self.scope[first >= self.at - rule.flap.within]] = True
+        return found
+
+    def remembered(self, fired_at: Floats) -> Floats:
+        """`fired_at[S, F]` with these pushed in from the end."""
+        if not len(self.at):
+            return fired_at
+        scopes, most = fired_at.shape
+        count = np.bincount(self.scope, minlength=scopes)
+        column = np.arange(most) + count[:, None]
+        kept = np.take_along_axis(fired_at, np.minimum(column, most - 1), axis=1)
+        kept[column >= most] = np.nan
+        place = most - count[self.scope] + self._rank()
+        kept[self.scope[place >= 0], place[place >= 0]] = self.at[place >= 0]
+        return kept
+
+    def _rank(self) -> Places:
+        """Which of its scope's each is, from 0."""
+        first = np.searchsorted(self.scope, self.scope)
+        rank: Places = np.arange(len(self.scope)) - first
+        return rank
+
+
+def _note(rule: Rule, state: State, block: Block) -> None:
     """What is remembered of the ticks themselves."""
     ticks, born = block.ticks, slim(block.born)
     joins = np.isnan(state.joined)
@@ -222,6 +269,9 @@ def _note(state: State, block: Block) -> None:
     state.observed_at = _newest(slim(block.observed_at), state.observed_at)
     state.quality = np.array(block.quality[-1])
     state.last_tick, state.resumed = float(ticks[-1]), False
+    if not np.isnan(state.fired_at[:, -1]).all():
+        old = state.fired_at < ticks[-1] - rule.flap.within
+        state.fired_at = np.where(old, np.nan, state.fired_at)
 
 
 def _newest(rows: Floats, before: Floats) -> Floats:

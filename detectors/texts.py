@@ -28,6 +28,13 @@ def threshold_text(rule: Rule) -> str:
     return _lasting(text, rule.fire)
 
 
+def flapping_text(rule: Rule) -> str:
+    """`fired 4 times within 42m; it ends after 42m of health`."""
+    flap = rule.flap
+    within, calm = format_duration(flap.within), format_duration(max(flap.calm, rule.clear.hold))
+    return f"fired {flap.firings} times within {within}; it ends after {calm} of health"
+
+
 def condition_text(signal: Signal, test: Test) -> str:
     """A condition on a signal."""
     op = (_NEGATED if test.negated else _OPS)[test.op]

@@ -64,7 +64,7 @@ def reconcile(
     for key, want in targets.items():
         if key not in current:
             incident = _opened(key, want, now)
-            after[incident.id] = (incident, [_detected(incident, want, now)])
+            after[incident.id] = _flapping(incident, want, [_detected(incident, want, now)], now)
     _explain(after, known.incidents, board, topology, now)
     before = {i.id: i for i in known.incidents}
     return [
@@ -140,6 +140,7 @@ def _update(
     if _corroborated(want) and not incident.corroborated:
         moved = replace(moved, corroborated=True)
         events.append(Event(incident.id, now, Kind.FINDING, "Corroborated by a second witness.", {}))
+    moved, events = _flapping(moved, want, events, now)
     moved, blind_events = _blindness(moved, want.findings, now)
     events += blind_events
     if moved.state is S.RECOVERED and seen is not None and seen.seen is Seen.BREACH:
@@ -147,6 +148,19 @@ def _update(
         moved = replace(moved, stepped_back=True)
         events.append(Event(incident.id, now, Kind.RELAPSED, "Relapsed after verified recovery.", {}))
     return moved, events
+
+
+def _flapping(
+    incident: Incident, want: Wanted, events: list[Event], now: float
+) -> tuple[Incident, list[Event]]:
+    """What fires again and again is mended by nothing that was tried: people look, and nothing is begun any more."""
+    flaps = next((finding for finding in want.findings if finding.flapping), None)
+    if flaps is None or incident.flapping:
+        return incident, events
+    text = f"{flaps.detector} flaps: {flaps.flapping}. Nothing is begun."
+    data = {"detector": flaps.detector, "reason": flaps.flapping}
+    event = Event(incident.id, now, Kind.FLAPPING, text, data)
+    return replace(incident, flapping=True, stepped_back=True), [*events, event]
 
 
 def _blindness(incident: Incident, findings: Sequence[Finding], now: float) -> tuple[Incident, list[Event]]:

@@ -18,7 +18,7 @@ class Kind(StrEnum):
     RELEASED = "released"  # was_by
     BLIND = "blind"  # detector, reason
     SIGHTED = "sighted"  # detector
-    FLAPPING = "flapping"
+    FLAPPING = "flapping"  # detector, reason
 
     DIAGNOSED = "diagnosed"  # probe, ok, status, body (bounded), error
     RECHECK = "recheck"  # observed_at

@@ -82,7 +82,7 @@ class Incident:
     `explained_by`: id of the incident that holds this one back. `quiet_until`: a person's `resolve` on a firing
     fault holds until then, and the fault pages again if it still fires. `alerts`: fingerprints of inbox alerts
     that vouch for this incident beside its detectors. `corroborated`: False = no disruptive action. `advises`: no
-    action at all, its detectors only advise.
+    action at all, its detectors only advise. `flapping`: it fired again and again lately, so no action is begun.
     """
 
     id: str
@@ -99,6 +99,7 @@ class Incident:
     stepped_back: bool = False
     corroborated: bool = True
     advises: bool = False
+    flapping: bool = False
     explained_by: str | None = None
     suppressed_at: float | None = None
     recovered_at: float | None = None

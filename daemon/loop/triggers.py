@@ -46,7 +46,7 @@ def of_assessment(before: Incident | None, after: Incident, events: Sequence[Eve
             news.append(PageOwed(event.text))
         elif event.kind is Kind.BLIND:
             news.append(Blind(event.text))
-        elif event.kind is Kind.RELAPSED:
+        elif event.kind is Kind.RELAPSED or (event.kind is Kind.FLAPPING and before is not None):
             news.append(PageOwed(event.text, again=True))
         elif event.kind is Kind.SEVERITY:
             news.append(SeverityRaised(after.severity))

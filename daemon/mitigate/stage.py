@@ -122,7 +122,7 @@ class Mitigate:
         if incident.state is not IncidentState.OPEN:
             return None
         name, playbook = self._playbook_for(incident)
-        if incident.advises or playbook is None:
+        if incident.advises or incident.flapping or playbook is None:
             reason = _not_acting(incident)
             run = Run(incident.id, None, RunState.GAVE_UP, now, reason=reason, ended_at=now)
             event = Event(incident.id, now, Kind.GAVE_UP, f"Not acting: {reason}.", {"reason": reason})
@@ -241,6 +241,8 @@ def _not_acting(incident: Incident) -> str:
     if incident.advises:
         names = dict.fromkeys(record.detector for record in incident.findings)
         return f"advice only, {' and '.join(names)} may not act"
+    if incident.flapping:
+        return "it flaps: what mends it for moments does not mend it"
     mode = MODES.get(incident.failure_mode)  # type: ignore[call-overload]  # a StrEnum key is found by its text
     shared = mode is not None and mode.scope and not incident.scope
     return "a shared cause: nothing is done scope by scope" if shared else "no playbook matches"

@@ -4,10 +4,12 @@ relapses, a person's `resolve`, maintenance.
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from daemon.incidents.events import Kind
-from daemon.incidents.model import IncidentState
+from daemon.incidents.model import Incident, IncidentState
 from daemon.incidents.records import DebtState, PageEvent
 from remediations.run import RunState
 from tests.acceptance.variants import REFUSES, VARIANTS
@@ -361,3 +363,33 @@ def test_a_stop_after_files_were_edited_by_hand_is_rolled_back_and_what_has_ende
     assert len(story.world.did("link ingestion v001")) == 1
     tried = story.tried(story.incident("ingestion_stopped"))
     assert tried == ["restart-consumers", "roll-back-config", "restart-on-previous-config"]
+
+
+def test_a_fault_that_comes_and_goes_is_told_at_its_fourth_firing_and_nothing_is_begun_any_more() -> None:
+    """Fire and clear hold for five minutes each; four firings within six times that are flapping."""
+    story = Story(only=STORAGE)
+    cold = story.world.tiers["cold"]
+
+    def newest() -> Incident:
+        return max(story.incidents(MODE), key=lambda one: one.detected_at)
+
+    for turn in range(1, 5):
+        story.world.change(cold, error_share=1.0)
+        story.until(10 * MINUTE, partial(_as_many, story, turn))
+        assert newest().flapping == (turn == 4), story.told()
+        story.world.change(cold, error_share=0.0)
+        if turn < 4:
+            story.until(15 * MINUTE, lambda: newest().ended)
+    assert "fired 4 times within 1h" in story.said(newest(), Kind.FLAPPING)[0]
+    assert story.run_of(newest()).reason == "it flaps: what mends it for moments does not mend it"
+    story.until(2 * HOUR, lambda: newest().ended)
+    incident = newest()
+    assert story.tried(incident) == [], story.told()
+    assert story.paged(incident)[0] == 1
+    assert incident.resolved_by == "self"
+    assert incident.resolved_at is not None
+    assert incident.resolved_at - incident.detected_at >= HOUR, "as calm as it was restless"
+
+
+def _as_many(story: Story, incidents: int) -> bool:
+    return len(story.incidents(MODE)) == incidents

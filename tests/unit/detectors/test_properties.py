@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from config.section import FailureMode, Severity
 from config.units import OfLast
 from detectors.machine import advance
-from detectors.rule import Rule, Signal, Test
+from detectors.rule import STEADY, Flapping, Rule, Signal, Test
 from detectors.state import Transition, fresh_state, restore, save
 from tests.fakes.samples import seen, ticks
 
@@ -26,7 +26,7 @@ ROWS = st.integers(1, 4).flatmap(
     )
 )  # fmt: skip
 RULES = st.builds(
-    lambda hold, clear, no_data, of_last, clear_of_last: Rule(
+    lambda hold, clear, no_data, of_last, clear_of_last, flap: Rule(
         name="d",
         mode=FailureMode.API_DEGRADATION,
         severity=Severity.HIGH,
@@ -36,12 +36,14 @@ RULES = st.builds(
         clear=Test("below", 0.5, clear, of_last=clear_of_last if clear else None),
         no_data_for=no_data,
         step=30.0,
+        flap=flap,
     ),
     st.sampled_from([0.0, 45.0, 60.0, 300.0]),
     st.sampled_from([0.0, 60.0, 150.0]),
     st.sampled_from([60.0, 300.0]),
     st.sampled_from([None, None, OfLast(2, 3), OfLast(5, 10)]),
     st.sampled_from([None, None, OfLast(2, 4)]),
+    st.sampled_from([STEADY, Flapping(3, 600.0, 300.0)]),
 )
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from config.section import FailureMode, Severity
 from detectors.machine import advance
 from detectors.observe import Observations
-from detectors.rule import Rule, Signal, Test
+from detectors.rule import STEADY, Flapping, Rule, Signal, Test
 from detectors.samples import Floats
 from detectors.state import State, Transition, fresh_state
 from detectors.values import Quality, Values
@@ -21,7 +21,7 @@ LENGTH = 80
 STRETCHES = st.lists(st.tuples(st.sampled_from("BO-"), st.integers(1, 25)), min_size=1, max_size=12)
 ROW = STRETCHES.map(lambda parts: ("".join(letter * count for letter, count in parts) * LENGTH)[:LENGTH])
 RULE = st.builds(
-    lambda hold, clear: Rule(
+    lambda hold, clear, flap: Rule(
         name="d",
         mode=FailureMode.API_DEGRADATION,
         severity=Severity.HIGH,
@@ -31,9 +31,11 @@ RULE = st.builds(
         clear=Test("below", 0.5, clear),
         no_data_for=300.0,
         step=30.0,
+        flap=flap,
     ),
     st.sampled_from([0.0, 30.0, 45.0, 60.0, 300.0, 900.0]),
     st.sampled_from([0.0, 45.0, 60.0, 300.0]),
+    st.sampled_from([STEADY, Flapping(3, 900.0, 300.0), Flapping(4, 1500.0, 90.0)]),
 )
 BLIND = st.lists(st.tuples(st.integers(0, 3), st.integers(0, LENGTH - 1), st.integers(1, 12)), max_size=2)
 EXCUSED = st.lists(st.tuples(st.integers(0, 3), st.integers(0, LENGTH - 1)), max_size=4)
@@ -106,7 +108,7 @@ def test_a_sweep_says_what_steps_say(
     assert swept == steps
     for name in (
         "phase", "since", "blind", "blind_from", "floor", "clear_since", "clear_blind", "clear_from", "dark_since",
-        "back_since", "no_data", "joined", "last_known", "value", "observed_at", "quality",
+        "back_since", "no_data", "joined", "last_known", "value", "observed_at", "quality", "flapping", "fired_at",
     ):  # fmt: skip
         np.testing.assert_array_equal(getattr(stands, name), getattr(stood, name), err_msg=name)
     assert (stands.last_tick, stands.resumed) == (stood.last_tick, stood.resumed)
