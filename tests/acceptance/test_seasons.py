@@ -101,6 +101,34 @@ def test_a_baseline_keeps_nobody_from_mending_what_breaks_in_earnest() -> None:
     assert [record.detector for record in fault.findings if record.detector == "below-usual"] == []
 
 
+def test_a_person_who_took_the_advice_is_not_overruled_when_it_breaks_in_earnest() -> None:
+    story = degraded("high", watching=("provider-silent", "provider-errors"))
+    story.until(HOUR, lambda: bool(story.incidents()) and bool(story.paged(story.incident())))
+    advice = story.incident()
+    story.order("ack", advice)
+    story.world.change(story.world.consumers["navixy"], primary="no-answer")
+    story.until(HOUR, lambda: not story.incident().advises)
+    story.run(30 * MINUTE)
+    fault = story.incident()
+    assert (fault.id, fault.severity) == (advice.id, "critical")
+    assert (story.attempts(fault), story.world.effects) == ([], [])
+
+
+def test_what_an_hour_taught_outlives_a_crash_in_the_middle_of_it() -> None:
+    """Killed at half past and back two minutes later; its source tells no history, so those minutes were not seen."""
+    story = Story(DEGRADED % "low", only=("none",))
+    story.run(EPOCH + HOUR / 2 - story.now)
+    story.driver.crash(down_for=2 * MINUTE)
+    story.run(EPOCH + HOUR + 15 * MINUTE - story.now)
+    with story.driver.store.read() as uow:
+        (hour,) = uow.rollups.load()
+    value, events, share = hour.scopes["provider=navixy"]
+    assert (hour.detector, hour.start) == ("below-usual", EPOCH)
+    assert (value, events) == (pytest.approx(USUAL), pytest.approx(USUAL * HOUR))
+    unseen = 2 * 5 * MINUTE + 2 * MINUTE + 10 * MINUTE
+    assert 1 - unseen / HOUR <= share < 1, "two windows of 5 min to fill, 2 min away, 10 min not written yet"
+
+
 QUIET_MORNING = {0: 0.001, 1: 0.001, 2: USUAL, 3: USUAL}
 """3.6 packets an hour in the first two hours of every Monday's story, 30 a second in the next two."""
 
