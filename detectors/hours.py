@@ -50,6 +50,10 @@ class Hours:
     unwritten: set[float] = field(default_factory=set)
     full: bool = False
     first: dict[Scope, int] = field(default_factory=dict)
+    _settled: Sequence[Scope] = ()
+    """Scopes that found their room, or none."""
+    _places: tuple[Sequence[Scope], NDArray[np.intp]] | None = None
+    _firsts: tuple[Sequence[Scope], Floats] | None = None
     _starts: dict[int, list[float]] = field(default_factory=dict)
     _same: dict[int, Floats] = field(default_factory=dict)
 
@@ -81,18 +85,25 @@ class Hours:
         """Rows `[N, 3, S]` of the same hour of the week in the weeks before wall hour `number`; NaN: not learnt."""
         if number not in self._same:
             self._same[number] = self._gathered(number)
-        rows = self._same[number]
-        place = np.array([self.scopes.get(scope, -1) for scope in scopes], dtype=np.intp)
+        rows, place = self._same[number], self._place_of(scopes)
         found = np.full((len(rows), 3, len(scopes)), np.nan)
         found[:, :, place >= 0] = rows[:, :, place[place >= 0]]
         return found
 
     def placed(self, scopes: Sequence[Scope]) -> NDArray[np.intp]:
         """Columns of these scopes, -1 for those that find no room."""
-        new = [scope for scope in scopes if scope not in self.scopes]
-        if new:
-            self._make_room(new, set(scopes))
-        return np.array([self.scopes.get(scope, -1) for scope in scopes], dtype=np.intp)
+        if self._settled != scopes:
+            new = [scope for scope in scopes if scope not in self.scopes]
+            if new:
+                self._make_room(new, set(scopes))
+            self._settled = scopes
+        return self._place_of(scopes)
+
+    def first_of(self, scopes: Sequence[Scope]) -> Floats:
+        """`[S]`: number of the first wall hour that is known to have taught something, inf for none."""
+        if self._firsts is None or self._firsts[0] != scopes:
+            self._firsts = scopes, np.array([self.first.get(scope, math.inf) for scope in scopes])
+        return self._firsts[1]
 
     def in_zone(self, zone: str, weeks: int) -> Hours:
         """The same hours, as clocks of another zone call them."""
@@ -116,6 +127,12 @@ class Hours:
                     rows[:, column] = (math.nan if value is None else value, events, share)
             self.rows[hour.start] = rows
         self._index()
+
+    def _place_of(self, scopes: Sequence[Scope]) -> NDArray[np.intp]:
+        if self._places is None or self._places[0] != scopes:
+            place = np.array([self.scopes.get(scope, -1) for scope in scopes], dtype=np.intp)
+            self._places = scopes, place
+        return self._places[1]
 
     def _told(self, row: Floats) -> dict[str, tuple[float | None, float, float]]:
         return {
@@ -150,6 +167,7 @@ class Hours:
             place = self.scopes[scope]
             if place < row.shape[1] and not math.isnan(row[SHARE, place]):
                 self.first[scope] = number
+                self._firsts = None
 
     def _make_room(self, new: Sequence[Scope], present: set[Scope]) -> None:
         if len(self.scopes) + len(new) > MOST_SCOPES:
@@ -160,6 +178,7 @@ class Hours:
             places = enumerate(new[:room], start=len(self.scopes))
             self.scopes = {**self.scopes, **{scope: place for place, scope in places}}
         self._same.clear()
+        self._places = None
 
     def _drop_gone(self, present: set[Scope]) -> None:
         """Scopes that are not there, and of whom no hour is left."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -78,7 +77,7 @@ class Seasons:
         middle, spread = (np.stack(part)[row] for part in zip(*told, strict=True))
         good = values.quality == _GOOD
         off = deviations(baseline, np.where(good, values.value, np.nan), middle, spread)
-        first = np.array([self.rollups.hours.first.get(scope, math.inf) for scope in values.scopes])
+        first = self.rollups.hours.first_of(values.scopes)
         young = (np.array(numbers)[:, None] - first < baseline.weeks * WEEK)[row]
         unknown = np.isnan(middle)
         quality = np.where(good & unknown, _WARMING, values.quality)
