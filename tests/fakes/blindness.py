@@ -72,9 +72,16 @@ Hurt = Callable[[Tape, Floats, Rows], None]
 
 
 @cache
-def healthy(wanted: frozenset[str], count: int, left_out: frozenset[str]) -> tuple[Tape, ...]:
-    """So many scrapes of every program of a story's pipeline. `left_out`: label values that are not of interest."""
+def healthy(
+    wanted: frozenset[str], count: int, left_out: frozenset[str] = frozenset(), *, failures: bool = True
+) -> tuple[Tape, ...]:
+    """So many scrapes of every program of a story's pipeline.
+
+    `left_out`: label values that are not of interest. `failures`: a few of everything, below every threshold.
+    """
     world = World(Time(EPOCH))
+    if failures:
+        _fail_a_little(world)
     seen: dict[str, list[Mapping[tuple[str, Labels], float]]] = {unit: [] for unit in UNITS}
     for index in range(count):
         world.time.set(EPOCH + STEP * index)
@@ -92,6 +99,17 @@ def healthy(wanted: frozenset[str], count: int, left_out: frozenset[str]) -> tup
                 Tape(unit, tuple(key[0] for key in keys), tuple(key[1] for key in keys), np.array(values))
             )
     return tuple(tapes)
+
+
+def _fail_a_little(world: World) -> None:
+    for consumer in world.consumers.values():
+        consumer.errors = 0.05
+    for tier in world.tiers.values():
+        tier.error_share = 0.003
+    world.api.errors = 0.01
+    world.api.slow = {"live": 0.01, "history": 0.01}
+    world.transformer.mapping_failures = dict.fromkeys(world.consumers, 0.01)
+    world.transformer.missing = {(provider, "speed"): 0.01 for provider in world.consumers}
 
 
 def _every_scrape_failed(tape: Tape, values: Floats, rows: Rows) -> None:
@@ -128,13 +146,16 @@ def standing_still(names: frozenset[str]) -> Hurt:
     return hurt
 
 
+HALVES: Mapping[str, Hurt] = {
+    "every second series is absent": _absent(0, 2),
+    "the other half is absent": _absent(1, 2),
+}
 TARGETS: Mapping[str, Hurt] = {
     "every scrape failed": _every_scrape_failed,
     "one scrape failed": _one_scrape_failed,
     "no sample is new": _not_scraped,
     "every series is absent": _absent(0, 1),
-    "every second series is absent": _absent(0, 2),
-    "the other half is absent": _absent(1, 2),
+    **HALVES,
 }
 FUTURE = "samples are of the future"
 ANSWERS = ("the query failed", "the answer is partial")
