@@ -13,7 +13,7 @@ from detectors.layout import Columns, Plan
 from detectors.ring import Ring
 from detectors.rule import Signal
 from detectors.samples import Floats
-from detectors.values import Bools
+from detectors.values import Bools, whole
 from detectors.windows import Base, Moment, Now, any_of, cells, summed
 
 LEAST_COVER = 0.5
@@ -24,7 +24,8 @@ _EMPTY = {"max": -np.inf, "min": np.inf, "sum": 0.0, "avg": 0.0}
 @dataclass(slots=True)
 class _Sums:
     """What least squares needs, summed sample by sample. Times count from the tick, values from the newest one: all
-    stay small, and a gauge that stands still grows by exactly 0.
+    stay small, and a gauge that stands still grows by exactly 0. `count`, `t` and `tt` are `[T, 1]` where no sample is
+    missing, and come to the same.
     """
 
     count: Floats
@@ -34,13 +35,14 @@ class _Sums:
     ty: Floats
 
     @classmethod
-    def empty(cls, shape: tuple[int, int]) -> _Sums:
-        return cls(*(np.zeros(shape) for _ in range(5)))
+    def empty(cls, shape: tuple[int, ...], *, whole: bool) -> _Sums:
+        same = (shape[0], 1) if whole else shape
+        return cls(np.zeros(same), np.zeros(same), np.zeros(shape), np.zeros(same), np.zeros(shape))
 
-    def add(self, t: Floats, y: Floats) -> None:
-        """One sample of each column. `t[T, 1]`; `y[T, C]`, NaN where there is none."""
-        there = ~np.isnan(y)
-        t, y = np.where(there, t, 0.0), np.where(there, y, 0.0)
+    def add(self, t: Floats, y: Floats, there: Bools) -> None:
+        """One sample of each column. `t[T, 1]`; `y[T, C]`; `there`: which of them count, as wide as `count`."""
+        if not there.all():
+            t, y = np.where(there, t, 0.0), np.where(there, y, 0.0)
         self.count += there
         self.t += t
         self.y += y
@@ -85,13 +87,15 @@ def _fitted(
 ) -> tuple[Floats, Bools]:
     """(slope, covered) `[T, C]`. Sample by sample, newest first, so that a block of ticks sums as a single one does."""
     newest = cells(ring.value, now.row, columns)
-    sums = _Sums.empty(newest.shape)
     back = np.where(base.ok, now.row - base.row, -1)
+    begin = int((now.row - back)[base.ok].min(initial=len(ring.times)))
+    no_gap = whole(ring.value[begin : int(now.row.max()) + 1, columns.index])
+    sums = _Sums.empty(newest.shape, whole=no_gap)
     for steps in range(int(back.max(initial=-1)) + 1):
         row = np.maximum(now.row - steps, 0)
+        value = cells(ring.value, row, columns) - newest
         within = (steps <= back)[:, None]
-        value = np.where(within, cells(ring.value, row, columns) - newest, np.nan)
-        sums.add((ring.times[row] - ticks)[:, None], value)
+        sums.add((ring.times[row] - ticks)[:, None], value, within if no_gap else within & ~np.isnan(value))
     begun = ring.first_seen[columns.index] <= base.at[:, None]
     needed = max(2.0, LEAST_COVER * window / now.interval)
     return sums.slope(), base.ok[:, None] & begun & (sums.count >= needed)

@@ -131,7 +131,8 @@ def place_of(rule: Rule, *parts: str | int) -> Path:
     """The place of a key of the detector's signal; of a query, the query (push-down included)."""
     if rule.signal.kind == "promql":
         return ("detectors", rule.name, "signal")
-    return ("detectors", rule.name, "signal", *rule.signal.keys, *parts)
+    outer = ("baseline", "signal") if rule.baseline is not None else ()
+    return ("detectors", rule.name, "signal", *outer, *rule.signal.keys, *parts)
 
 
 def _accepted(signal: Signal, item: Series) -> bool:
