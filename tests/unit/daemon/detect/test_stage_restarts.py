@@ -80,7 +80,7 @@ def test_wherever_it_is_killed_the_events_are_the_same() -> None:
 def test_checkpoints_hold_only_what_is_not_fine_and_come_at_most_every_five_seconds() -> None:
     told = story(storage((600, 5), (1300, 0)))
     written = []
-    for at in range(2400):
+    for at in range(5400):  # firings are remembered for six times both holds
         told.tick(at)
         rows = told.detection.checkpoint(at)
         if rows is not None:
