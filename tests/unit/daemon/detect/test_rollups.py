@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -87,6 +88,24 @@ def test_a_rate_is_held_against_the_same_hour_of_the_last_four_weeks(
 ) -> None:
     found = finding(degraded(*weeks, rate=rate), "below")
     assert (found is not None and found.state is FindingState.FIRING) is fires, why
+
+
+@pytest.mark.parametrize(
+    ("now", "offset", "why"),
+    [
+        ("2026-03-31 06:00", HOUR, "08:00 in Berlin was an hour later by UTC until two days ago"),
+        ("2026-10-27 07:00", -HOUR, "08:00 in Berlin was an hour earlier by UTC until two days ago"),
+    ],
+)
+def test_the_same_hour_is_that_of_the_clock_on_the_wall(now: str, offset: float, why: str) -> None:
+    """Rows of 08:00 in Berlin on the four Tuesdays before a change of its clocks: they count at 08:00 after it, and only then."""
+    eight = datetime.fromisoformat(now).replace(tzinfo=UTC).timestamp()
+    spec = {**BELOW, "signal": {"baseline": {**BELOW["signal"]["baseline"], "zone": "Europe/Berlin"}}}
+    for at, fires in ((eight, True), (eight + offset, False)):
+        of = detection(at, below={**spec, "fire": {"above": 5, "for": "10m"}})
+        of.restore({}, learnt(of, "below", 100, 110, 90, 104, at=eight + offset, hours=1))
+        told = Story(of, {"main": packets(a=counter(30))}).run(at, at + HOUR - 15)
+        assert any(when >= at for _, when in told.events("fired")) is fires, why
 
 
 def test_a_finding_against_a_baseline_advises_and_is_as_severe_as_is_written() -> None:
