@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from config.section import SEVERITY_OF, Autonomy
 from config.units import format_duration, format_share
@@ -14,7 +15,9 @@ from daemon.escalate.schedules import next_shifts
 from daemon.incidents.model import Incident
 from daemon.incidents.records import Attempt, Phase
 from daemon.store.unit import UnitOfWork
-from detectors.spec import Condition, Measured, SignalSpec
+from detectors.promql import promql
+from detectors.rule import signal_of
+from detectors.spec import Condition, DetectorSpec, Measured, PrometheusSource, SignalSpec, Source
 from remediations.spec import Rung, action_of
 
 LOOKED_AT = 200
@@ -34,12 +37,28 @@ def detectors(uow: UnitOfWork, known: Known, live: Snapshot | None) -> models.De
                 signal=signal_text(spec.signal),
                 fire=condition_text(spec.fire),
                 clear=condition_text(spec.clear) if spec.clear else f"not {condition_text(spec.fire)}",
+                query=(query := query_of(spec)),
+                link=link_of(query, known.sources.get(spec.source or next(iter(known.sources), ""))),
                 scopes=_live_scopes(name, live) if live else _stored_scopes(name, rows),
             )
             for name, spec in sorted(known.detectors.items())
             if spec.enabled
         ]
     )
+
+
+def query_of(spec: DetectorSpec) -> str | None:
+    """The signal as a person may ask for it in a Prometheus; None for a probe, which nobody can."""
+    signal = signal_of(spec.signal, spec.minimum)
+    return None if signal.kind == "probe" else promql(signal)
+
+
+def link_of(query: str | None, source: Source | None) -> str | None:
+    """The page of a Prometheus that draws the last hour of a query."""
+    if query is None or not isinstance(source, PrometheusSource):
+        return None
+    asked = urlencode({"g0.expr": query, "g0.tab": "0", "g0.range_input": "1h"})
+    return f"{str(source.url).rstrip('/')}/graph?{asked}"
 
 
 def signal_text(signal: SignalSpec) -> str:

@@ -297,6 +297,8 @@ class DetectorScope(Model):
 
 
 class Detector(Model):
+    """`query`: the signal in PromQL, null for a probe; `link`: that query in its Prometheus, null for other sources."""
+
     name: str
     failure_mode: str
     severity: str
@@ -304,6 +306,8 @@ class Detector(Model):
     signal: str
     fire: str
     clear: str
+    query: str | None
+    link: str | None
     scopes: list[DetectorScope]
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -19,7 +20,7 @@ from daemon.desk.snapshot import Cell, Snapshot, SourceView
 from daemon.errors import NotFound
 from daemon.incidents.records import MuteKind
 from daemon.store.store import Store
-from detectors.spec import DetectorSpec, ScrapeSource, SignalSpec
+from detectors.spec import DetectorSpec, FileSource, PrometheusSource, ScrapeSource, SignalSpec
 from remediations.spec import Playbook
 from tests.fakes.stories import HOT, NOW, SILENT, record
 
@@ -283,6 +284,35 @@ def test_a_postmortem_is_data_and_markdown(store: Store) -> None:
 )
 def test_a_signal_that_compares_says_with_what(signal: dict[str, Any], text: str) -> None:
     assert catalogue.signal_text(SignalSpec.model_validate(signal)) == text
+
+
+ERRORS = 'sum by (tier) (increase(e{zone=~"a\\\\.b"}[1m]))'
+PROMETHEUS = PrometheusSource(type="prometheus", url="http://prometheus:9090/base/")
+
+
+@pytest.mark.parametrize(
+    ("signal", "query"),
+    [
+        ({"increase": {"of": "e", "by": ["tier"], "where": {"zone": {"re": r"a\.b"}}}}, ERRORS),
+        ({"promql": "up == 0"}, "up == 0"),
+        ({"probe": "api-health"}, None),
+    ],
+)
+def test_a_detector_is_told_as_a_query_that_its_prometheus_draws(
+    signal: dict[str, Any], query: str | None
+) -> None:
+    spec = DetectorSpec.model_validate(
+        {"failure_mode": "storage_failure", "signal": signal, "fire": {"above": 1}}
+    )
+    assert catalogue.query_of(spec) == query
+    link = catalogue.link_of(query, PROMETHEUS)
+    if query is None or link is None:
+        assert link is query is None
+        return
+    address = urlsplit(link)
+    assert (address.netloc, address.path) == ("prometheus:9090", "/base/graph")
+    assert parse_qs(address.query) == {"g0.expr": [query], "g0.tab": ["0"], "g0.range_input": ["1h"]}
+    assert catalogue.link_of(query, FileSource(type="file", path="x.om")) is None
 
 
 def test_detectors_speak_plainly_and_show_their_scopes(store: Store) -> None:
