@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from config.units import format_duration
-from detectors.promql import promql
+from detectors.promql import promql, pushdown
 from detectors.rule import Matcher, Rule, Signal, Test
 from detectors.samples import Series
 from tests.fakes.promtool import Alert
@@ -38,7 +38,7 @@ def alert_of(name: str, rule: Rule, series: Mapping[Series, Sequence[float]], st
         fire = _where(fire, signal, f"({usual}) >= {rule.expected.at_least!r}")
     firing = f'ALERTS{{alertname="{name}",alertstate="firing"}}'
     expr = f"({fire}) or ({_where(f'{_VALUE} {_not(rule.clear)}', signal, firing)})"
-    records = {_VALUE: _value(signal)}
+    records = {_VALUE: pushdown(signal)}
     return Alert(name, expr, rule.fire.hold, rule.clear.hold, _written(series), step, records)
 
 
@@ -51,19 +51,6 @@ def plain_alert(name: str, rule: Rule, series: Mapping[Series, Sequence[float]],
 def _one_clock(signal: Signal, step: float) -> str:
     """A window that holds two samples: `for` is the only clock."""
     return promql(replace(signal, window=1.5 * step))
-
-
-def _value(signal: Signal) -> str:
-    """The narrowest window that holds events enough, the widest one in the end."""
-    if not signal.events:
-        return promql(signal)
-    found, window = [], signal.window
-    while True:
-        here = replace(signal, window=window)
-        found.append(_where(f"({promql(here)})", signal, f"{_events(here)} >= {signal.events!r}"))
-        if window >= signal.widen_to:
-            return " or ".join(f"({one})" for one in found)
-        window = min(2 * window, signal.widen_to)
 
 
 def _events(signal: Signal) -> str:
