@@ -117,8 +117,10 @@ class Hours:
         return tuple(Hour(detector, start, signal, self._told(self.rows[start])) for start in starts)
 
     def remember(self, hours: Iterable[Hour]) -> None:
-        """Hours as kept; none of them is news."""
+        """Hours as kept, but for those known already; none of them is news."""
         for hour in hours:
+            if hour.start in self.rows:
+                continue
             scopes = {scope_from_key(key): row for key, row in hour.scopes.items()}
             place = self.placed(tuple(scopes))
             rows = np.full((3, len(self.scopes)), np.nan)

@@ -60,6 +60,8 @@ class Detection:
         self._settled = False
         self._heard = False
         """A witness spoke since the last evaluation."""
+        self.forgetful = False
+        """A detector may look at more hours than before, or be new: what is kept of it is to be recalled."""
         self._checkpoints = Checkpoints(self._evaluation)
         self._evaluation.adopt(self.plan)
 
@@ -293,10 +295,15 @@ class Detection:
 
         `hours`: what was learnt, oldest first.
         """
+        self.recall(hours)
+        self._checkpoints.restore(rows)
+
+    def recall(self, hours: Sequence[Hour]) -> None:
+        """What was learnt and is not known any more, or not yet. Oldest first."""
+        self.forgetful = False
         for name, watch in self._evaluation.watches.items():
             if watch.seasons is not None:
                 watch.seasons.remember(hour for hour in hours if hour.detector == name)
-        self._checkpoints.restore(rows)
 
     def reload(self, sections: Sections, now: float) -> None:
         """Take a new configuration. Detectors of the same name keep their state, sources their samples."""
@@ -305,6 +312,7 @@ class Detection:
         self._testimony.every = sections.poll_interval
         self._questions.plan = self.plan
         self._evaluation.adopt(self.plan)
+        self.forgetful = True
         self._board = None if self._board is None else self._without_removed(self._board)
         self._heard = True
 

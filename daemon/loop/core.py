@@ -14,6 +14,7 @@ from typing import Any
 
 from daemon.assess.reconcile import Known, reconcile
 from daemon.detect.rollups import KEPT
+from daemon.detect.stage import Detection
 from daemon.errors import StoreSick
 from daemon.incidents.escalation import EscalationState
 from daemon.incidents.model import Incident
@@ -73,7 +74,7 @@ class Loop(Ground):
         rows = detection.checkpoint(now)
         if rows is not None:
             states, hours = {**rows, **self.stages.alerts.rows()}, detection.hours()
-            if self.item("checkpoint", partial(_remember, states=states, hours=hours, now=now), now):
+            if self.item("checkpoint", partial(_remember, detection, states, hours, now=now), now):
                 detection.hours_kept(hours)
         return True
 
@@ -169,12 +170,16 @@ class Loop(Ground):
         tidy.park(self, name, error, now)
 
 
-def _remember(uow: UnitOfWork, *, states: Mapping[Key, Any], hours: Sequence[Hour], now: float) -> None:
-    """What detection is to know again after a restart."""
+def _remember(
+    detection: Detection, states: Mapping[Key, Any], hours: Sequence[Hour], uow: UnitOfWork, *, now: float
+) -> None:
+    """What detection is to know again after a restart; after a reload, what was kept before it."""
     uow.checkpoints.replace(states)
     if hours:
         uow.rollups.save(hours)
         uow.rollups.forget(now - KEPT)
+    if detection.forgetful:
+        detection.recall(uow.rollups.load())
 
 
 def _taken(uow: UnitOfWork, incident: Incident) -> bool:

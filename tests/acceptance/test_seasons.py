@@ -114,6 +114,17 @@ def test_a_person_who_took_the_advice_is_not_overruled_when_it_breaks_in_earnest
     assert (story.attempts(fault), story.world.effects) == ([], [])
 
 
+def test_a_detector_that_a_reload_brings_back_knows_what_it_had_learnt() -> None:
+    more = DEGRADED % "low"
+    store = learnt("below-usual", dict.fromkeys(range(6), USUAL), 4, only("none"), more)
+    story = Story(only=("none",), store=store)
+    story.driver.take(settings_of(BASE, only("none"), more))
+    story.run(11 * MINUTE)
+    story.world.change(story.world.consumers["navixy"], rate=USUAL / 3)
+    story.until(HOUR, lambda: bool(story.incidents()))
+    assert story.incident("provider_outage", provider="navixy").advises
+
+
 def test_what_an_hour_taught_outlives_a_crash_in_the_middle_of_it() -> None:
     """Killed at half past and back two minutes later; its source tells no history, so those minutes were not seen."""
     story = Story(DEGRADED % "low", only=("none",))
