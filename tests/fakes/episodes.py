@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from itertools import accumulate
 
+import numpy as np
+
 from config.scope import Scope, scope_of
 from detectors.promql import wanted
 from detectors.rule import Rule, Signal
-from detectors.samples import Series
+from detectors.samples import Floats, Series
 
 STEADY = 1000.0
 """Events in a scrape where there is traffic enough for any minimum."""
@@ -26,6 +28,8 @@ class Level(StrEnum):
     WELL = "well"
     HALF = "half"
     ILL = "ill"
+    TOTAL = "total"
+    """Ill, and nothing of it is well."""
 
 
 Course = Sequence[Level]
@@ -119,7 +123,7 @@ def _quantile(rule: Rule, labels: Mapping[str, str], traffic: float) -> dict[Ser
 
     def up_to(most: Level) -> Growth:
         within = reached[: reached.index(most) + 1]
-        return lambda level: traffic if level in within else 0.0
+        return lambda level: traffic if (Level.ILL if level is Level.TOTAL else level) in within else 0.0
 
     found = {_series(name, labels, le=f"{edge:g}"): up_to(most) for most, edge in edges.items()}
     return {**found, _series(name, labels, le="+Inf"): lambda _: traffic}
@@ -129,7 +133,8 @@ def _increase(rule: Rule, labels: Mapping[str, str], traffic: float) -> dict[Ser
     """A test for no growth: ill is none."""
     assert rule.zero_test, f"{rule.name}: only a test for no growth has its samples made"
     return {
-        _series(name, labels): lambda level: 0.0 if level is Level.ILL else traffic for name in rule.signal.of
+        _series(name, labels): lambda level: 0.0 if level in {Level.ILL, Level.TOTAL} else traffic
+        for name in rule.signal.of
     }
 
 
@@ -144,9 +149,31 @@ _KINDS: dict[str, Callable[[Rule, Mapping[str, str], float], dict[Series, Growth
 def _failures(rule: Rule, traffic: float, level: Level) -> float:
     """Of `traffic` events: none, a share between the thresholds, or one half-way from the threshold to all."""
     fire, clear = rule.fire.threshold, rule.clear.threshold
-    share = {Level.WELL: 0.0, Level.HALF: (fire + clear) / 2, Level.ILL: (fire + 1) / 2}[level]
+    shares = {Level.WELL: 0.0, Level.HALF: (fire + clear) / 2, Level.ILL: (fire + 1) / 2, Level.TOTAL: 1.0}
+    share = shares[level]
     return float(math.ceil(share * traffic)) if traffic < STEADY else float(round(share * traffic))
 
 
 def _series(name: str, labels: Mapping[str, str], **more: str) -> Series:
     return Series(name, tuple(sorted({**labels, **more}.items())))
+
+
+def failure(rule: Rule, times: Floats, fails: float) -> dict[Series, Floats]:
+    """Every series that the rule reads, at `times[T]`: well until `fails` (unix seconds), and all ill from then on.
+
+    Counters grow evenly in between, so that the failure may begin between two scrapes. Raises `KeyError` for a kind of
+    signal that no samples are made for.
+    """
+    begun = times - times[0]
+    ill = np.maximum(times - fails, 0.0)
+    step = float(times[1] - times[0])
+    found: dict[Series, Floats] = {}
+    for index, scope in enumerate(_scopes(rule.signal)):
+        for series, growth in _KINDS[rule.signal.kind](rule, dict(scope), STEADY).items():
+            bad = 0.0 if index else ill
+            found[series] = ((begun - bad) * growth(Level.WELL) + bad * growth(Level.TOTAL)) / step
+    if rule.gate is not None:
+        known = {series.name for series in found}
+        for name in (one.name for one in wanted(rule.gate.signal) if one.name not in known):
+            found[Series(name, ())] = begun * STEADY / step
+    return found

@@ -28,6 +28,8 @@ MAP = [
         "scope": ["tier"],
     }
 ]
+IN_TIME = 5.0 + 2 * 1.0 + 1.0 + 2.0
+"""The longest `for` of the demo, two scrapes and one evaluation; the rest until the fault is really there."""
 ALERT = {
     "labels": {"alertname": "ArchiveChecksumsDiffer", "tier": "cold", "severity": "critical"},
     "annotations": {"summary": "Two checksums of the archive differ"},
@@ -61,6 +63,10 @@ def test_the_six_modes_are_mended_through_a_real_prometheus(stage: Stage) -> Non
         name: STORIES[name].mended_by for name in ONE_OF_EACH
     }
     assert [row.paged for row in rows.values()] == [[]] * len(rows)
+    late = {
+        name: row.detected_after_s for name, row in rows.items() if (row.detected_after_s or 99.0) > IN_TIME
+    }
+    assert not late
 
 
 @pytest.mark.timeout(180)
