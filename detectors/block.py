@@ -111,5 +111,6 @@ def settled(rule: Rule, state: State) -> Bools:
     calm &= ~state.flapping
     calm &= (state.phase != _IDLE) | (state.blind == 0)
     if rule.fire.of_last is not None or rule.clear.of_last is not None:
-        calm &= state.phase == _IDLE
+        # What nobody saw counts against the slot it fell into, until that ends.
+        calm &= (state.phase == _IDLE) & (state.fire_part == 0) & (state.clear_part == 0)
     return calm
