@@ -1,0 +1,163 @@
+"""One row for every kind of action: how it is written, a world in which it works, and what it did to that world.
+
+A new kind is held against the conformance suite (`tests/contract/test_actions.py`) by its row here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from config.secrets import Environment
+from remediations.ports import Command, Exit, Ports, Request, Response
+from remediations.spec import ManagerSpec
+from tests.fakes.ports import FakePorts, answer
+from tests.fakes.supervisor import FakeSupervisor
+
+CANARY = "canary-0f3a9c"
+ENVIRONMENT = Environment({"TOKEN": CANARY})
+SOCKET = "unix:///run/supervisor.sock"
+MANAGERS = {"pipeline": ManagerSpec(type="supervisor", url=SOCKET)}
+TOKEN = {"env": "TOKEN"}
+
+
+@dataclass
+class World(FakePorts):
+    """The fakes, a process manager, and every deadline that a door was given (monotonic seconds)."""
+
+    supervisor: FakeSupervisor = field(default_factory=FakeSupervisor)
+    deadlines: list[float] = field(default_factory=list)
+
+    @property
+    def watched(self) -> Ports:
+        """What an action is handed: the same doors, with the deadlines written down."""
+        inner = self.ports
+        return Ports(_Http(self), _Processes(self), inner.files, inner.databases, inner.clock)
+
+
+class _Http:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def send(self, request: Request, *, deadline: float, max_bytes: int = 1_000_000) -> Response:
+        self._world.deadlines.append(deadline)
+        return self._world.http.send(request, deadline=deadline, max_bytes=max_bytes)
+
+
+class _Processes:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def run(self, command: Command, *, deadline: float) -> Exit:
+        self._world.deadlines.append(deadline)
+        return self._world.processes.run(command, deadline=deadline)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`written`: the arguments, with `{{ scope.tier }}` in them. `places`: more ways to put a label into them.
+
+    `ready`: makes the world one in which it works; what the world says, if it says anything, ends with `says`.
+    `effects`: what was changed, as far as the world knows. `never_ends`: makes the world accept it and never finish;
+    None when it is over at once. `keys`: the idempotency keys that arrived; None: there is no way to say one.
+    """
+
+    written: Mapping[str, Any]
+    ready: Callable[[World, str], object]
+    effects: Callable[[World], list[Any]]
+    places: tuple[Mapping[str, Any], ...] = ()
+    never_ends: Callable[[World], object] | None = None
+    keys: Callable[[World], list[str | None]] | None = None
+
+
+def _http_ready(world: World, says: str) -> None:
+    world.http.on("POST", "http://x/", answer(202, says))
+    world.http.on("GET", "http://x/jobs", answer(200, '{"state": "done", "said": "' + says + '"}'))
+
+
+def _http_never(world: World) -> None:
+    def slow(_: Request) -> Response:
+        world.clock.advance(3.0)
+        return answer(200, '{"state": "running"}')
+
+    world.http.on("POST", "http://x/", answer(202)).on("GET", "http://x/jobs", slow)
+
+
+def _command_ready(world: World, says: str) -> None:
+    world.processes.exits["/bin/true"] = Exit(0, says, 0.1)
+
+
+def _command_never(world: World) -> None:
+    world.processes.exits["/bin/true"] = Exit(None, "half", 9.0, timed_out=True)
+
+
+def _service_ready(world: World, says: str) -> None:
+    del says  # supervisord says true
+    world.supervisor.add("writer-hot")
+    world.supervisor.serve(world.http, SOCKET)
+
+
+def _link_ready(world: World, says: str) -> None:
+    del says  # a rename says nothing
+    folder = Path("/srv/hot")
+    for number in (1, 2):
+        world.files.add_version(folder, f"v{number}", float(number))
+    world.files.links[folder / "current"] = Path("v2")
+
+
+POLL = {"url": "http://x/jobs/{{ scope.tier }}", "until": "body.state == 'done'", "within": "30s"}
+
+KINDS_TRIED: Mapping[str, Kind] = {
+    "http": Kind(
+        written={
+            "url": "http://x/{{ scope.tier }}",
+            "headers": {"Authorization": TOKEN},
+            "json": {"tier": "{{ scope.tier }}"},
+            "poll": POLL,
+        },
+        places=(
+            {"url": "http://x/hot", "headers": {"X-Tier": "{{ scope.tier }}"}},
+            {"url": "http://x/hot", "poll": POLL},
+            {"url": "http://{{ scope.tier }}/hot"},
+        ),
+        ready=_http_ready,
+        effects=lambda world: world.http.sent("POST"),
+        never_ends=_http_never,
+        keys=lambda world: [sent.headers.get("Idempotency-Key") for sent in world.http.sent("POST")],
+    ),
+    "command": Kind(
+        written={"argv": ["/bin/true", "{{ scope.tier }}"], "env": {"T": TOKEN}},
+        places=(
+            {"argv": ["{{ scope.tier }}"]},
+            {"argv": ["/bin/true"], "env": {"TIER": "{{ scope.tier }}"}},
+            {"argv": ["/bin/true"], "cwd": "/srv/{{ scope.tier }}"},
+            {"argv": ["/bin/sh", "-c", "archive {{ scope.tier }}"]},
+        ),
+        ready=_command_ready,
+        effects=lambda world: list(world.processes.commands),
+        never_ends=_command_never,
+        keys=lambda world: [command.env.get("FLEETMEND_KEY") for command in world.processes.commands],
+    ),
+    "service": Kind(
+        written={"manager": "pipeline", "restart": "writer-{{ scope.tier }}"},
+        places=(
+            {"manager": "pipeline", "stop": "{{ scope.tier }}"},
+            {"manager": "pipeline", "start": "writer:{{ scope.tier }}"},
+            {"manager": "pipeline", "scale": "{{ scope.tier }}", "to": 2},
+            {"manager": "pipeline", "scale": "api", "to": "{{ scope.tier }}", "max": 2},
+        ),
+        ready=_service_ready,
+        effects=lambda world: world.supervisor.orders,
+    ),
+    "file_link": Kind(
+        written={"link": "/srv/{{ scope.tier }}/current", "to": "previous"},
+        places=(
+            {"link": "/srv/hot/current", "to": "{{ scope.tier }}"},
+            {"link": "/srv/hot/current", "to": "v1", "versions": "/srv/{{ scope.tier }}"},
+        ),
+        ready=_link_ready,
+        effects=lambda world: list(world.files.switched),
+    ),
+}
