@@ -125,7 +125,7 @@ class Cached:
                 return Failed(self.name, end, str(error))
         self.answered = True
         queries = {query_target(query) for query in wanted.queries}
-        blocks = self._ours.of(block for block in found if block.target not in queries)
+        blocks = self._ours.of((block for block in found if block.target not in queries), wanted.look_back)
         blocks += tuple(block for block in found if block.target in queries)
         warnings = tuple(this.warnings)
         return Batch(self.name, end, blocks, complete=not warnings, warnings=warnings)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +30,8 @@ LATENCY = 30.0
 """In the newest seconds of a range VictoriaMetrics repeats what was before them (`-search.latencyOffset`), so these
 instants are asked for one by one."""
 MOST_SINGLY = 30
+_MOST_OTHERS, _MOST_KEPT = 10_000, 4_000
+"""Targets that deliver nothing wanted, and scrapes of each, that are remembered. What is beyond is unknown once it delivers."""
 _SHOWN = 300
 _REFUSED = frozenset({401, 403})
 _EXACTLY = {"nocache": "1"}
@@ -52,14 +55,56 @@ class Lost(QueryFailed):
 
 @dataclass(slots=True)
 class Ours:
-    """Targets that ever delivered something wanted; the `up` of all others is left out."""
+    """Targets that ever delivered something wanted; the `up` of all others is kept back.
+
+    When one of those delivers, what was kept of it is handed out too: that its scrapes worked before tells that what
+    is new in them began at 0.
+    """
 
     _targets: set[Labels] = field(default_factory=set)
+    _others: dict[Labels, array[float]] = field(default_factory=dict)
+    """time, value, time, value, …"""
 
-    def of(self, blocks: Iterable[Block]) -> tuple[Block, ...]:
+    def of(self, blocks: Iterable[Block], look_back: float) -> tuple[Block, ...]:
+        """`look_back`: seconds of `up` that are kept."""
         blocks = tuple(blocks)
-        self._targets.update(block.target for block in blocks if len(block.series) > 1)
-        return tuple(block for block in blocks if block.target in self._targets or block.series[0].name != UP)
+        new = {block.target for block in blocks if len(block.series) > 1} - self._targets
+        self._targets |= new
+        found = []
+        for block in blocks:
+            if block.target in new:
+                found.append(self._whole(block))
+                new.discard(block.target)
+            elif block.target in self._targets or block.series[0].name != UP:
+                found.append(block)
+            else:
+                self._keep(block, look_back)
+        return tuple(found)
+
+    def _keep(self, block: Block, look_back: float) -> None:
+        kept = self._others.get(block.target)
+        if kept is None:
+            if len(self._others) >= _MOST_OTHERS:
+                return
+            kept = self._others[block.target] = array("d")
+        newer = slice(int(block.times.searchsorted(kept[-2], side="right")) if kept else 0, None)
+        kept.extend(np.column_stack([block.times[newer], block.values[newer, 0]]).ravel())
+        before = float(block.times[-1]) - look_back
+        if kept[0] < before - look_back or len(kept) > 2 * _MOST_KEPT:
+            pairs = np.array(kept).reshape(-1, 2)[-_MOST_KEPT:]
+            self._others[block.target] = array("d", pairs[pairs[:, 0] >= before].ravel())
+
+    def _whole(self, block: Block) -> Block:
+        """With the scrapes before it."""
+        kept = np.array(self._others.pop(block.target, array("d"))).reshape(-1, 2)
+        kept = kept[kept[:, 0] < block.times[0]]
+        up = next((column for column, one in enumerate(block.series) if one.name == UP), None)
+        if not len(kept) or up is None:
+            return block
+        values = np.full((len(kept), len(block.series)), np.nan)
+        values[:, up] = kept[:, 1]
+        times = np.concatenate([kept[:, 0], block.times])
+        return Block(block.target, times, block.series, np.vstack([values, block.values]))
 
 
 class Prometheus:
@@ -81,7 +126,7 @@ class Prometheus:
         try:
             known = math.inf if since is None else max(at - since, 0.0) + OVERLAP
             span = min(known, wanted.look_back)
-            blocks = self._ours.of(self.samples(wanted.names, at, span, deadline, warnings))
+            blocks = self._ours.of(self.samples(wanted.names, at, span, deadline, warnings), wanted.look_back)
         except QueryFailed as error:
             return Failed(self.name, at, str(error))
         times, singly = _instants(wanted, since, at)

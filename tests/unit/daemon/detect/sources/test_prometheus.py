@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,7 +12,8 @@ import pytest
 
 from config.secrets import Environment
 from daemon.detect.sources.base import OVERLAP, Query, Wanted
-from daemon.detect.sources.prometheus import MOST_SINGLY, Prometheus
+from daemon.detect.sources.prometheus import MOST_SINGLY, Ours, Prometheus
+from detectors.rings import Rings
 from detectors.samples import Batch, Block, Failed, Series
 from detectors.spec import PrometheusSource
 from remediations.ports import Ambiguous, Request, Response, TooLarge, Unreachable
@@ -183,6 +185,38 @@ def test_up_of_targets_that_never_had_anything_wanted_is_left_out() -> None:
     assert [dict(block.target) for block in second.blocks] == [TARGET], (
         "a target of ours that is down is kept"
     )
+
+
+def test_a_target_that_begins_to_deliver_brings_the_scrapes_before_it_along() -> None:
+    """A scrape a minute ago, long before what is asked for again, worked and had no such series: it began at 0."""
+    ups = [series("up", [(EPOCH + at, value)]) for at, value in ((0, "0"), (60, "1"), (120, "1"))]
+    writes = series("writes_total", [(EPOCH + 120, "2700")])
+    http = FakeHttp().on("GET", QUERY, *(matrix(up) for up in ups[:2]), matrix(ups[2], writes))
+    asked = source(http)
+    deadline = http.clock.monotonic() + 5
+    batches = [
+        asked.fetch(WANTED, since, EPOCH + at, deadline)
+        for since, at in ((None, 0), (EPOCH, 60), (EPOCH + 60, 120))
+    ]
+    (block,) = [block for one in batches if isinstance(one, Batch) for block in one.blocks]
+    assert (block.times - EPOCH).tolist() == [0, 60, 120]
+    assert block.values[:, [one.name for one in block.series].index("up")].tolist() == [0, 1, 1]
+    rings = Rings("main", retention=math.inf, max_series=10)
+    rings.add(Batch("main", EPOCH + 120, (block,)))
+    (ring,) = rings
+    assert ring.growth[-1].tolist() == [2700]
+
+
+def test_of_other_targets_no_more_is_kept_than_is_looked_back_on() -> None:
+    ours = Ours()
+    target = tuple(sorted(TARGET.items()))
+    for at in range(0, 6000, 15):
+        up = Block(target, np.array([float(at)]), (Series("up", target),), np.ones((1, 1)))
+        assert ours.of([up], 600.0) == ()
+    names = (Series("up", target), Series("writes_total", target))
+    (block,) = ours.of([Block(target, np.array([6000.0]), names, np.ones((1, 2)))], 600.0)
+    assert 600 / 15 <= len(block.times) <= 2 * 600 / 15 + 3
+    assert block.times[-2:].tolist() == [5985.0, 6000.0]
 
 
 def test_native_histograms_and_empty_series_are_passed_over() -> None:
