@@ -34,13 +34,15 @@ _WARMING, _PARTIAL = np.int8(Quality.WARMING), np.int8(Quality.PARTIAL)
 class Now:
     """One ring at each tick. `row[T]`: newest good row at or before it, 0 for none; `at[T]`: its instant.
 
-    `quality[T]`: state of the ring; `gone[T]`: no longer scraped at all; `alive[T]`: there is a row, and it is not gone;
-    `usable[T]`: there is a row, and all is well. `first`: first row that counts.
+    `quality[T]`: state of the ring; `tried[T]`: somebody has tried to read it by then; `gone[T]`: no longer scraped at all;
+    `alive[T]`: there is a row, and it is not gone; `usable[T]`: there is a row, and all is well. `first`: first row that
+    counts.
     """
 
     row: NDArray[np.intp]
     at: Floats
     quality: Codes
+    tried: Bools
     gone: Bools
     alive: Bools
     usable: Bools
@@ -70,11 +72,16 @@ class Moment:
         self.interval = max((now.interval for now in self.now.values()), default=DEFAULT_INTERVAL)
         self.worst: Codes = np.zeros(len(ticks), dtype=np.int8)
         """`[T]`: why something may be absent although it exists: a target or the source that cannot be read."""
+        anybody = np.zeros(len(ticks), dtype=bool)
         for now in self.now.values():
-            np.maximum(self.worst, np.where(now.gone, np.int8(0), now.quality), out=self.worst)
-        if not self.now:
+            counts = now.tried & ~now.gone
+            np.maximum(self.worst, np.where(counts, now.quality, np.int8(0)), out=self.worst)
+            anybody |= now.tried
+        if not anybody.all():
+            # A target that is known of only later says no more than one that is not known at all.
             answered = np.where(fetch > 0, int(Quality.DOWN), int(Quality.OK))
-            self.worst[:] = np.where(np.isnan(fetch), int(Quality.WARMING), answered)
+            alone = np.where(np.isnan(fetch), int(Quality.WARMING), answered)
+            self.worst = np.where(anybody, self.worst, alone).astype(np.int8)
         self._bases: dict[tuple[int, float], Base] = {}
 
     def base(self, ring: Ring, window: float) -> Base:
@@ -122,7 +129,7 @@ def _now_of(
         quality[quality == _OK] = _PARTIAL
     gone = (quality == _STALE) & (age > max(GONE_AFTER, 2 * STALE_AFTER * interval)) & there
     usable = there & (quality == _OK)
-    return Now(np.maximum(row, 0), at, quality, gone, there & ~gone, usable, first, interval)
+    return Now(np.maximum(row, 0), at, quality, tried >= 0, gone, there & ~gone, usable, first, interval)
 
 
 def _base_of(ring: Ring, now: Now, ticks: Floats, window: float) -> Base:

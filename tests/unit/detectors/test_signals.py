@@ -304,6 +304,18 @@ def test_a_source_that_answers_without_any_series_lacks_what_is_expected() -> No
     )
 
 
+def test_a_target_that_is_known_of_later_changes_nothing_of_the_time_before() -> None:
+    """A replay holds a day of samples at once, live none that are yet to come."""
+    rings = Rings("main", retention=math.inf, max_series=10)
+    spec = signal(increase={"of": "p", "by": ["tier"], "window": "1m"})
+    missed = scope_of({"tier": "hot"})
+    rings.add(Batch("main", 0.0, ()))
+    before = measure(spec, rings, np.array([30.0]), expected=[missed])
+    rings.add(Batch("main", 120.0, (block({counter("p", tier="cold"): running((5, 2))}, start=60.0),)))
+    after = measure(spec, rings, np.array([30.0]), expected=[missed])
+    assert at(before, missed)[1] == at(after, missed)[1] == Quality.ABSENT
+
+
 def test_a_target_without_the_bucket_edge_makes_the_share_unknown() -> None:
     share = signal(share_over={"of": "h", "bound": 0.5, "window": "1m"})
     coarse = {counter("h_bucket", le=le): running((100, 6)) for le in ("1", "+Inf")}
