@@ -127,6 +127,9 @@ class Metrics:
             "receipt",
         )
         self.debts = declare.gauge("debts", "Debts not yet paid, by state.", "state")
+        self.storm = declare.gauge(
+            "storm", "1 while a storm stands: only storm-safe rungs are begun, and one page stands for all."
+        )
 
     def _declare_self(self, declare: _Declare) -> None:
         self.queue_depth = declare.gauge(

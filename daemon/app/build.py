@@ -112,7 +112,8 @@ def stages_of(loaded: Loaded[Settings], detection: Detection, tools: Tools, cont
     """The stages, each handed its own sections."""
     settings = loaded.model
     enabled = {name: book for name, book in settings.playbooks.items() if book.enabled}
-    rules = Rules(settings.autonomy, enabled, settings.limits, settings.vars, tools.actions)
+    leave_after = settings.storm.leave_after
+    rules = Rules(settings.autonomy, enabled, settings.limits, settings.vars, tools.actions, leave_after)
     return Stages(
         detection=detection,
         mitigate=Mitigate(rules, detection, control),
@@ -120,6 +121,7 @@ def stages_of(loaded: Loaded[Settings], detection: Detection, tools: Tools, cont
         topology=settings.topology,
         holds={name: spec.fire.for_ for name, spec in settings.detectors.items() if spec.enabled},
         alerts=Alerts(settings.inbox.alertmanager.map),
+        storm=settings.storm,
     )
 
 

@@ -52,6 +52,7 @@ class Gauges:
         metrics = self._metrics
         incidents = Count[Labels]((i.failure_mode, str(i.state)) for i in uow.incidents.open())
         self._levels("incidents", metrics.incidents, incidents)
+        metrics.storm.set(uow.incidents.storm() is not None)
         pages = Count[Labels]((row.channel, str(row.state)) for row in uow.deliveries.unsent())
         self._levels("pages", metrics.pages, pages)
         debts = Count[Labels]((str(debt.state),) for debt in uow.debts.unpaid())

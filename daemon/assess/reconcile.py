@@ -11,7 +11,16 @@ from daemon.assess.topology import Topology, cause_among
 from daemon.incidents.change import Change
 from daemon.incidents.escalation import Escalation
 from daemon.incidents.events import Event, Kind
-from daemon.incidents.model import BLIND, DAEMON, FindingRecord, Incident, IncidentState, incident_id, worse
+from daemon.incidents.model import (
+    BLIND,
+    DAEMON,
+    STORM,
+    FindingRecord,
+    Incident,
+    IncidentState,
+    incident_id,
+    worse,
+)
 from daemon.incidents.reported import Reported
 from daemon.incidents.transitions import IncidentEvent, incident_after
 from detectors.board import Board, Finding, FindingState
@@ -56,8 +65,8 @@ def reconcile(
             after[incident.id] = _outgrown(incident, want, now)
             del current[key]
             continue
-        if incident.failure_mode == DAEMON or (want is None and incident.id in known.in_flight):
-            # The daemon's own troubles are on no board; whoever opened them ends them.
+        if incident.failure_mode in {DAEMON, STORM} or (want is None and incident.id in known.in_flight):
+            # The daemon's own troubles and storms are on no board; whoever opened them ends them.
             continue
         moved, events = _update(incident, want, board, known.seen.get(incident.id), now)
         after[incident.id] = (moved, events)

@@ -20,7 +20,7 @@ from daemon.document.postmortem import postmortem as draft
 from daemon.document.report import report as report_on
 from daemon.document.sentence import sentence
 from daemon.errors import NotFound
-from daemon.incidents.model import SEVERITIES, Incident
+from daemon.incidents.model import SEVERITIES, STORM, Incident
 from daemon.incidents.records import MuteKind
 from daemon.store.incidents import Cursor
 from daemon.store.unit import UnitOfWork
@@ -95,7 +95,8 @@ def status(
     rows = uow.incidents.open()
     worst = min((row.severity for row in rows), key=SEVERITIES.index, default=None)
     counts = models.IncidentCounts(open=len(rows), worst=worst)
-    reasons = [*dict.fromkeys((*paused, *(live.paused if live else ()), *_mutings(uow, now)))]
+    known_reasons = (*paused, *(live.paused if live else ()), *_mutings(uow, now), *_storms(rows))
+    reasons = [*dict.fromkeys(known_reasons)]
     if live is None:
         return models.Status(
             version=known.version,
@@ -225,6 +226,15 @@ def _mutings(uow: UnitOfWork, now: float) -> list[str]:
         what = ", ".join(f"{label}={value}" for label, value in sorted(row.matchers.items())) or "everything"
         found.append(f"{row.kind} of {what} by {row.owner}: {row.reason or 'no reason given'}")
     return found
+
+
+def _storms(rows: Collection[Incident]) -> list[str]:
+    """A storm stops all but storm-safe rungs: a reason like the others."""
+    return [
+        f"storm {row.id}: only storm-safe rungs are begun, and its page stands for all"
+        for row in rows
+        if row.failure_mode == STORM
+    ]
 
 
 def _stored_counts(known: Known, rows: Collection[Incident]) -> models.DetectorCounts:

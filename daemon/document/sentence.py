@@ -12,7 +12,7 @@ from daemon.document.dossier import Dossier
 from daemon.document.words import Clockface, complaint, length
 from daemon.incidents.escalation import EscalationState
 from daemon.incidents.events import Kind
-from daemon.incidents.model import Incident, IncidentState
+from daemon.incidents.model import STORM, Incident, IncidentState
 from daemon.incidents.records import Attempt, DebtState, Phase
 from remediations.run import ACTIVE, Run, RunState
 
@@ -101,6 +101,8 @@ def _doing(dossier: Dossier, clock: Clockface) -> str:
     incident, run = dossier.incident, dossier.run
     if incident.state in {IncidentState.SUPPRESSED, IncidentState.RECOVERED}:
         return ""
+    if incident.failure_mode == STORM:
+        return f"{incident.impact.text} Only storm-safe rungs are begun."
     if run is None:
         return "Stepped back: no playbook fits." if incident.stepped_back else "Nothing has been done."
     return _STANDS[run.state](dossier, run, clock)

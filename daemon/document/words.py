@@ -111,6 +111,7 @@ _BY_MODE: Mapping[str, tuple[str, str]] = {
     "data_quality": ("is out of bounds", "was out of bounds"),
     "blind": ("cannot be seen", "could not be seen"),
     "daemon": ("is in trouble", "was in trouble"),
+    "storm": ("stands", "stood"),
 }
 
 
@@ -140,6 +141,7 @@ def _subject(incident: Incident, labels: Mapping[str, str]) -> str:
         "data_quality": _data(provider, labels.get("field", "")),
         "blind": f"Telemetry of {where}",
         "daemon": f"Fleetmend's own {labels.get('part', 'working')}",
+        "storm": "A storm of failures",
     }
     return subjects.get(mode, f"{mode.replace('_', ' ').capitalize()} at {where}:")
 

@@ -27,6 +27,9 @@ def heads_up(turn: Turn, trigger: HeadsUp) -> None:
     if mute is not None:
         turn.record(Kind.NOTE, f"No heads-up: {mute.kind} by {mute.owner}")
         return
+    if turn.storm is not None:
+        turn.record(Kind.NOTE, f"No heads-up: {turn.storm.why}")
+        return
     facts = {"what": "contained" if trigger.contained else _ACTING, "rung": trigger.rung}
     for person in turn.oncall.people(turn.policy.heads_up):
         way = quiet_way(person)

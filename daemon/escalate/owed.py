@@ -28,6 +28,14 @@ NEVER_QUIET = frozenset({BLIND, DAEMON})
 """Failure modes whose pages no silence and no maintenance hides."""
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Why first pages and heads-ups wait: a storm stands, whose own page has gone out; a day at most."""
+
+    why: str
+    until: float
+
+
 @dataclass(slots=True)
 class Turn:
     """Mutable on purpose and never seen outside: `respond` starts one, its cases write to it, its result is frozen."""
@@ -38,6 +46,7 @@ class Turn:
     oncall: OnCall
     now: float
     mutes: Sequence[Mute] = ()
+    storm: Held | None = None
     rows: dict[str, Delivery] = field(default_factory=dict)
     touched: dict[str, None] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)

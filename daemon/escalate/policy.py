@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from daemon.escalate import clock, notes, orders
-from daemon.escalate.owed import LIVE, PAGES, UNSENT_FOR, Turn
+from daemon.escalate.owed import LIVE, PAGES, UNSENT_FOR, Held, Turn
 from daemon.escalate.rules import UNREACHABLE_RETRY, Policy
 from daemon.escalate.schedules import OnCall, Person, Way
 from daemon.escalate.triggers import (
@@ -59,15 +59,15 @@ def respond(
     *,
     deliveries: Sequence[Delivery] = (),
     mutes: Sequence[Mute] = (),
+    storm: Held | None = None,
 ) -> Response:
     """What follows from `triggers` at `now`. `deliveries`: all rows of this incident.
 
     `policy` counts only until a snapshot of it stands on the row. Of triggers that cross, the end wins.
     """
     running = Policy.from_data(escalation.policy) if escalation.policy else policy
-    turn = Turn(
-        escalation, incident, running, oncall, now, mutes, {delivery.key: delivery for delivery in deliveries}
-    )
+    rows = {delivery.key: delivery for delivery in deliveries}
+    turn = Turn(escalation, incident, running, oncall, now, mutes, storm, rows)
     for trigger in sorted(triggers, key=_precedence):
         _take(turn, trigger)
     return Response(
@@ -144,15 +144,17 @@ def _open(turn: Turn) -> None:
 
 
 def _held(turn: Turn) -> bool:
-    """Whether the page has to wait: for the end of a silence or maintenance, or for working hours."""
-    mute = turn.mute()
+    """Whether the page has to wait: for the end of a silence or maintenance, of a storm, or for working hours."""
+    mute, storm = turn.mute(), turn.storm
     opens = turn.policy.opens_at(turn.now) if turn.escalation.severity == "medium" else None
-    if mute is None and opens is None:
+    if mute is None and opens is None and storm is None:
         return False
-    times = [at for at in (mute.ends_at if mute else None, opens) if at is not None]
+    ends = (mute.ends_at if mute else None, storm.until if storm else None, opens)
+    times = [at for at in ends if at is not None]
     until = max(times, default=turn.now + UNSENT_FOR)
     if turn.escalation.held_until != until:
-        why = f"{mute.kind} by {mute.owner}" if mute else "working hours"
+        by_storm = storm.why if storm else "working hours"
+        why = f"{mute.kind} by {mute.owner}" if mute else by_storm
         turn.set(held_until=until)
         turn.record(Kind.NOTE, f"Page held: {why} ({turn.escalation.reason})", held_until=until, why=why)
     return True

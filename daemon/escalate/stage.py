@@ -13,6 +13,7 @@ from typing import Any
 from daemon.document.dossier import Dossier, load
 from daemon.escalate import digests, outbox, text
 from daemon.escalate.channels.registry import BY_KIND
+from daemon.escalate.holding import by_storm
 from daemon.escalate.message import Message, Receipt, ReceiptKind
 from daemon.escalate.policy import Response, respond
 from daemon.escalate.rules import Policy
@@ -266,7 +267,7 @@ class Escalate:
     ) -> Response:  # fmt: skip
         return respond(
             escalation, incident, triggers, self.setup.policy_for(incident), self.setup.directory.at(now), now,
-            deliveries=rows, mutes=uow.mutes.active(now),
+            deliveries=rows, mutes=uow.mutes.active(now), storm=by_storm(uow, incident, now),
         )  # fmt: skip
 
     def _message(

@@ -17,6 +17,8 @@ BLIND = "blind"
 """Failure mode of incidents about lost telemetry: scope `{source: X}` or `{detector: X, …}`."""
 DAEMON = "daemon"
 """Failure mode of incidents about the daemon itself: scope `{part: store | workers | config | …}`."""
+STORM = "storm"
+"""Failure mode of the incident that stands while so much fails at once that only storm-safe rungs are begun."""
 
 SEVERITIES = ("critical", "high", "medium", "low")
 """Worst first."""
@@ -32,6 +34,7 @@ _PREFIX = {
     "data_quality": "dq",
     BLIND: "bl",
     DAEMON: "dm",
+    STORM: "st",
 }
 
 

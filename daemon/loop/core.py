@@ -20,7 +20,7 @@ from daemon.incidents.escalation import EscalationState
 from daemon.incidents.model import Incident
 from daemon.incidents.records import Attempt
 from daemon.incidents.reported import Reported
-from daemon.loop import receive, say, tidy, triggers
+from daemon.loop import receive, say, storms, tidy, triggers
 from daemon.loop.ground import Ground, detectors_of
 from daemon.loop.messages import Message
 from daemon.mitigate import journal
@@ -49,6 +49,7 @@ class Loop(Ground):
             receive.orders_and_alerts(self, now)
             fresh = self.detect(now)
             self.assess(fresh, now)
+            storms.look(self, now)
             self.mitigate(now)
             self.escalate(now)
             tidy.up(self, now)

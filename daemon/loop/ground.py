@@ -34,6 +34,7 @@ from daemon.mitigate.stage import Mitigate
 from daemon.store.store import Store
 from daemon.store.unit import UnitOfWork
 from detectors.board import Board
+from remediations.spec import Storm
 
 
 @dataclass(slots=True)
@@ -47,6 +48,8 @@ class Stages:
     holds: Mapping[str, float]
     """Detector -> its `for` in seconds."""
     alerts: Alerts
+    storm: Storm
+    """When so much fails at once that only storm-safe rungs are begun."""
 
 
 @dataclass(frozen=True, slots=True)

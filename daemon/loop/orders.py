@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from config.scope import scope_of
-from daemon.escalate.triggers import Acked, Ended, Escalated, Extended, Tick
+from daemon.escalate.triggers import Acked, Ended, Escalated, Extended
 from daemon.incidents.change import Change
 from daemon.incidents.events import Event, Kind
-from daemon.incidents.model import QUIET_AFTER_CLOSE, Incident
+from daemon.incidents.model import QUIET_AFTER_CLOSE, STORM, Incident
 from daemon.incidents.records import Mute, MuteKind, Order, OrderState, PipelineChange
 from daemon.incidents.transitions import INCIDENT, IncidentEvent, incident_after
 from daemon.loop.ground import Ground
+from daemon.loop.storms import release
 from daemon.mitigate import paying
 from daemon.mitigate.moves import Approval
 from daemon.store.unit import UnitOfWork
@@ -79,6 +80,8 @@ def _resolve(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> Answer:
     loop.apply(uow, Change(incident=closed, events=(event,)))
     loop.advance(uow, incident.id, now)
     loop.tell(uow, closed, (Ended(text),), now)
+    if incident.failure_mode == STORM:
+        release(loop, uow, now)
     return Answer("closed, not verified; pages again if it still fires by then")
 
 
@@ -197,10 +200,7 @@ def _unpause(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> Answer:
     )
     loop.apply(uow, Change(mutes=lifted, events=(event,)))
     left = [m for m in uow.mutes.active(now) if m.kind is kind]
-    for held in loop.stages.escalate.held(uow):
-        incident = uow.incidents.get(held)
-        if incident is not None:
-            loop.tell(uow, incident, (Tick(),), now)
+    release(loop, uow, now)
     return Answer(f"lifted {names}" + (f"; {len(left)} other reason(s) still hold" if left else ""))
 
 

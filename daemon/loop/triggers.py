@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from config.scope import WHOLE
 from daemon.escalate.triggers import (
     Blind,
     Ended,
@@ -17,7 +18,7 @@ from daemon.escalate.triggers import (
 )
 from daemon.incidents.escalation import EscalationState
 from daemon.incidents.events import Event, Kind
-from daemon.incidents.model import BLIND, DAEMON, Incident, IncidentState
+from daemon.incidents.model import BLIND, DAEMON, STORM, Incident, IncidentState
 from daemon.mitigate.applying import Progress
 from daemon.store.unit import UnitOfWork
 from remediations.spec import Playbook
@@ -74,7 +75,10 @@ def overdue(
     uow: UnitOfWork, incident: Incident, playbooks: Mapping[str, Playbook], now: float
 ) -> Overdue | None:
     """No verified recovery in time, or held back for too long: a page whatever the ladder does. Once per incident."""
-    text = _why_overdue(incident, playbooks, now)
+    storm = uow.incidents.latest(STORM, WHOLE)
+    if storm is not None and not storm.ended:
+        return None  # its page stands for all of its incidents
+    text = _why_overdue(incident, playbooks, now, 0.0 if storm is None else storm.resolved_at or 0.0)
     if text is None:
         return None
     escalation = uow.escalations.get(incident.id)
@@ -87,15 +91,19 @@ def overdue(
     )
 
 
-def _why_overdue(incident: Incident, playbooks: Mapping[str, Playbook], now: float) -> str | None:
+def _why_overdue(
+    incident: Incident, playbooks: Mapping[str, Playbook], now: float, calm_since: float
+) -> str | None:
+    """`calm_since`: when the last storm ended. What lived through it has its whole time once more: people were told."""
     if incident.state is IncidentState.SUPPRESSED:
         since = incident.suppressed_at
         pages = incident.severity == "critical" or incident.failure_mode in SELF
-        late = pages and since is not None and now >= since + SUPPRESSED_FOR
+        late = pages and since is not None and now >= max(since, calm_since) + SUPPRESSED_FOR
         return "Held back by its cause for 15 minutes." if late else None
     if incident.state not in {IncidentState.OPEN, IncidentState.CONTAINED}:
         return None
     playbook = playbooks.get(incident.playbook or "")
-    if playbook is None or now < incident.detected_at + playbook.deadline:
+    if playbook is None or now < max(incident.detected_at, calm_since) + playbook.deadline:
         return None
-    return f"No verified recovery {playbook.deadline / 60:.0f} min after detection."
+    start = "the end of the storm" if calm_since > incident.detected_at else "detection"
+    return f"No verified recovery {playbook.deadline / 60:.0f} min after {start}."

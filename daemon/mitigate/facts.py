@@ -13,7 +13,7 @@ from daemon.incidents.model import Incident
 from daemon.incidents.records import Attempt, FailoverLock, Mute, MuteKind, PipelineChange
 from remediations.actions.action import ActionError
 from remediations.actions.registry import Actions, Prepared
-from remediations.guardrails.facts import Caps, Cause, Facts, Flight, Muting, Switched, Wheel
+from remediations.guardrails.facts import Caps, Cause, Facts, Flight, Muting, Storming, Switched, Wheel
 from remediations.run import Run
 from remediations.spec import Limits, Playbook, Rung
 from remediations.verification import Reading
@@ -46,6 +46,8 @@ class Rules:
     limits: Limits
     vars: Mapping[str, Any]
     actions: Actions
+    leave_after: float = 300.0
+    """Seconds below its bounds after which a storm is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class Rows:
     climb_ended_at: float | None
     used: Mapping[tuple[str, str], tuple[float, ...]]
     """(action, target) -> start times of disruptive actions within the budget's window."""
+    storm: Incident | None = None
+    """The storm that stands."""
 
 
 def names_for(incident: Incident, run: Run | None, rows: Rows, rules: Rules, now: float) -> dict[str, Any]:
@@ -124,6 +128,7 @@ def facts_of(
         corroborated=incident.corroborated,
         causes=tuple(causes),
         mutings=tuple(mutings(rows.mutes, incident, run.playbook, now)),
+        storm=storming(rows.storm, rules.leave_after, now),
         in_flight=tuple(flight(attempt) for attempt in rows.in_flight),
         caps=_caps(rules.limits, playbook),
         climb_started=run.acted,
@@ -144,6 +149,14 @@ def wheel_of(incident: Incident, escalation: Escalation | None, run: Run) -> Whe
     if paged_at is None and incident.stepped_back:
         paged_at = run.entered_at
     return Wheel(paged_at, run.released_at, run.approved_by)
+
+
+def storming(storm: Incident | None, leave_after: float, now: float) -> Storming | None:
+    """The storm as guardrails see it; one that is about to be left is still waited for until it was."""
+    if storm is None:
+        return None
+    settling = storm.recovered_at if storm.recovered_at is not None else now
+    return Storming(storm.id, storm.detected_at, max(settling + leave_after, now + 1.0))
 
 
 def mutings(mutes: Iterable[Mute], incident: Incident, playbook: str | None, now: float) -> Iterable[Muting]:

@@ -43,6 +43,7 @@ def rows_of(uow: UnitOfWork, incident: Incident, run: Run, playbook: Playbook, n
         changes=tuple(uow.pipeline.recent(now - RECENT_CHANGES)),
         climb_ended_at=uow.runs.climb_ended_at(run.playbook or "", incident.scope),
         used=_Used(uow, since),
+        storm=uow.incidents.storm(),
     )
 
 

@@ -99,7 +99,7 @@ def _pay_or_ask(
     seen: Mapping[str, Any] = debt.plan.get("evidence", {})
     complete = playbook.diagnose.keys() <= seen.keys()
     rows = rows_of(uow, incident, run, playbook, now)
-    stopped = control.kill_switch() or not control.leader()
+    stopped = control.kill_switch() or not control.leader() or rows.storm is not None
     if stopped or any(mutings(rows.mutes, incident, debt.playbook, now)):
         return None
     names = {**names_for(incident, run, rows, rules, now), "facts": seen}

@@ -9,7 +9,7 @@ from typing import Protocol
 from config.scope import Scope
 from daemon.incidents.change import Change
 from daemon.incidents.events import Event, Kind
-from daemon.incidents.model import BLIND, DAEMON, Incident, IncidentState
+from daemon.incidents.model import BLIND, DAEMON, STORM, Incident, IncidentState
 from daemon.mitigate import journal
 from daemon.mitigate.applying import Applying, Progress
 from daemon.mitigate.facts import Control, Rules, facts_of
@@ -17,6 +17,7 @@ from daemon.mitigate.moves import Approval, Recheck, Situation, Step
 from daemon.mitigate.step import CONFIRM, begin, step
 from daemon.store.unit import UnitOfWork
 from detectors.modes import MODES
+from remediations.guardrails.calm import storm_reason
 from remediations.guardrails.facts import Cause
 from remediations.run import IN_FLIGHT, RUN, Evidence, Run, RunEvent, RunState, run_after
 from remediations.spec import Playbook
@@ -51,14 +52,14 @@ class Mitigate:
     ) -> Progress | None:
         """One step of this incident's run; None when there is nothing to do."""
         run = uow.runs.get(incident.id)
-        if incident.failure_mode in {BLIND, DAEMON}:
+        if incident.failure_mode in {BLIND, DAEMON, STORM}:
             return None
         if run is None:
             return self._first(uow, incident, causes, now)
         playbook = self.rules.playbooks.get(run.playbook or "")
         if incident.ended:
             return self._finish(uow, incident, run, now)
-        if playbook is None or self._holds_still(incident, run):
+        if playbook is None or self._holds_still(incident, run) or _waits_for_storm(uow, run):
             return None
         situation = self._situation(uow, incident, run, playbook, causes, now, approval)
         done = step(run, playbook, situation, now)
@@ -234,6 +235,12 @@ class Mitigate:
     ) -> Progress:
         change = Change(incident=incident, run=done.run, events=done.events)
         return Applying(uow, self.rules, self._control.epoch, playbook, now).apply(change, was, done)
+
+
+def _waits_for_storm(uow: UnitOfWork, run: Run) -> bool:
+    """Whether a storm that stands is all it waits for: asking all guardrails again each second would cost too much."""
+    storm = uow.incidents.storm() if run.state is RunState.WAITING else None
+    return storm is not None and run.reason == f"storm: {storm_reason(storm.id)}"
 
 
 def _not_acting(incident: Incident) -> str:

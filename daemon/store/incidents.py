@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import bindparam, select, tuple_
 
-from config.scope import Scope, scope_key
-from daemon.incidents.model import ENDED, Incident, IncidentState
+from config.scope import WHOLE, Scope, scope_key
+from daemon.incidents.model import ENDED, STORM, Incident, IncidentState
 from daemon.store import tables
 from daemon.store.mapping import Mapper
 from daemon.store.tx import Tx
@@ -63,6 +63,11 @@ class Incidents:
         """The newest incident of this mode at exactly this scope, ended or not."""
         found = self.at_scope(failure_mode, scope, limit=1)
         return found[0] if found else None
+
+    def storm(self) -> Incident | None:
+        """The storm that stands, also while it settles."""
+        found = self.latest(STORM, WHOLE)
+        return None if found is None or found.ended else found
 
     def at_scope(
         self, failure_mode: str, scope: Scope, *, since: float = 0.0, limit: int = 100

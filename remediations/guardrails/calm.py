@@ -21,9 +21,25 @@ class Maintenance:
 
 
 class Storm:
-    """Storm state with hysteresis is not evaluated in this release; the trace and `check` both say so."""
+    """While much fails at once only rungs marked `storm_safe` are begun. It is waited for: its own page has gone out.
+
+    Fails open: where the state of a storm cannot be read, nothing can be written either, and nothing is begun.
+    """
 
     name = "storm"
 
     def ask(self, question: Question) -> Gate:
-        return Gate(self.name, True, "not evaluated", inputs={"storm_safe": question.rung.storm_safe})
+        storm, safe = question.facts.storm, question.rung.storm_safe
+        inputs = {"storm_safe": safe, "storm": storm and storm.incident, "since": storm and storm.since}
+        if storm is None:
+            return Gate(self.name, True, "no storm", inputs=inputs)
+        if safe:
+            return Gate(self.name, True, f"storm-safe, in storm {storm.incident}", inputs=inputs)
+        return Gate(
+            self.name, False, storm_reason(storm.incident), until=storm.until, waits=True, inputs=inputs
+        )
+
+
+def storm_reason(storm: str) -> str:
+    """Why a rung waits; the same for as long as this storm stands, so waiting writes nothing."""
+    return f"only storm-safe rungs are begun in storm {storm}"

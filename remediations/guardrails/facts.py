@@ -25,6 +25,15 @@ class Muting:
 
 
 @dataclass(frozen=True, slots=True)
+class Storming:
+    """The storm that stands, by the id of its incident. `until`: the earliest it can be over."""
+
+    incident: str
+    since: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class Cause:
     """A declared cause that is not decided yet: its detector is pending, or nothing is known of it.
 
@@ -109,6 +118,7 @@ class Facts:
     corroborated: bool = True
     causes: tuple[Cause, ...] = ()
     mutings: tuple[Muting, ...] = ()
+    storm: Storming | None = None
     in_flight: tuple[Flight, ...] = ()
     caps: Caps = Caps(2, 1, 2, 2, 1)
     used: tuple[float, ...] = ()

@@ -56,7 +56,7 @@ GUARDRAILS = (
     ("fresh_fault", "seen 4 s ago, at 21.4 %"),
     ("pending_cause", "no declared cause is pending"),
     ("maintenance", "none"),
-    ("storm", "not evaluated"),
+    ("storm", "no storm"),
     ("in_flight", "0 of 2 in flight"),
     ("lock", "storage is free"),
     ("budget", "1 of 3 used in 6 h"),

@@ -163,6 +163,7 @@ class World:
         self.supervisor.add(f"ingestion-{provider}")
         self.counters[f"ingestion-{provider}"] = self.counters["ingestion-navixy"]
         self.http.on("GET", f"http://ingestion-{provider}:8080", self._health)
+        self.http.on("POST", f"http://ingestion-{provider}:8080", self._admin)
         return self.consumers[provider]
 
     def forget(self, unit: str, prefix: str) -> None:

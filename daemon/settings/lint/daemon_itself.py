@@ -8,12 +8,6 @@ from config.problems import Gravity
 from daemon.settings.lint.check import Check, Found, View
 
 
-def _storm(view: View) -> Iterator[Found]:
-    if view.written(("storm",)):
-        text = "storm is not evaluated in this release"
-        yield Found(("storm",), text, "the trace of every rung says so")
-
-
 def _operator(view: View) -> Iterator[Found]:
     if view.settings.local_operator and view.settings.tokens:
         text = "local_operator has no effect: with tokens, ordering takes a token on this machine too"
@@ -24,20 +18,6 @@ def _keys(view: View) -> Iterator[Found]:
     if not view.settings.signing_keys:
         yield Found(("signing_keys",), "no signing key is set", "sessions of the console end with the daemon")
 
-
-STORM = Check(
-    code="storm-not-evaluated",
-    title="`storm` is configured and not evaluated",
-    gravity=Gravity.WARNING,
-    why="""The guardrail that holds back new fixes while many failure modes fail at once is not in this release. The
-key loads, so that a configuration written for it stays valid, and every rung's trace says that it was not asked.""",
-    fix="Keep it for later, and rely on `limits.in_flight` and `blast_radius` meanwhile.",
-    example="""storm: {modes: 3, share: 34%}   # <--
-""",
-    better="""limits: {in_flight: 2}
-""",
-    find=_storm,
-)
 
 OPERATOR = Check(
     code="operator-beside-tokens",

@@ -97,7 +97,6 @@ CHECKS: tuple[Check, ...] = (
     duplicate_detector.CHECK,
     severity_lowered.CHECK,
     # the daemon itself
-    daemon_itself.STORM,
     daemon_itself.OPERATOR,
     daemon_itself.KEYS,
 )

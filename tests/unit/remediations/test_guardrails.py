@@ -9,7 +9,7 @@ import pytest
 
 from config.scope import scope_of
 from config.section import Autonomy
-from remediations.guardrails.facts import Cause, Facts, Flight, Muting, Switched, Wheel
+from remediations.guardrails.facts import Cause, Facts, Flight, Muting, Storming, Switched, Wheel
 from remediations.guardrails.registry import GUARDRAILS, ask
 from remediations.spec import Guardrails, Rung
 from remediations.verification import Reading, Seen
@@ -150,7 +150,10 @@ def test_a_maintenance_ends_with_its_last_reason() -> None:
     assert gate.until is None
 
 
-def test_storm_says_that_it_is_not_evaluated() -> None:
-    storm = next(g for g in ask(RUNG, RULES, GOOD, NOW).gates if g.name == "storm")
-    assert storm.allowed
-    assert storm.reason == "not evaluated"
+def test_in_a_storm_only_storm_safe_rungs_are_begun_and_the_others_wait_for_its_end() -> None:
+    storm = replace(GOOD, storm=Storming("st-abcdef", NOW - 60, NOW + 300))
+    gate = next(g for g in ask(RUNG, RULES, storm, NOW).refusals)
+    assert (gate.name, gate.waits, gate.until) == ("storm", True, NOW + 300)
+    assert gate.inputs["storm"] == "st-abcdef"
+    safe = RUNG.model_copy(update={"storm_safe": True})
+    assert refused(storm, safe) == []

@@ -289,7 +289,6 @@ ANSWERS: list[Row] = [
      "a probe's labels are those its address names"),
     ("severity-lowered", detector(GAUGE, "{above: 5, for: 5m}", "severity: critical", mode="data_quality"), [],
      "raised"),
-    ("storm-not-evaluated", "limits: {in_flight: 2}\n", [], "nobody asked for it"),
 ]  # fmt: skip
 
 ROWS = [*TIMES, *THRESHOLDS, *AGAINST_BASELINES, *READ, *ANSWERS]
