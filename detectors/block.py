@@ -36,9 +36,11 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """`ticks[T]` and what was seen at each, `[T, S]`; see `Observations` and `Values`. `born`: there, or expected."""
+    """`ticks[T]` and what was seen at each, `[T, S]`, but `interval[T]`; see `Observations` and `Values`. `born`: there,
+    or expected.
+    """
 
-    interval: float
+    interval: Floats
     ticks: Floats
     fire: Codes
     clear: Codes
@@ -61,7 +63,7 @@ class Block:
             return np.hstack([array, np.full((len(ticks), more), fill, dtype=array.dtype)])
 
         return cls(
-            values.interval,
+            np.broadcast_to(values.interval, len(ticks)),
             ticks,
             padded(seen.fire, UNKNOWN),
             padded(seen.clear, UNKNOWN),
@@ -76,12 +78,12 @@ class Block:
 
     def row(self, index: int) -> Row:
         """A single tick."""
-        return Row(self.interval, *(getattr(self, name)[index] for name in _CUT))
+        return Row(float(self.interval[index]), *(getattr(self, name)[index] for name in _CUT))
 
     def rows(self, first: int, last: int) -> Block:
         """Ticks `first` up to, not including, `last`."""
         cut = (getattr(self, name)[first:last] for name in _CUT)
-        return Block(self.interval, self.ticks[first:last], *cut)
+        return Block(self.interval[first:last], self.ticks[first:last], *cut)
 
     def columns(self, which: NDArray[np.intp]) -> Block:
         """Some of the scopes."""

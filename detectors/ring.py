@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from detectors.buffer import Buffer
@@ -18,6 +19,9 @@ MAX_SKEW = 30.0
 """Seconds a sample may lie in the future."""
 DEFAULT_INTERVAL = 15.0
 _SPACINGS = 32
+_FEWEST_SPACINGS = 2
+_ALIKE = 0.01
+"""Share by which spacings may differ and count as the same: scrapes begin a few milliseconds early or late."""
 _HOUSEKEEPING = 64
 
 
@@ -106,11 +110,25 @@ class Ring:
     def interval(self) -> float:
         """Median spacing of the newest scrapes in seconds."""
         attempts = self.attempts
-        if len(attempts) < 3:
+        if len(attempts) <= _FEWEST_SPACINGS:
             return DEFAULT_INTERVAL
         if self._interval is None or self._interval[0] != attempts[-1]:
             self._interval = (float(attempts[-1]), float(np.median(np.diff(attempts[-_SPACINGS:]))))
         return self._interval[1]
+
+    def intervals(self, tried: NDArray[np.intp]) -> Floats:
+        """Median spacing of the newest scrapes, as it was when `tried[T]` was the newest; `[T]` seconds, 0 before the
+        first. A replay has the scrapes that followed at hand, and must not know them.
+        """
+        if len(tried) == 1 and tried[0] == len(self._attempts) - 1:
+            return np.array([self.interval])
+        spacings = np.diff(self.attempts)
+        wanted = np.unique(tried[tried >= _FEWEST_SPACINGS])
+        found = np.full(len(self._attempts) + 1, DEFAULT_INTERVAL)
+        found[-1] = 0.0
+        if len(wanted):
+            found[wanted] = _medians(spacings, wanted)
+        return found[tried]
 
     def add(self, block: Block, *, now: float, room: int) -> Added:
         """Take in a block; at most `room` new series are accepted."""
@@ -279,3 +297,19 @@ class Ring:
         self._seen_at, self.first_seen = self._seen_at[columns], self.first_seen[columns]
         self._cached = None
         self.layout += 1
+
+
+def _medians(spacings: Floats, ends: NDArray[np.intp]) -> Floats:
+    """Medians of the spacings before each of `ends`. Where most are alike, what they are is the median too."""
+    first, last = max(int(ends[0]) - _SPACINGS + 1, 0), int(ends[-1])
+    usual = float(np.median(spacings[first:last]))
+    alike = np.concatenate([[0], np.cumsum(np.abs(spacings[:last] - usual) <= _ALIKE * usual)])
+    begins = np.maximum(ends - _SPACINGS + 1, 0)
+    found = np.full(len(ends), usual)
+    unlike = np.flatnonzero(2 * (alike[ends] - alike[begins]) <= ends - begins)
+    full = unlike[ends[unlike] - begins[unlike] == _SPACINGS - 1]
+    if len(full):
+        found[full] = np.median(sliding_window_view(spacings, _SPACINGS - 1)[begins[full]], axis=1)
+    for place in np.setdiff1d(unlike, full, assume_unique=True).tolist():
+        found[place] = np.median(spacings[begins[place] : ends[place]])
+    return found

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.buffer import Buffer
 from detectors.ring import Added, Health, Ring
@@ -55,6 +56,10 @@ class Rings:
 
     def interval_of(self, ring: Ring) -> float:
         return self._interval or ring.interval
+
+    def intervals_of(self, ring: Ring, tried: NDArray[np.intp]) -> Floats:
+        """As it was known when `tried[T]` was the newest attempt of the ring; `[T]` seconds, 0 before the first."""
+        return np.where(tried >= 0, self._interval, 0.0) if self._interval else ring.intervals(tried)
 
     def add(self, batch: Batch) -> Added:
         """Take in a fetch. An incomplete one is noted and not taken in: fetch the same samples again."""

@@ -97,5 +97,5 @@ def _fitted(
         within = (steps <= back)[:, None]
         sums.add((ring.times[row] - ticks)[:, None], value, within if no_gap else within & ~np.isnan(value))
     begun = ring.first_seen[columns.index] <= base.at[:, None]
-    needed = max(2.0, LEAST_COVER * window / now.interval)
+    needed = np.maximum(2.0, LEAST_COVER * window / np.maximum(now.interval, 1e-3))[:, None]
     return sums.slope(), base.ok[:, None] & begun & (sums.count >= needed)

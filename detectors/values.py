@@ -94,7 +94,7 @@ class Values:
     `last_change`: unix seconds of the last growth seen (counters), NaN when not known or no counter.
     `moving`: the newest sample of some healthy target brought growth.
     `fresh`: False where only a widened window speaks and the newest attempts in it all succeeded.
-    `interval`: scrape interval in seconds, of the slowest target.
+    `interval`: scrape interval in seconds, of the slowest target; `[T]`, or one number for all ticks.
     """
 
     scopes: tuple[Scope, ...]
@@ -105,7 +105,7 @@ class Values:
     last_change: Floats
     moving: Bools
     fresh: Bools
-    interval: float
+    interval: Floats | float
 
     def rows(self, part: slice) -> Values:
         """The same for some of the ticks."""
@@ -118,5 +118,5 @@ class Values:
             self.last_change[part],
             self.moving[part],
             self.fresh[part],
-            self.interval,
+            self.interval if isinstance(self.interval, float) else self.interval[part],
         )

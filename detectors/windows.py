@@ -36,7 +36,7 @@ class Now:
 
     `quality[T]`: state of the ring; `tried[T]`: somebody has tried to read it by then; `gone[T]`: no longer scraped at all;
     `alive[T]`: there is a row, and it is not gone; `usable[T]`: there is a row, and all is well. `first`: first row that
-    counts.
+    counts. `interval[T]`: seconds between scrapes, as known by then.
     """
 
     row: NDArray[np.intp]
@@ -47,7 +47,7 @@ class Now:
     alive: Bools
     usable: Bools
     first: int
-    interval: float
+    interval: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,8 @@ class Moment:
         self.ticks, self.since, self.version = ticks.copy(), since, rings.version
         fetch, reach = rings.fetch_health(ticks)
         self.now = {id(ring): _now_of(ring, rings, ticks, since, fetch, reach) for ring in rings}
-        self.interval = max((now.interval for now in self.now.values()), default=DEFAULT_INTERVAL)
+        slowest = np.max([np.zeros(len(ticks)), *(now.interval for now in self.now.values())], axis=0)
+        self.interval: Floats = np.where(slowest > 0, slowest, DEFAULT_INTERVAL)
         self.worst: Codes = np.zeros(len(ticks), dtype=np.int8)
         """`[T]`: why something may be absent although it exists: a target or the source that cannot be read."""
         anybody = np.zeros(len(ticks), dtype=bool)
@@ -110,12 +111,12 @@ def _now_of(
 ) -> Now:
     """Find the newest row of each tick and say in what state the ring was then."""
     times = ring.times
-    interval = rings.interval_of(ring)
     first = 0 if since is None else int(times.searchsorted(since))
     row = times.searchsorted(ticks, side="right") - 1
     row[row < first] = -1
     at = np.where(row >= 0, times[row], -math.inf) if len(times) else np.full(len(ticks), -math.inf)
     tried = ring.attempts.searchsorted(ticks, side="right") - 1
+    interval = rings.intervals_of(ring, tried)
     health = np.zeros(len(ticks))
     if len(ring.attempts):
         health = np.where(tried >= 0, ring.health[tried], health)
@@ -127,7 +128,7 @@ def _now_of(
     quality[(tried < 0) & ~there & (quality == _STALE)] = _WARMING
     if ring.truncated:
         quality[quality == _OK] = _PARTIAL
-    gone = (quality == _STALE) & (age > max(GONE_AFTER, 2 * STALE_AFTER * interval)) & there
+    gone = (quality == _STALE) & (age > np.maximum(GONE_AFTER, 2 * STALE_AFTER * interval)) & there
     usable = there & (quality == _OK)
     return Now(np.maximum(row, 0), at, quality, tried >= 0, gone, there & ~gone, usable, first, interval)
 

@@ -174,7 +174,7 @@ def takes_in_nothing(rule: Rule, scope: Scope, rings: Rings, tick: float) -> boo
     if not known or np.isnan(last):
         return None
     stood_still = float(values.observed_at[0, column]) - last
-    return stood_still >= max(min(rule.fire.hold, _LONGEST_STILL), values.interval) - 1e-6
+    return stood_still >= max(min(rule.fire.hold, _LONGEST_STILL), float(np.max(values.interval))) - 1e-6
 
 
 def rings_interval(rings: Rings) -> float:

@@ -10,7 +10,10 @@ import pytest
 from detectors.buffer import Buffer
 from detectors.ring import Added, Ring
 from detectors.rings import Rings
-from detectors.samples import Batch, Failed, Series
+from detectors.rule import Signal
+from detectors.samples import Batch, Block, Failed, Series
+from detectors.signals import measure
+from detectors.values import Quality
 from tests.fakes.samples import GAP, STALE, Sample, block, labels, rings_of, running, ticks
 
 C = Series("c_total", labels(provider="navixy"))
@@ -135,3 +138,29 @@ def test_a_buffer_reads_as_one_slice_however_much_was_written_and_forgotten() ->
 
 def test_running_counts_up() -> None:
     assert running((30, 2), (0, 1), start=5.0) == [5.0, 35.0, 65.0, 65.0]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_interval_of_the_past_is_what_was_known_then(seed: int) -> None:
+    """Scrapes every 15 s, then every 60 s, some left out, some a little early: a replay has all of them at once."""
+    rng = np.random.default_rng(seed)
+    turn = int(rng.integers(0, 200))
+    spacings = np.where(np.arange(200) < turn, 15.0, 60.0) + rng.choice([0.0, 0.004, -0.004], 200)
+    times = np.cumsum(spacings)[rng.random(200) > rng.choice([0.0, 0.1, 0.6])]
+    whole, live = Ring(()), Ring(())
+    series = (Series("up", ()), Series("g", ()))
+    whole.add(Block((), times, series, np.ones((len(times), 2))), now=times[-1], room=10)
+    known = whole.intervals(np.arange(-1, len(times)))
+    assert known[0] == 0.0
+    for row, at in enumerate(times):
+        live.add(Block((), np.array([at]), series, np.ones((1, 2))), now=at, room=10)
+        assert known[row + 1] == pytest.approx(live.interval, rel=0.01)
+
+
+def test_a_change_of_the_scrape_interval_later_in_the_day_blinds_nothing_before_it() -> None:
+    spec = Signal("gauge", ("g",))
+    times = np.concatenate([np.arange(0.0, 3600.0, 60.0), np.arange(3600.0, 7200.0, 15.0)])
+    rings = Rings("main", retention=math.inf, max_series=10)
+    rings.add(Batch("main", times[-1], (Block((), times, (Series("g", ()),), np.ones((len(times), 1))),)))
+    values = measure(spec, rings, np.arange(300.0, 7200.0, 15.0))
+    assert set(values.quality[:, 0].tolist()) == {Quality.OK}
