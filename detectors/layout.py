@@ -52,14 +52,12 @@ class Part:
 class Plan:
     """`edges[S, E]`: bucket edges per scope for `quantile`, ascending, padded with inf; its `of` slots are `s * E + e`.
 
-    `has_edge[S]`: for `share_over`, whether the bound is a bucket edge there.
     `wanted[S]`: scopes that are expected whether seen or not.
     """
 
     scopes: tuple[Scope, ...]
     parts: tuple[Part, ...]
     edges: Floats
-    has_edge: NDArray[np.bool_]
     wanted: NDArray[np.bool_]
 
 
@@ -85,11 +83,6 @@ def _planned(signal: Signal, rings: Rings, expected: Sequence[Scope]) -> Plan:
     place = {scope: index for index, scope in enumerate(scopes)}
     edges = _edges(signal, scopes, of)
     width = edges.shape[1]
-    has_edge = np.ones(len(scopes), dtype=bool)
-    if signal.kind == "share_over":
-        for _, found, totals in members:
-            with_edge = {scope for _, scope, _ in found}
-            has_edge[[place[scope] for _, scope, _ in totals if scope not in with_edge]] = False
     parts = []
     for ring, found, totals in members:
         if signal.kind == "quantile":
@@ -104,7 +97,7 @@ def _planned(signal: Signal, rings: Rings, expected: Sequence[Scope]) -> Plan:
             parts.append(part)
     listed = set(expected)
     wanted = np.array([scope in listed for scope in scopes], dtype=bool)
-    return Plan(scopes, tuple(parts), edges, has_edge, wanted)
+    return Plan(scopes, tuple(parts), edges, wanted)
 
 
 Found = list[tuple[int, Scope, float]]

@@ -156,8 +156,8 @@ class _View:
                 self._look_at_role(self.of[-1], decides=not self.counts_attempts)
             if self.counts_growth:
                 self._look_at_change(self.of[-1])
-            if self.signal.kind == "share_over" and part.to:
-                self._look_for_edges(self.of[-1], self.to[-1])
+        if self.signal.kind == "share_over" and part.to:
+            self._look_for_edges(self.of[-1] if part.of else None, self.to[-1])
 
     def _look_at_role(self, piece: _Piece, *, decides: bool) -> None:
         """`decides`: a scope is there when this role is; a missing numerator is no growth, its dead target is."""
@@ -173,16 +173,17 @@ class _View:
         seen = np.where(present, now.at[:, None], np.inf)
         self.observed_at = self.combined(self.observed_at, seen, slots, np.minimum)
 
-    def _look_for_edges(self, good: _Piece, told: _Piece) -> None:
+    def _look_for_edges(self, good: _Piece | None, told: _Piece) -> None:
         """Events in a scrape that lacks their bucket at the bound: all of them would count as slow."""
-        if good.present is _ALL and good.columns.count == told.columns.count:
+        if good is not None and good.present is _ALL and good.columns.count == told.columns.count:
             return
-        there = []
-        for piece in (good, told):
-            present = wide(piece.present, (len(self.ticks), piece.columns.count)).astype(np.float64)
-            there.append(np.zeros(self.shape))
-            there[-1][:, piece.columns.slots] = summed(present, piece.columns)
-        self.bad = np.where(there[0] < there[1], np.maximum(self.bad, _NO_EDGE), self.bad)
+        there = [np.zeros(self.shape), np.zeros(self.shape)]
+        for piece, count in zip((good, told), there, strict=True):
+            if piece is not None:
+                present = wide(piece.present, (len(self.ticks), piece.columns.count)).astype(np.float64)
+                count[:, piece.columns.slots] = summed(present, piece.columns)
+        lacks = (there[0] < there[1]) & told.now.alive[:, None]
+        self.bad = np.where(lacks, np.maximum(self.bad, _NO_EDGE), self.bad)
 
     def _look_at_change(self, piece: _Piece) -> None:
         now, columns, ring = piece.now, piece.columns, piece.ring
@@ -214,8 +215,6 @@ class _View:
     def values(self, value: Floats, events: Floats) -> Values:
         """Close the measurement: one quality per cell, the most telling first."""
         quality = np.where(self.bad > 0, self.bad, np.where(self.warm, _WARMING, self.few))
-        if self.signal.kind == "share_over":
-            quality = np.where(self.plan.has_edge, quality, _NO_EDGE)
         if not self.there.all():
             worst = self.moment.worst[:, None]
             missing = np.where(worst > 0, worst, _ABSENT)

@@ -323,6 +323,15 @@ def test_a_target_without_the_bucket_edge_makes_the_share_unknown() -> None:
     assert at(measure(share, rings, ticks(7)), scope_of({}))[1] == Quality.NO_EDGE
 
 
+def test_a_target_without_the_bucket_edge_blinds_nobody_before_it_is_there() -> None:
+    """A replay holds the samples of the whole day, those of the target that began at noon too."""
+    share = signal(share_over={"of": "h", "bound": 0.5, "window": "1m"})
+    coarse = {counter("h_bucket", le=le): running((100, 4)) for le in ("1", "+Inf")}
+    rings = rings_of(block(histogram()), block(coarse, target=labels(instance="b"), start=90.0))
+    values = measure(share, rings, ticks(7))
+    assert [at(values, scope_of({}), tick)[1] for tick in (2, 3)] == [Quality.OK, Quality.NO_EDGE]
+
+
 def test_a_bucket_edge_that_leaves_a_scrape_makes_the_share_unknown_and_not_one() -> None:
     """New code came with other buckets: requests go on, and those within the bound are no longer told."""
     share = signal(share_over={"of": "h", "bound": 0.5, "by": ["endpoint"], "window": "1m"})
