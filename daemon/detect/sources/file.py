@@ -100,8 +100,9 @@ class Kept:
             tape.read(self.path)
             self.tracks = tape.tracks()
         self.names = names
-        whole = tape.ended or tape.milliseconds
-        self.warnings = () if whole else (f"{self.path} does not end with # EOF",)
+        odd = [] if tape.ended or tape.milliseconds else ["does not end with # EOF"]
+        odd += ["breaks off within its last line, which is left out"] if tape.cut else []
+        self.warnings = (f"{self.path} {' and '.join(odd)}",) if odd else ()
 
 
 def _by_day(tracks: Sequence[Track]) -> dict[int, tuple[Block, ...]]:

@@ -12,6 +12,7 @@ import math
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from os import SEEK_END
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,8 @@ class Tape:
     ended: bool = False
     """Whether `# EOF` came last."""
     milliseconds: bool = False
+    cut: bool = False
+    """The last line has no line feed: what it says may be half a number, so it is left out."""
     _found: dict[Series, array[float]] = field(default_factory=dict)
     _heads: dict[bytes, _Row | None] = field(default_factory=dict)
     """A line up to its value -> its series; None when it is not wanted."""
@@ -67,6 +70,7 @@ class Tape:
                 number = lines + piece.count(b"\n", 0, refused.place) + 1
                 raise Malformed(f"{path}:{number}: {refused.why}") from None
             lines += piece.count(b"\n")
+        self.cut = not self.ended and _breaks_off(path)
 
     def tracks(self) -> list[Track]:
         """Every series in order of time; of two samples at the same time the first counts. Forgets what was read."""
@@ -212,7 +216,7 @@ def _run_added(text: bytes, lines: int, numbers: array[float]) -> bool:
 
 
 def _pieces(path: Path, size: int) -> Iterator[bytes]:
-    """The file in parts that end with a line; a last line that is cut off is one too."""
+    """The file in parts that end with a line. A last line that is cut off is left out, unless it says that it is the last."""
     rest = b""
     with path.open("rb") as file:
         while read := file.read(size):
@@ -224,5 +228,12 @@ def _pieces(path: Path, size: int) -> Iterator[bytes]:
                 rest = read[end:]
             else:
                 rest += read
-    if rest:
+    if rest.strip() == b"# EOF":
         yield rest + b"\n"
+
+
+def _breaks_off(path: Path) -> bool:
+    with path.open("rb") as file:
+        size = file.seek(0, SEEK_END)
+        file.seek(max(size - 1, 0))
+        return file.read(1) not in {b"", b"\n"}

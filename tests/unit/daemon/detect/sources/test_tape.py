@@ -59,7 +59,7 @@ def slowly(text: str) -> dict[Series, tuple[list[float], list[float]]]:
     }
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(written=runs, piece=st.sampled_from([7, 100, 4096, 8_000_000]), long=st.booleans())
 def test_reads_what_the_line_decoder_reads(
     tmp_path: Path, written: list[tuple[str, list[str], int, str, str]], piece: int, long: bool
@@ -132,8 +132,17 @@ def test_a_line_without_an_end_is_refused(tmp_path: Path) -> None:
         told(write(tmp_path, "a" * 3_000_000), piece=600_000)
 
 
-def test_a_last_line_without_a_line_feed_counts(tmp_path: Path) -> None:
-    assert told(write(tmp_path, "a 1 10\na 2 20"))[Series("a", ())] == ([10, 20], [1, 2])
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [("a 1 10\na 2 20\n", False), ("a 1 10\na 2 20\na 3 1", True), ("a 1 10\na 2 20\na 3", True)],
+)
+def test_a_last_line_that_breaks_off_is_left_out_and_said(tmp_path: Path, text: str, cut: bool) -> None:
+    """`30` cut to `3` would be a sample of another time."""
+    path = write(tmp_path, text)
+    assert told(path)[Series("a", ())] == ([10, 20], [1, 2])
+    tape = Tape(WANTED)
+    tape.read(path)
+    assert tape.cut == cut
 
 
 @pytest.mark.parametrize(
@@ -152,7 +161,7 @@ def test_knows_whether_the_file_is_whole(tmp_path: Path, text: str, ended: bool)
     assert tape.ended is ended
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     parts=st.lists(
         st.sampled_from(
