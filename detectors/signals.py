@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -321,10 +322,34 @@ def _quantile_over(view: _View, window: float, width: int) -> tuple[Floats, Floa
     counts, warm = _grown(view, view.of, window, scopes * width)
     if width == 0:
         return np.full(view.shape, np.nan), np.zeros(view.shape), np.zeros(view.shape, dtype=bool)
-    stacked = np.maximum.accumulate(counts.reshape(times, scopes, width), axis=2)
-    value = quantiles(stacked, view.plan.edges, view.signal.q)
+    counts = counts.reshape(times, scopes, width)
+    value, events = np.empty(view.shape), np.empty(view.shape)
+    born = _edges_born(view).reshape(scopes, width)
+    later = np.unique(born[(born > view.ticks[0]) & (born <= view.ticks[-1])])
+    begins = [0, *view.ticks.searchsorted(later).tolist(), times]
+    for begin, end in pairwise(begins):
+        edges, part = view.plan.edges, counts[begin:end]
+        known = born <= view.ticks[min(begin, times - 1)]
+        if not (known | np.isinf(edges)).all():
+            # An edge that nobody has seen yet divides no bucket.
+            order = np.argsort(~known, axis=1, kind="stable")
+            edges = np.take_along_axis(np.where(known, edges, math.inf), order, axis=1)
+            part = np.take_along_axis(part, order[None], axis=2)
+        stacked = np.maximum.accumulate(part, axis=2)
+        value[begin:end] = quantiles(stacked, edges, view.signal.q)
+        events[begin:end] = stacked[:, :, -1]
     unsure: Bools = np.logical_or.reduce(warm.reshape(times, scopes, width), axis=2)
-    return value, stacked[:, :, -1], unsure
+    return value, events, unsure
+
+
+def _edges_born(view: _View) -> Floats:
+    """Unix seconds of the first sample of each bucket edge, inf for none: `[scopes * edges]`."""
+    born = np.full(view.plan.edges.size, np.inf)
+    for piece in view.of:
+        columns = piece.columns
+        first = smallest(piece.ring.first_seen[columns.index], columns)
+        born[columns.slots] = np.minimum(born[columns.slots], first)
+    return born
 
 
 _EMPTY = {"max": _NEVER, "min": math.inf, "sum": 0.0, "avg": 0.0}

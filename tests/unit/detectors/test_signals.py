@@ -323,6 +323,22 @@ def test_a_target_without_the_bucket_edge_makes_the_share_unknown() -> None:
     assert at(measure(share, rings, ticks(7)), scope_of({}))[1] == Quality.NO_EDGE
 
 
+def test_a_bucket_edge_that_comes_later_divides_no_bucket_before_it() -> None:
+    """All requests lie beyond 0.5 s, the highest edge until another target with an edge at 2 s begins."""
+    slow = signal(quantile={"of": "h", "q": 0.9, "window": "1m"})
+    first = {counter("h_bucket", le="0.5"): running((0, 6)), counter("h_bucket", le="+Inf"): running((10, 6))}
+    later = {counter("h_bucket", le=le): running((10, 2)) for le in ("2", "+Inf")}
+    rings = rings_of(block(first), block(later, target=labels(instance="b"), start=120.0))
+    values = measure(slow, rings, ticks(7))
+    assert values.value[2:4, 0].tolist() == [0.5, 0.5]
+    for tick in (2, 3, 6):
+        alone = measure(slow, rings_of(block(first)), ticks(7)[tick : tick + 1])
+        told = measure(slow, rings, ticks(7)[tick : tick + 1])
+        np.testing.assert_array_equal(told.value[:, 0], values.value[tick])
+        if tick < 4:
+            np.testing.assert_array_equal(alone.value[:, 0], values.value[tick])
+
+
 def test_a_target_without_the_bucket_edge_blinds_nobody_before_it_is_there() -> None:
     """A replay holds the samples of the whole day, those of the target that began at noon too."""
     share = signal(share_over={"of": "h", "bound": 0.5, "window": "1m"})
