@@ -104,13 +104,29 @@ class Verify(Section):
         return self
 
 
-class Return(Section):
-    """How the debt of a rung is paid after success: when due, after which pre-check, by which action."""
+class ReturnStep(Section):
+    """One step of paying a debt: when due, after which pre-check on fresh probes, by which action.
+
+    `after` counts from the action that made the debt (nothing is paid before its incident is over), then from the end of
+    the step before.
+    """
 
     after: Duration = 3600.0
     when: ExpressionText | None = None
     do: ActionMap
     autonomy: Autonomy = Autonomy.PROPOSE
+
+
+class Return(ReturnStep):
+    """How the debt of a rung is paid after success. A step that fails stops what follows, and people are paged."""
+
+    then: tuple[ReturnStep, ...] = ()
+    """What follows in order, each once the one before is done: the gap is recovered, the queue drained."""
+
+    @property
+    def steps(self) -> tuple[ReturnStep, ...]:
+        """All of them, in order."""
+        return (self, *self.then)
 
 
 class Rung(Section):
@@ -221,6 +237,8 @@ class Playbook(Section):
                 yield f"ladder.{index}.undo", rung.undo
             if rung.return_ is not None:
                 yield f"ladder.{index}.return.do", rung.return_.do
+                for number, step in enumerate(rung.return_.then):
+                    yield f"ladder.{index}.return.then.{number}.do", step.do
 
 
 class ManagerSpec(Section):

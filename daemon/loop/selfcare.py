@@ -16,6 +16,7 @@ from daemon.incidents.change import Change
 from daemon.incidents.escalation import Escalation
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.model import DAEMON, Impact, Incident, IncidentState, incident_id
+from daemon.incidents.records import DebtState
 from daemon.incidents.transitions import INCIDENT, IncidentEvent, incident_after
 from daemon.loop.ground import Ground
 from daemon.store.unit import UnitOfWork
@@ -28,13 +29,15 @@ BOUND = "series_limit"
 """A kind of notice that is a trouble: something is not looked at."""
 UNANSWERED = "unanswered"
 """Another: a scope that a query never answered for is missed by no detector."""
+UNPAID_FOR = 86_400.0
+"""Seconds after its due date for which a debt may stay unpaid until people are told."""
 UNANSWERED_FOR = 300.0
 """Seconds without an answer until people are told, as `no_data` has them by default."""
 
 
 def look(loop: Ground, now: float) -> None:
     """Open what is new, end what is over. Costs nothing while all is well."""
-    troubles = _troubles(loop, now)
+    troubles = {**_troubles(loop, now), **_debts(loop, now)}
     if not troubles and not loop.ailing:
         return
     with loop.store.read() as uow:
@@ -95,6 +98,23 @@ def _troubles(loop: Ground, now: float) -> Mapping[str, str]:
         )
     if loop.stages.alerts.full:
         found["alerts"] = "More alerts fire than are counted; further ones are not looked at."
+    return found
+
+
+def _debts(loop: Ground, now: float) -> Mapping[str, str]:
+    """Returns that failed, and those that nobody saw to for long after they were due."""
+    with loop.store.read() as uow:
+        due = uow.debts.due(now)
+    found = {}
+    for debt in due:
+        part = f"debt {debt.rung} of {debt.incident}"
+        if debt.state is DebtState.FAILED:
+            found[part] = (
+                f"{debt.rung} could not be given back: {debt.note}. Approve it again, or reject it when done."
+            )
+        elif debt.due_at is not None and now >= debt.due_at + UNPAID_FOR:
+            days = (now - debt.due_at) / UNPAID_FOR
+            found[part] = f"{debt.rung} should have been given back {days:.0f} d ago: it is {debt.state}."
     return found
 
 

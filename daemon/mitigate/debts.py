@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from daemon.incidents.change import Change
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.records import Attempt, Debt, DebtState
 from daemon.store.unit import UnitOfWork
-from remediations.spec import Rung
+from remediations.spec import ReturnStep, Rung
 
 UNPAID = frozenset({DebtState.OPEN, DebtState.DUE, DebtState.PROPOSED, DebtState.PAYING, DebtState.FAILED})
 
 
 def opened(change: Change, attempt: Attempt, rung: Rung, now: float) -> Change:
     """The debt of a rung that took effect. Without a `return` it has no due date: a person has to see to it."""
-    plan = {} if rung.return_ is None else {"when": rung.return_.when, "do": rung.return_.do}
+    plan = {} if rung.return_ is None else plan_of(rung.return_.steps)
     debt = Debt(
         id=f"{attempt.incident}/{rung.name}",
         incident=attempt.incident,
@@ -31,6 +33,30 @@ def opened(change: Change, attempt: Attempt, rung: Rung, now: float) -> Change:
     text = f"{rung.name} has to be given back."
     event = Event(attempt.incident, now, Kind.DEBT_OPENED, text, {"debt": debt.id, "due_at": debt.due_at})
     return replace(change, debts=(*change.debts, debt), events=(*change.events, event))
+
+
+def plan_of(steps: Sequence[ReturnStep]) -> dict[str, Any]:
+    """The first of `steps` as kept on the debt, with all that follow."""
+    first, *rest = steps
+    plan: dict[str, Any] = {"when": first.when, "do": first.do}
+    if rest:
+        plan["then"] = [
+            {"after": step.after, "when": step.when, "do": step.do, "autonomy": str(step.autonomy)}
+            for step in rest
+        ]
+    return plan
+
+
+def next_step(debt: Debt, now: float) -> Debt | None:
+    """The debt at its next step, with nothing kept of the evidence and the approval of the one before; None: paid."""
+    rest = debt.plan.get("then") or []
+    if not rest:
+        return None
+    step = rest[0]
+    plan = {"when": step["when"], "do": step["do"], "step": int(debt.plan.get("step", 1)) + 1}
+    if rest[1:]:
+        plan["then"] = rest[1:]
+    return replace(debt, plan=plan, due_at=now + float(step["after"]), autonomy=str(step["autonomy"]))
 
 
 def undone(uow: UnitOfWork, change: Change, attempt: Attempt, now: float) -> Change:

@@ -12,7 +12,7 @@ from daemon.incidents.change import Change, Job
 from daemon.incidents.model import Incident
 from daemon.incidents.records import Attempt, Debt, DebtState, Phase
 from daemon.mitigate.applying import PROBE_TIMEOUT
-from daemon.mitigate.debts import moved
+from daemon.mitigate.debts import moved, next_step
 from daemon.mitigate.facts import Control, Rules, mutings, names_for, prepared
 from daemon.mitigate.journal import rows_of, time_for
 from daemon.store.unit import UnitOfWork
@@ -56,11 +56,14 @@ def answered(uow: UnitOfWork, key: str, evidence: Evidence) -> Change | None:
 def decide(
     uow: UnitOfWork, incident_id: str, who: str, now: float, *, approved: bool, rung: str = ""
 ) -> Change | None:
-    """A person's answer to the proposed returns, or to that of `rung` alone; None when none is proposed."""
+    """A person's answer to the proposed returns, or to that of `rung` alone; None when none is proposed.
+
+    One that failed is tried once more, or waived: somebody mended it by hand.
+    """
     proposed = [
         debt
         for debt in uow.debts.of(incident_id)
-        if debt.state is DebtState.PROPOSED and rung in {"", debt.rung}
+        if debt.state in {DebtState.PROPOSED, DebtState.FAILED} and rung in {"", debt.rung}
     ]
     if not proposed:
         return None
@@ -75,11 +78,15 @@ def decide(
 
 
 def ended(uow: UnitOfWork, attempt: Attempt, outcome: Outcome, now: float) -> Change:
-    """The return was carried out, or not."""
+    """The return was carried out, or not. The next step of a return comes only after the one before was done."""
     change = Change()
     for debt in uow.debts.of(attempt.incident):
         if debt.rung == attempt.rung and debt.state is DebtState.PAYING:
             done = outcome.state is OutcomeState.DONE
+            rest = next_step(debt, now) if done else None
+            if rest is not None:
+                change = moved(change, rest, DebtState.OPEN, f"{outcome.effect}; another step follows", now)
+                continue
             state = DebtState.PAID if done else DebtState.FAILED
             change = moved(change, debt, state, outcome.effect, now)
     return change
@@ -144,7 +151,7 @@ def _pay(
     if isinstance(action, str):
         return moved(Change(), debt, DebtState.FAILED, action, now)
     attempt = Attempt(
-        key=f"{debt.id}/{Phase.RETURN}/{now:.0f}",
+        key=f"{debt.id}/{Phase.RETURN}/{debt.plan.get('step', 1)}/{now:.0f}",
         incident=debt.incident,
         playbook=debt.playbook,
         scope=debt.scope,

@@ -124,6 +124,8 @@ def _playbook(loaded: Loaded[Settings], path: Path, playbook: Playbook, labels: 
         place.condition(rung.require, "ladder", index, "require")
         if rung.return_ is not None:
             place.condition(rung.return_.when, "ladder", index, "return", "when")
+            for number, step in enumerate(rung.return_.then):
+                place.condition(step.when, "ladder", index, "return", "then", number, "when")
         for key, check in (("confirm", rung.confirm), ("effect", rung.effect)):
             probe = loaded.model.probes.get(check.probe or "") if check is not None else None
             if check is not None and probe is not None:

@@ -17,7 +17,7 @@ from pages.byhand import command
 from pages.examples import flow
 from pages.runbook import AFTERWARDS, PREVENTION, RUNBOOKS, Runbook
 from pages.text import code, table
-from remediations.spec import Playbook, Return, Rung, RungKind
+from remediations.spec import Playbook, Return, ReturnStep, Rung, RungKind, action_of
 
 LABELS = ("provider", "field", "tier", "endpoint", "customer")
 INDENT = "│   "
@@ -107,12 +107,20 @@ def _rung(rung: Rung) -> Iterator[str]:
         yield "undo     on no effect"
     if rung.return_:
         yield f"return   {_returned(rung.return_)}"
+        for step in rung.return_.then:
+            yield f"  then   {_then(step)}"
     yield f"killed in the middle: {rung.on_interrupt}{'; allowed in a storm' if rung.storm_safe else ''}"
 
 
 def _returned(owed: Return) -> str:
     check = f" when {owed.when}" if owed.when else ""
     return f"a debt, due {format_duration(owed.after)} after success{check} ({owed.autonomy})"
+
+
+def _then(step: ReturnStep) -> str:
+    check = f" when {step.when}" if step.when else ""
+    action, _ = action_of(step.do)
+    return f"{action}, {format_duration(step.after)} after the step before{check} ({step.autonomy})"
 
 
 def _end(book: Playbook) -> str:
@@ -152,7 +160,8 @@ def _by_hand(book: Playbook, names: Mapping[str, object]) -> str:
         if rung.undo:
             lines += ["# take it back:", command(rung.undo, names)]
         if rung.return_:
-            lines += ["# afterwards, when all is well:", command(rung.return_.do, names)]
+            lines += ["# afterwards, when all is well:"]
+            lines += [command(step.do, names) for step in rung.return_.steps]
         parts.append(f"### {rung.name}\n\n```sh\n" + "\n".join(lines) + "\n```\n")
     return "\n".join(parts)
 

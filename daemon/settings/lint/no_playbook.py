@@ -81,7 +81,8 @@ def _needed(rung: Rung) -> frozenset[str]:
     """Labels without which the rung's texts cannot be filled in, where the rung is reached at all."""
     guards = [text for text in (rung.when, rung.require) if text is not None]
     asked = {label for text in guards for label in _labels(text, expression=True)}
-    texts = [*_texts(rung.do), *_texts(rung.undo or {}), *_texts(rung.return_.do if rung.return_ else {})]
+    returns = [step.do for step in rung.return_.steps] if rung.return_ else []
+    texts = [*_texts(rung.do), *_texts(rung.undo or {}), *_texts(returns)]
     read = {label for text in texts for label in _labels(text, expression=False) - _soft(text)}
     for check in (rung.confirm, rung.effect):
         if check is not None and check.ok is not None:

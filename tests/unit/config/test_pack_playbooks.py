@@ -72,6 +72,23 @@ def test_what_contains_can_be_given_back(pack: Sections) -> None:
             assert contain.return_ is not None, (name, contain.name)
 
 
+def test_a_gap_is_recovered_after_the_way_back_and_what_was_set_aside_goes_through_again(
+    pack: Sections,
+) -> None:
+    chains = {
+        rung.name: [dict(step.do)["http"]["url"].rpartition("/")[2] for step in rung.return_.steps]
+        for book in pack.playbooks.values()
+        for rung in book.ladder
+        if rung.return_ is not None and rung.return_.then
+    }
+    assert chains == {
+        "open-breaker": ["breaker", "recover-gap"],
+        "fail-over-to-secondary": ["endpoint", "recover-gap"],
+        "quarantine-provider": ["quarantine", "reprocess"],
+        "quarantine-field": ["quarantine", "reprocess"],
+    }
+
+
 def test_every_action_is_one_that_exists_with_arguments_it_takes(pack: Sections) -> None:
     actions = [(name, place, do) for name, book in pack.playbooks.items() for place, do in book.actions()]
     assert len(actions) > 40
@@ -96,7 +113,8 @@ def test_every_name_refers_to_something(pack: Sections) -> None:
 def test_conditions_ask_only_for_facts_that_are_gathered(pack: Sections) -> None:
     for name, book in pack.playbooks.items():
         for step in book.ladder:
-            for text in filter(None, (step.when, step.require, step.return_.when if step.return_ else None)):
+            later = [part.when for part in step.return_.steps] if step.return_ else []
+            for text in filter(None, (step.when, step.require, *later)):
                 assert Expression(text).names <= {"facts", "scope", "vars", "fault_since"}, (name, step.name)
                 for fact in (
                     part.split(".")[1] for part in text.split() if part.lstrip("(").startswith("facts.")

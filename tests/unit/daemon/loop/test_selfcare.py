@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
+from daemon.incidents.change import Change
 from daemon.incidents.model import DAEMON, Incident, IncidentState
-from daemon.incidents.records import PageEvent
+from daemon.incidents.records import DebtState, PageEvent
 from daemon.loop import selfcare
-from tests.fakes.story import STORAGE, Story, only, settings_of
+from tests.fakes import rows
+from tests.fakes.story import DAY, STORAGE, Story, only, settings_of
 
 NARROW = "limits: {series: 3}\n"
 
@@ -101,3 +107,46 @@ def test_nothing_is_read_while_all_is_well() -> None:
     story.run(60)
     assert not story.driver.loop.ailing
     assert own(story) == []
+
+
+def indebted(state: DebtState, due_ago: float) -> Story:
+    """A return that was due some time ago, of an incident that is long over."""
+    story = Story(only=STORAGE)
+    debt = rows.debt(
+        "po-1/fail-over", state=state, due_at=story.now - due_ago, plan={}, note="refused with 500"
+    )
+    with story.store.write() as uow:
+        uow.apply(Change(debts=(debt,)))
+    story.run(30)
+    return story
+
+
+@pytest.mark.parametrize(
+    ("state", "due_ago", "paged", "why"),
+    [
+        (DebtState.FAILED, 60.0, True, "a return that failed is a page at once"),
+        (DebtState.PROPOSED, DAY + 60.0, True, "nobody answered for a day"),
+        (DebtState.DUE, DAY + 60.0, True, "its pre-check did not hold for a day"),
+        (DebtState.PROPOSED, DAY - 60.0, False, "people have a day"),
+        (DebtState.PAID, DAY + 60.0, False, "it is paid"),
+        (DebtState.WAIVED, DAY + 60.0, False, "a person waived it"),
+    ],
+)
+def test_a_debt_that_failed_or_aged_is_a_page(
+    state: DebtState, due_ago: float, paged: bool, why: str
+) -> None:
+    found = own(indebted(state, due_ago))
+    assert [dict(incident.scope)["part"] for incident in found] == (
+        ["debt fail-over of po-1"] if paged else []
+    ), why
+
+
+def test_the_page_of_a_debt_ends_once_it_is_settled() -> None:
+    story = indebted(DebtState.FAILED, 60.0)
+    with story.store.write() as uow:
+        debt = uow.debts.get("po-1/fail-over")
+        assert debt is not None
+        uow.apply(Change(debts=(replace(debt, state=DebtState.WAIVED),)))
+    story.run(30)
+    (incident,) = own(story)
+    assert incident.state is IncidentState.RESOLVED

@@ -252,3 +252,37 @@ def test_a_person_answers_for_one_return_or_for_all_of_an_incident(rung: str, an
     with store.read() as uow:
         change = paying.decide(uow, "sf-1", "ana", NOW, approved=True, rung=rung)
     assert (change is not None) is answered
+
+
+THEN = [
+    {"after": 300.0, "when": "facts.x.ok", "do": dict(CALL), "autonomy": "auto"},
+    {"after": 60.0, "when": None, "do": dict(CALL), "autonomy": "propose"},
+]
+
+
+def test_a_return_of_several_steps_goes_on_with_the_next_one_and_asks_for_it_anew() -> None:
+    store, _ = owed(DebtState.PAYING, when="facts.y.ok", approved_by="ana", evidence={"y": {}}, then=THEN)
+    with store.read() as uow:
+        (second,) = paying.ended(uow, attempt(None, phase=Phase.RETURN), DONE, NOW).debts
+    assert (second.state, second.due_at, second.autonomy) == (DebtState.OPEN, NOW + 300.0, "auto")
+    assert second.plan == {"when": "facts.x.ok", "do": dict(CALL), "step": 2, "then": THEN[1:]}
+    with store.write() as uow:
+        uow.apply(Change(debts=(replace(second, state=DebtState.PAYING),)))
+    with store.read() as uow:
+        (third,) = paying.ended(uow, attempt(None, phase=Phase.RETURN), DONE, NOW).debts
+    assert (third.plan, third.autonomy) == ({"when": None, "do": dict(CALL), "step": 3}, "propose")
+    assert third.state is DebtState.OPEN
+
+
+def test_a_step_that_failed_keeps_what_follows_and_is_tried_again_only_when_a_person_says_so() -> None:
+    store, _ = owed(DebtState.PAYING, then=THEN)
+    failed = replace(DONE, state=OutcomeState.FAILED)
+    with store.read() as uow:
+        (debt,) = paying.ended(uow, attempt(None, phase=Phase.RETURN), failed, NOW).debts
+    assert (debt.state, debt.plan["then"]) == (DebtState.FAILED, THEN)
+    assert pay(store, replace(debt, version=1), BOOK) is None
+    store, _ = owed(DebtState.FAILED, then=THEN)
+    with store.read() as uow:
+        again = paying.decide(uow, "sf-1", "ana", NOW, approved=True)
+    assert again is not None
+    assert again.debts[0].state is DebtState.DUE
