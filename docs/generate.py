@@ -9,7 +9,18 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pages import checks, cli, configuration, http, json_models, log_events, metrics, playbooks, states
+from pages import (
+    checks,
+    cli,
+    configuration,
+    guardrails,
+    http,
+    json_models,
+    log_events,
+    metrics,
+    playbooks,
+    states,
+)
 
 DOCS = Path(__file__).parent
 GENERATED = ("reference", "playbooks")
@@ -19,6 +30,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/configuration.md": configuration.page,
     "reference/checks.md": checks.page,
     "reference/states.md": states.page,
+    "reference/guardrails.md": guardrails.page,
     "reference/json.md": json_models.page,
     "reference/metrics.md": metrics.page,
     "reference/log-events.md": log_events.page,

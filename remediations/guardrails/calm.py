@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from remediations.guardrails.gate import Gate, Question
+from remediations.guardrails.gate import Gate, Question, Unsure
 
 
 class Maintenance:
     """A list of reasons, each with an owner; one being lifted does not lift the others."""
 
     name = "maintenance"
+    unsure = Unsure.CLOSED
 
     def ask(self, question: Question) -> Gate:
         mutings = question.facts.mutings
@@ -23,10 +24,11 @@ class Maintenance:
 class Storm:
     """While much fails at once only rungs marked `storm_safe` are begun. It is waited for: its own page has gone out.
 
-    Fails open: where the state of a storm cannot be read, nothing can be written either, and nothing is begun.
+    Whether one begins is unknown until every detector finished a round since start; one that stands is known at once.
     """
 
     name = "storm"
+    unsure = Unsure.OPEN
 
     def ask(self, question: Question) -> Gate:
         storm, safe = question.facts.storm, question.rung.storm_safe

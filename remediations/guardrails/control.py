@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from config.section import Autonomy
-from remediations.guardrails.gate import Gate, Question
+from remediations.guardrails.gate import Gate, Question, Unsure
 
 
 class KillSwitch:
     """Fails closed: while the switch is on, nothing is done on any path."""
 
     name = "kill_switch"
+    unsure = Unsure.CLOSED
 
     def ask(self, question: Question) -> Gate:
         why = question.facts.kill_switch
@@ -20,6 +21,7 @@ class Leader:
     """Only the holder of the current epoch acts; the worker asks once more at the moment of acting."""
 
     name = "leader"
+    unsure = Unsure.CLOSED
 
     def ask(self, question: Question) -> Gate:
         held = question.facts.leader
@@ -30,6 +32,7 @@ class Person:
     """Once L1 is paged no new rung starts; only `resume` or an approval re-opens the ladder."""
 
     name = "person"
+    unsure = Unsure.CLOSED
 
     def ask(self, question: Question) -> Gate:
         wheel = question.facts.wheel
@@ -43,6 +46,7 @@ class AutonomyLevel:
     """The lower of the rung's autonomy and the global ceiling; an approval stands for this one rung."""
 
     name = "autonomy"
+    unsure = Unsure.CLOSED
 
     def ask(self, question: Question) -> Gate:
         facts, rung = question.facts, question.rung

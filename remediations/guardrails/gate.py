@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Protocol
 
 from remediations.guardrails.facts import Facts
 from remediations.spec import Guardrails, Rung
+
+
+class Unsure(StrEnum):
+    """What a guardrail answers where it cannot know: chosen for each, and written beside its name."""
+
+    CLOSED = "closed"
+    """It refuses."""
+    OPEN = "open"
+    """It allows; another guardrail covers what it may miss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +57,13 @@ class Question:
 
 
 class Guardrail(Protocol):
-    """One question, one answer. `name` is what people see in the trace."""
+    """One question, one answer. `name` is what people see in the trace; `unsure`: which way it fails."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def unsure(self) -> Unsure: ...
 
     def ask(self, question: Question) -> Gate: ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from remediations.guardrails.gate import Gate, Question
+from remediations.guardrails.gate import Gate, Question, Unsure
 from remediations.spec import Rung, RungKind
 
 
@@ -10,6 +10,7 @@ class InFlight:
     """What is in flight or in verification counts as unhealthy, for every cap."""
 
     name = "in_flight"
+    unsure = Unsure.CLOSED
 
     def ask(self, question: Question) -> Gate:
         facts = question.facts
@@ -40,6 +41,7 @@ class Lock:
     """Playbooks that name the same lock never act at once."""
 
     name = "lock"
+    unsure = Unsure.CLOSED
 
     def ask(self, question: Question) -> Gate:
         facts, lock = question.facts, question.rules.lock
@@ -54,6 +56,7 @@ class BudgetLeft:
     """Disruptive actions per (action, target) and window; it frees as the oldest leaves the window."""
 
     name = "budget"
+    unsure = Unsure.CLOSED
 
     def ask(self, question: Question) -> Gate:
         facts, budget = question.facts, question.rules.budget
@@ -70,9 +73,13 @@ class BudgetLeft:
 
 
 class Cooldown:
-    """From the end of one climb to the start of the next, same playbook and scope; never within a climb."""
+    """From the end of one climb to the start of the next, same playbook and scope; never within a climb.
+
+    A climb whose end is not recorded cools nothing down: `in_flight` and `budget` count its actions.
+    """
 
     name = "cooldown"
+    unsure = Unsure.OPEN
 
     def ask(self, question: Question) -> Gate:
         facts, length = question.facts, question.rules.cooldown
@@ -88,10 +95,12 @@ class Cooldown:
 class FailoverLock:
     """After a switch the target stays put until time passes or `unlock TARGET`; an acknowledgement never lifts it.
 
-    What the same incident switched a rung ago is part of its climb, and a contain rung switches nothing over.
+    What the same incident switched a rung ago is part of its climb, and a contain rung switches nothing over. A switch
+    whose outcome nobody knows locks nothing: `budget` has counted it.
     """
 
     name = "failover_lock"
+    unsure = Unsure.OPEN
 
     def ask(self, question: Question) -> Gate:
         facts, rung = question.facts, question.rung

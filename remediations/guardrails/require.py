@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from config.templates import Expression, TemplateError
-from remediations.guardrails.gate import Gate, Question
+from remediations.guardrails.gate import Gate, Question, Unsure
 
 
 class Require:
     """`require` on the evidence of the probes; what cannot be evaluated is a no."""
 
     name = "require"
+    unsure = Unsure.CLOSED
 
     def ask(self, question: Question) -> Gate:
         text = question.rung.require

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from remediations.guardrails.gate import Gate, Question
+from remediations.guardrails.gate import Gate, Question, Unsure
 from remediations.verification import Seen
 
 
@@ -10,6 +10,7 @@ class TargetSet:
     """An empty target set is an error, never "everything" (Google SRE book, chapter 7: the Diskerase outage)."""
 
     name = "target_set"
+    unsure = Unsure.CLOSED
 
     def ask(self, question: Question) -> Gate:
         facts = question.facts
@@ -25,6 +26,7 @@ class FreshFault:
     """The fault is present on fresh data. Unknown blocks disruptive actions and fails closed."""
 
     name = "fresh_fault"
+    unsure = Unsure.CLOSED
 
     def ask(self, question: Question) -> Gate:
         facts, fault = question.facts, question.facts.fault
@@ -45,6 +47,7 @@ class PendingCause:
     """A symptom waits while a declared cause is pending or unknown, at most the cause's own hold."""
 
     name = "pending_cause"
+    unsure = Unsure.CLOSED
 
     def ask(self, question: Question) -> Gate:
         facts = question.facts

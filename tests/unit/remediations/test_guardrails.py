@@ -10,6 +10,7 @@ import pytest
 from config.scope import scope_of
 from config.section import Autonomy
 from remediations.guardrails.facts import Cause, Facts, Flight, Muting, Storming, Switched, Wheel
+from remediations.guardrails.gate import Unsure
 from remediations.guardrails.registry import GUARDRAILS, ask
 from remediations.spec import Guardrails, Rung
 from remediations.verification import Reading, Seen
@@ -157,3 +158,24 @@ def test_in_a_storm_only_storm_safe_rungs_are_begun_and_the_others_wait_for_its_
     assert gate.inputs["storm"] == "st-abcdef"
     safe = RUNG.model_copy(update={"storm_safe": True})
     assert refused(storm, safe) == []
+
+
+def test_every_guardrail_says_which_way_it_fails_and_three_fail_open() -> None:
+    assert {g.name for g in GUARDRAILS if g.unsure is Unsure.OPEN} == {"storm", "cooldown", "failover_lock"}
+    assert all(isinstance(g.unsure, Unsure) for g in GUARDRAILS)
+
+
+@pytest.mark.parametrize(
+    ("name", "unknown", "why"),
+    [
+        ("target_set", {"targets": ()}, "an empty target set is an error, never everything"),
+        ("fresh_fault", {"fault": Reading(NOW, Seen.UNKNOWN)}, "unknown never acts"),
+        ("fresh_fault", {"fault": Reading(NOW, Seen.BREACH, NOW - 61)}, "evidence of a minute ago is old"),
+        ("leader", {"leader": False}, "a lease that may have run out is no lease"),
+    ],
+)
+def test_what_fails_closed_refuses_what_it_cannot_know(
+    name: str, unknown: dict[str, object], why: str
+) -> None:
+    assert refused(replace(GOOD, **unknown)) == [name], why  # type: ignore[arg-type]  # fields of Facts
+    assert next(g for g in GUARDRAILS if g.name == name).unsure is Unsure.CLOSED
