@@ -18,7 +18,10 @@ from detectors.spec import Detectors, Inventory, PrometheusSource, ScrapeSource,
 from remediations.spec import Limits
 
 _KEPT_BEYOND = 900.0
-"""Seconds of samples kept beyond what rules look back, so that readings after an action reach its end."""
+"""Seconds of samples kept beyond what rules look back, so that readings after an action reach its end.
+
+As many are read back after a start: a counter that was away for less than that went on, and did not begin.
+"""
 _FIRST_TIMEOUT = 30.0
 _TIMEOUT = 10.0
 _SLACK = 1.0
@@ -120,7 +123,7 @@ def _source(name: str, sections: Sections, rules: list[Rule], is_default: bool) 
     return SourcePlan(
         name=name,
         every=every,
-        wanted=Wanted(frozenset(names - {UP}), tuple(queries.values()), back, every),
+        wanted=Wanted(frozenset(names - {UP}), tuple(queries.values()), back + _KEPT_BEYOND, every),
         retention=back + _KEPT_BEYOND,
         interval=interval,
         hold=min((rule.no_data_for for rule in rules), default=300.0),
