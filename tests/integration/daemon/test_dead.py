@@ -107,6 +107,19 @@ def test_sigusr1_pauses_within_a_second_and_sigusr2_lets_go(site: Site) -> None:
     wait_for("it is not", lambda: not daemon.ask("/api/v1/status").json["paused"], 1.5)
 
 
+def test_the_api_pauses_within_a_second_and_each_reason_stands_for_itself(site: Site) -> None:
+    daemon = site.start()
+    for reason in ("hands off", "the network moves"):
+        said = daemon.ask(
+            "/api/v1/pauses", method="POST", role="operator", body={"reason": reason, "for": "1h"}
+        )
+        assert said.status == 202
+    wait_for("both are in force", lambda: len(daemon.ask("/api/v1/status").json["paused"]) == 2, 1.5)
+    held = daemon.ask("/api/v1/status").json["paused"]
+    assert any("hands off" in why for why in held)
+    assert any("the network moves" in why for why in held)
+
+
 def refused(site: Site, incident: str) -> list[dict[str, object]]:
     gates: list[list[dict[str, object]]] = [
         e.data.get("gates", []) for e in site.events(incident) if e.kind is Kind.GATES
