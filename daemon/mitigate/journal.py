@@ -151,7 +151,7 @@ def start(attempt: Attempt, now: float) -> Change:
 def ended(
     uow: UnitOfWork, attempt: Attempt, playbook: Playbook | None, outcome: Outcome, now: float
 ) -> Change:
-    """Record what became of it; a switch that took place opens its debt and locks its targets."""
+    """Record what became of it; what took place opens its debt, and a switch that did or may have locks its targets."""
     closed = replace(
         attempt,
         ended_at=outcome.ended_at,
@@ -170,21 +170,30 @@ def ended(
     }
     change = Change(attempts=(closed,), events=(Event(attempt.incident, now, Kind.ENDED, text, data),))
     rung = _rung(playbook, attempt.rung)
-    if rung is None or playbook is None or outcome.state is not OutcomeState.DONE:
+    if rung is None or playbook is None or attempt.phase is Phase.RETURN:
+        return change  # a return pays a debt and opens none
+    if outcome.state is OutcomeState.UNKNOWN and attempt.phase is Phase.DO:
+        return replace(change, locks=_locks(attempt, playbook, rung, now))
+    if outcome.state is not OutcomeState.DONE:
         return change
-    if attempt.phase is Phase.RETURN:
-        return change  # it pays a debt and opens none
     if attempt.phase is Phase.UNDO:
         return undone(uow, replace(change, unlocks=_own_locks(uow, attempt, now)), attempt, now)
+    return took_effect(change, attempt, playbook, rung, now)
+
+
+def took_effect(change: Change, attempt: Attempt, playbook: Playbook, rung: Rung, now: float) -> Change:
+    """Its debt and its locks: as it ended well, or as a probe found after nobody had seen it end."""
     if rung.return_ is None and rung.kind is not RungKind.CONTAIN:
         return change
-    change = opened(change, attempt, rung, now)
-    if switches(rung) and playbook.guardrails.failover_lock:
-        until = now + playbook.guardrails.failover_lock
-        why = f"switched by {rung.name} for {scope_key(attempt.scope)}"
-        locks = tuple(FailoverLock(target, until, attempt.incident, why) for target in attempt.targets)
-        change = replace(change, locks=locks)
-    return change
+    return replace(opened(change, attempt, rung, now), locks=_locks(attempt, playbook, rung, now))
+
+
+def _locks(attempt: Attempt, playbook: Playbook, rung: Rung, now: float) -> tuple[FailoverLock, ...]:
+    if not switches(rung) or not playbook.guardrails.failover_lock:
+        return ()
+    until = now + playbook.guardrails.failover_lock
+    why = f"switched by {rung.name} for {scope_key(attempt.scope)}"
+    return tuple(FailoverLock(target, until, attempt.incident, why) for target in attempt.targets)
 
 
 def _own_locks(uow: UnitOfWork, attempt: Attempt, now: float) -> tuple[str, ...]:

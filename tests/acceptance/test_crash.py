@@ -61,6 +61,8 @@ def keeps_its_promises(story: Story) -> None:
     for incident in story.incidents(MODE):
         if incident.stepped_back:
             assert any(body for _, body in story.world.sent), "nobody was told"
+        if incident.recovered_by == "fail-over-to-replica":
+            assert [debt.rung for debt in story.debts(incident)] == [incident.recovered_by], story.told()
         keys = [row.key for row in story.deliveries(incident)]
         assert len(keys) == len(set(keys))
 
