@@ -12,6 +12,8 @@ from typing import NewType
 Scope = NewType("Scope", tuple[tuple[str, str], ...])
 
 WHOLE = Scope(())
+SEVERAL = "*"
+"""The value of a label over which several scopes are joined: `{customer: *, provider: navixy}`."""
 
 
 def scope_of(labels: Mapping[str, str] | Iterable[tuple[str, str]]) -> Scope:
@@ -52,8 +54,21 @@ def scope_from_key(key: str) -> Scope:
 
 
 def covers(general: Scope, special: Scope) -> bool:
-    """Whether every label of `general` stands in `special` with the same value; the empty scope covers all."""
-    return set(general) <= set(special)
+    """Whether every label of `general` stands in `special` with the same value; the empty scope covers all.
+
+    A label that reads `*` agrees with any value.
+    """
+    if set(general) <= set(special):
+        return True
+    if all(value != SEVERAL for _, value in general):
+        return False
+    labels = dict(special)
+    return all(name in labels and value in {SEVERAL, labels[name]} for name, value in general)
+
+
+def joins_parts(scope: Scope) -> bool:
+    """Whether it stands for several scopes."""
+    return any(value == SEVERAL for _, value in scope)
 
 
 def _escape(value: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -132,7 +133,7 @@ def board_of(
     populations: dict[str, frozenset[Scope]] = {}
     for rule, state in states:
         others = populations.get(rule.mode.value)
-        populations[rule.mode.value] = state.population if others is None else others | state.population
+        populations[rule.mode.value] = state.population if others is None else _both(others, state.population)
         down = sources_down.get(rule.source)
         for found in findings_of(
             rule, state, corroborated=corroborated, source_reason=down[1] if down else ""
@@ -146,3 +147,9 @@ def board_of(
         populations=populations,
         sources_down=dict(sources_down),
     )
+
+
+@lru_cache(maxsize=64)
+def _both(one: frozenset[Scope], other: frozenset[Scope]) -> frozenset[Scope]:
+    """Kept: populations seldom change, and there may be thousands in each."""
+    return one | other

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
-from config.scope import Scope, covers, scope_of
+from config.scope import Scope, scope_of
 from detectors.rule import Gate, Rule, Test
 from detectors.samples import Floats
 from detectors.values import FIRST_DARK, Bools, Codes, Quality, Values, slim, whole, wide
@@ -154,13 +155,9 @@ def _gated(gate: Gate, fire: Codes, values: Values, gated: Values | None) -> tup
     shape = fire.shape
     level, quality = np.full(shape, np.nan), np.full(shape, np.int8(Quality.ABSENT))
     if gated is not None:
-        place = {scope: index for index, scope in enumerate(gated.scopes)}
-        for column, scope in enumerate(values.scopes):
-            found = place.get(scope)
-            if found is None:
-                found = next((index for other, index in place.items() if covers(other, scope)), None)
-            if found is not None:
-                level[:, column], quality[:, column] = gated.value[:, found], gated.quality[:, found]
+        column = _gate_of(values.scopes, gated.scopes)
+        has = column >= 0
+        level[:, has], quality[:, has] = gated.value[:, column[has]], gated.quality[:, column[has]]
     with np.errstate(invalid="ignore"):
         high = level > gate.above
     sure = (quality == _GOOD) & ~np.isnan(level)
@@ -168,3 +165,17 @@ def _gated(gate: Gate, fire: Codes, values: Values, gated: Values | None) -> tup
     idle = (fire == BREACH) & ~high & (sure | (quality == _QUIET))
     open_ = high & (sure | counts)
     return np.where(~open_ & ~idle & (fire == BREACH), _UNKNOWN, fire), idle
+
+
+@lru_cache(maxsize=64)
+def _gate_of(scopes: tuple[Scope, ...], gates: tuple[Scope, ...]) -> NDArray[np.intp]:
+    """`[S]`: column of the gate at the same scope, else of the first that covers it, else -1."""
+    place = {scope: index for index, scope in reversed([*enumerate(gates)])}
+    kinds = {tuple(name for name, _ in scope) for scope in gates}
+    columns = []
+    for scope in scopes:
+        labels = dict(scope)
+        wider = (scope_of((name, labels[name]) for name in kind if name in labels) for kind in kinds)
+        found = place.get(scope, min((place[one] for one in wider if one in place), default=-1))
+        columns.append(found)
+    return np.array(columns, dtype=np.intp)

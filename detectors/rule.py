@@ -201,6 +201,8 @@ class Rule:
     flap: Flapping = STEADY
     acts: bool = True
     """Whether its findings may lead to action."""
+    missed: bool = True
+    """Whether the absence of a scope is news."""
 
     @property
     def zero_test(self) -> bool:
@@ -235,6 +237,7 @@ def rule_of(name: str, spec: DetectorSpec, *, default_source: str, step: float) 
         baseline=_baseline(baseline) if baseline else None,
         flap=_flapping(spec.flap, fire.hold + clear.hold, step),
         acts=acts,
+        missed=spec.no_data.missed,
     )
 
 

@@ -134,9 +134,12 @@ class Expected(Section):
 
 
 class NoData(Section):
-    """How long nothing may be known before that is a finding of its own."""
+    """How long nothing may be known before that is a finding of its own. `missed: false`: scopes may come and go, and
+    nobody misses one whose series go.
+    """
 
     for_: Duration = Field(300.0, alias="for", gt=0)
+    missed: bool = True
 
 
 class Evidence(Section):

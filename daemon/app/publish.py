@@ -5,16 +5,23 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
 
 from config.loader import Loaded
 from config.scope import Scope
+from daemon.assess.topology import Partial, Topology
 from daemon.desk.snapshot import Cell, Due, Snapshot, SourceView
 from daemon.detect.watch import Watch
 from daemon.loop.ground import Ground
 from daemon.settings.model import Settings
 from daemon.store.unit import UnitOfWork
-from detectors.board import Finding
+from detectors.board import Board, Finding, FindingState
 from detectors.spec import PrometheusSource, ScrapeSource
+from detectors.state import Phase
 from detectors.texts import threshold_text
 
 SPARK = 60
@@ -22,6 +29,8 @@ SPARK = 60
 SPARK_SPAN = 1800.0
 STATES = {"up": "ok", "failing": "late", "down": "down", "waiting": "unknown"}
 MOST_DUE = 20
+_WORST_FIRST = (FindingState.FIRING, FindingState.CLEARING, FindingState.NO_DATA, FindingState.PENDING)
+_IDLE = np.int8(Phase.IDLE)
 FAR = 1e11
 """Later than any due time (unix seconds)."""
 
@@ -57,13 +66,17 @@ def snapshot_of(
         sources=_sources(loop, settings, now),
         detectors_total=len(loop.stages.detection.watches),
         cells=_cells(loop, now),
-        population={} if board is None else {mode: len(scopes) for mode, scopes in board.populations.items()},
+        population={} if board is None else _population(board, loop.stages.topology),
         due=due,
         last_cycle_at=None if cycle is None else cycle[0],
         last_cycle_ms=None if cycle is None else cycle[1],
         config_loaded_at=loaded_at,
         refused=refused,
     )
+
+
+def _population(board: Board, topology: Topology) -> dict[str, int]:
+    return {mode: len(topology.whole(scopes)) for mode, scopes in board.populations.items()}
 
 
 def _sources(loop: Ground, settings: Settings, now: float) -> tuple[SourceView, ...]:
@@ -86,18 +99,24 @@ def _cells(loop: Ground, now: float) -> dict[str, tuple[Cell, ...]]:
     cells: dict[str, list[Cell]] = defaultdict(list)
     for name, watch in loop.stages.detection.watches.items():
         if watch.seen is not None:
-            cells[str(watch.rule.mode)] += _cells_of(name, watch, findings, now)
+            cells[str(watch.rule.mode)] += _cells_of(name, watch, findings, loop.stages.topology, now)
     return {
         mode: tuple(sorted(row, key=lambda cell: (cell.detector, cell.scope))) for mode, row in cells.items()
     }
 
 
 def _cells_of(
-    name: str, watch: Watch, findings: Mapping[tuple[str, Scope], Finding], now: float
+    name: str, watch: Watch, findings: Mapping[tuple[str, Scope], Finding], topology: Topology, now: float
 ) -> list[Cell]:
-    """Every scope of one detector: whole columns at once, for there may be thousands and a step has little time."""
+    """Every scope of one detector: whole columns at once, for there may be thousands and a step has little time.
+
+    Parts are shown by the incident they would belong to: the worst of them says how it is.
+    """
     assert watch.seen is not None
     values, seen = watch.seen
+    joined = joint(values.scopes, topology)
+    if joined is not None:
+        return _joint_cells(name, watch, joined, findings)
     known, measured = (seen.fire[0] >= 0).tolist(), values.value[0].tolist()
     observed = values.observed_at[0].tolist()
     sparks = watch.sparks(now - SPARK_SPAN, now, SPARK)
@@ -121,6 +140,67 @@ def _cells_of(
             )
         )
     return cells
+
+
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """`scopes[N]`: the incidents that parts would belong to; `place[S]`: which of them each scope does."""
+
+    scopes: tuple[Scope, ...]
+    place: NDArray[np.intp]
+
+
+def joint(scopes: tuple[Scope, ...], topology: Topology) -> Joint | None:
+    """None where any of the scopes stands for itself."""
+    if topology.partial is None or not scopes or not topology.is_part(scopes[0]):
+        return None
+    return _joint(scopes, topology.partial)
+
+
+@lru_cache(maxsize=16)
+def _joint(scopes: tuple[Scope, ...], partial: Partial) -> Joint | None:
+    parts = [partial.joined(scope) for scope in scopes]
+    if None in parts:
+        return None
+    places = {part: place for place, part in enumerate(dict.fromkeys(parts))}
+    return Joint(tuple(part for part in places if part is not None), np.array([places[one] for one in parts]))
+
+
+def _joint_cells(
+    name: str, watch: Watch, joined: Joint, findings: Mapping[tuple[str, Scope], Finding]
+) -> list[Cell]:
+    assert watch.seen is not None
+    values, seen = watch.seen
+    known = np.bincount(joined.place, weights=seen.fire[0] >= 0, minlength=len(joined.scopes)) > 0
+    worst: dict[int, Finding] = {}
+    busy = (watch.state.phase != _IDLE) | watch.state.no_data
+    for place in np.flatnonzero(busy[: len(values.scopes)]).tolist():
+        finding, part = findings.get((name, values.scopes[place])), int(joined.place[place])
+        if finding is not None and (part not in worst or _order(finding) < _order(worst[part])):
+            worst[part] = finding
+    threshold, line = threshold_text(watch.rule), watch.rule.fire.threshold
+    cells = []
+    for place, scope in enumerate(joined.scopes):
+        found = worst.get(place)
+        state = "ok" if known[place] else "unknown"
+        cells.append(
+            Cell(
+                detector=name,
+                scope=scope,
+                state=state if found is None else str(found.state),
+                value=None if found is None else found.value,
+                threshold=threshold,
+                line=line,
+                since=None if found is None else found.since,
+                observed_at=None if found is None else found.observed_at,
+                blind=found is not None and found.blind,
+            )
+        )
+    return cells
+
+
+def _order(finding: Finding) -> tuple[int, float]:
+    return _WORST_FIRST.index(finding.state), finding.since
 
 
 def _due(uow: UnitOfWork) -> tuple[Due, ...]:

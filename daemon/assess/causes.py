@@ -54,8 +54,10 @@ def _shared_cause_forming(
     }
     share = shares.get(incident.failure_mode, 0.0)
     mode = incident.failure_mode
-    population = {scope for scope in board.populations.get(mode, frozenset()) if scope}
-    if not share or not incident.scope or len(population) < 2:
+    if not share or not incident.scope:
+        return []
+    population = {scope for scope in topology.whole(board.populations.get(mode, frozenset())) if scope}
+    if len(population) < 2:
         return []
     own = [f for f in board.findings.values() if f.failure_mode == mode and f.scope and not f.advises]
     pending = {f.scope: f for f in own if f.state is FindingState.PENDING and f.scope != incident.scope}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from config.scope import Scope, covers, scope_key, scope_of
+from config.scope import Scope, covers, joins_parts, scope_key, scope_of
 from daemon.assess.grouping import Key, Wanted, wanted
 from daemon.assess.topology import Topology, cause_among
 from daemon.incidents.change import Change
@@ -33,7 +33,7 @@ S = IncidentState
 class Known:
     """What is open now: incidents not ended and those a person closed while they fired (`quiet_until` ahead).
 
-    `seen`: the newest reading of each incident's deciding detectors. `in_flight`: incidents with a rung under way,
+    `seen`: the newest reading of the deciding detectors of each incident that may relapse. `in_flight`: incidents with a rung under way,
     which are not closed before its verification ended. `taken`: advice that a person acknowledged.
     """
 
@@ -110,6 +110,8 @@ def _detected(incident: Incident, want: Wanted, now: float) -> Event:
     where = scope_key(incident.scope)
     if incident.failure_mode == BLIND:
         text = f"Nothing can be observed ({where}): {want.reason or 'no data'}."
+    elif joins_parts(incident.scope):
+        text = f"{want.impact.text}."
     elif want.findings:
         first = want.findings[0]
         text = f"{first.detector} fires at {where}: {first.threshold}."
@@ -164,7 +166,9 @@ def _flapping(
 ) -> tuple[Incident, list[Event]]:
     """What fires again and again is mended by nothing that was tried: people look, and nothing is begun any more."""
     flaps = next((finding for finding in want.findings if finding.flapping), None)
-    if flaps is None or incident.flapping:
+    if (
+        flaps is None or incident.flapping or joins_parts(incident.scope)
+    ):  # one part that flaps is no news of all
         return incident, events
     text = f"{flaps.detector} flaps: {flaps.flapping}. Nothing is begun."
     data = {"detector": flaps.detector, "reason": flaps.flapping}
@@ -326,7 +330,7 @@ def _dark_cause(finding: Finding, known: Mapping[str, Key], topology: Topology) 
 
 
 def _within(general: Scope, special: Scope) -> bool:
-    return set(general) <= set(special) or set(special) <= set(general)
+    return covers(general, special) or covers(special, general)
 
 
 def _corroborated(want: Wanted) -> bool:
@@ -340,9 +344,12 @@ def _alerts(want: Wanted) -> tuple[str, ...]:
 
 def _records(want: Wanted) -> tuple[FindingRecord, ...]:
     """Findings as kept on the incident; a detector that is to verify an alert stands beside them as `reported`."""
+    findings = sorted(want.findings, key=lambda f: (f.detector, f.scope))
+    if joins_parts(want.key[1]):
+        findings = _one_each(findings)
     records = [
         FindingRecord(f.detector, f.value, f.threshold, f.since, str(f.state), f.blind, f.observed_at)
-        for f in sorted(want.findings, key=lambda f: (f.detector, f.scope))
+        for f in findings
     ]
     known = {record.detector for record in records}
     records += [
@@ -351,6 +358,16 @@ def _records(want: Wanted) -> tuple[FindingRecord, ...]:
         if alert.verify_with is not None and alert.verify_with not in known
     ]
     return tuple(records)
+
+
+def _one_each(findings: Sequence[Finding]) -> list[Finding]:
+    """Of each detector the finding that has stood longest: parts come by the thousand, and the row is one."""
+    longest: dict[str, Finding] = {}
+    for finding in findings:
+        known = longest.get(finding.detector)
+        if known is None or finding.since < known.since:
+            longest[finding.detector] = finding
+    return [*longest.values()]
 
 
 def _merged(incident: Incident, want: Wanted) -> tuple[FindingRecord, ...]:

@@ -37,6 +37,16 @@ class Lesson:
 
 
 @dataclass(slots=True)
+class _Table:
+    """`level[S]`: usual events per window, `due[S]`: when the next lesson is (unix seconds), for `scopes[S]`."""
+
+    scopes: Sequence[Scope]
+    place: Mapping[Scope, int]
+    level: Floats
+    due: Floats
+
+
+@dataclass(slots=True)
 class Usual:
     """`per`: seconds of the window counted over (`expected.per`)."""
 
@@ -45,19 +55,22 @@ class Usual:
     next_at: dict[Scope, float] = field(default_factory=dict)
     news: bool = False
     """Something was learnt since the last save."""
+    _table: _Table | None = None
+    """The same for the scopes asked about last: there may be thousands, and each learns once in many ticks."""
 
     def of(self, scopes: Sequence[Scope]) -> Floats:
-        """Usual events per window, `[S]`; NaN for scopes nothing was learnt about."""
-        return np.array(
-            [statistics.median(kept) if (kept := self.counts.get(scope)) else math.nan for scope in scopes]
-        )
+        """Usual events per window, `[S]`; NaN for scopes nothing was learnt about. Not to be written to."""
+        return self._placed(scopes).level
 
     def over(self, scopes: Sequence[Scope], ticks: Floats, lessons: Sequence[Lesson]) -> Floats:
         """Usual events per window at each tick, `[T, S]`, while these lessons are learnt: each counts from the next
         tick on, in a block of ticks as well as tick by tick.
         """
         usual = np.tile(self.of(scopes), (len(ticks), 1))
-        place = {scope: column for column, scope in enumerate(scopes)}
+        if not lessons:
+            return usual
+        table = self._placed(scopes)
+        place = table.place
         self.news = self.news or bool(lessons)
         learnt: dict[Scope, tuple[int, float]] = {}
         for lesson in lessons:
@@ -68,7 +81,7 @@ class Usual:
                 usual[since:row, place[scope]] = level
             learnt[scope] = row, statistics.median(self.counts[scope])
         for scope, (since, level) in learnt.items():
-            usual[since:, place[scope]] = level
+            usual[since:, place[scope]] = table.level[place[scope]] = level
         return usual
 
     def lessons(self, signal: Signal, rings: Rings, ticks: Floats, seen: Observations) -> list[Lesson]:
@@ -77,8 +90,8 @@ class Usual:
         `seen`: as if any amount were usual, so that what is usual does not decide what is learnt.
         """
         lively = (seen.fire == OK) & ~seen.excused
-        due = np.array([self.next_at.get(scope, -math.inf) for scope in seen.scopes])
-        lively &= ticks[:, None] >= due
+        table = self._placed(seen.scopes)
+        lively &= ticks[:, None] >= table.due
         at = np.flatnonzero(lively.any(axis=1))
         if not len(at):
             return []
@@ -96,8 +109,13 @@ class Usual:
                 found.append(Lesson(int(at[told[index]]), scope, float(events[told[index]])))
                 index = int(times.searchsorted(next_at))
             if next_at > -math.inf:
-                self.next_at[scope] = next_at
+                self.next_at[scope] = table.due[column] = next_at
         return sorted(found, key=lambda lesson: lesson.row)
+
+    def set_back(self) -> None:
+        """The wall clock was set back: every scope may learn at once."""
+        self.next_at.clear()
+        self._table = None
 
     def save(self) -> dict[str, Any]:
         """JSON-ready: per scope the counts, and when the next one is due."""
@@ -109,6 +127,7 @@ class Usual:
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """What was learnt before the restart; what an older release kept in another form is learnt anew."""
+        self._table = None
         for key, kept in saved.items():
             if not isinstance(kept, Mapping):
                 continue
@@ -116,3 +135,13 @@ class Usual:
             self.counts[scope] = deque((float(count) for count in kept["counts"]), maxlen=_KEPT)
             if kept["next_at"] is not None:
                 self.next_at[scope] = float(kept["next_at"])
+
+    def _placed(self, scopes: Sequence[Scope]) -> _Table:
+        if self._table is None or self._table.scopes != scopes:
+            levels = (
+                statistics.median(kept) if (kept := self.counts.get(one)) else math.nan for one in scopes
+            )
+            due = (self.next_at.get(scope, -math.inf) for scope in scopes)
+            place = {scope: column for column, scope in enumerate(scopes)}
+            self._table = _Table(scopes, place, np.array([*levels]), np.array([*due]))
+        return self._table

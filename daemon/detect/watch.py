@@ -22,8 +22,8 @@ from detectors.rollup import DAY
 from detectors.rule import Rule
 from detectors.samples import Floats
 from detectors.signals import measure
-from detectors.state import State, fresh_state, restore, save
-from detectors.values import Bools, Quality, Values, slim
+from detectors.state import Phase, State, forget, fresh_state, restore, save
+from detectors.values import Bools, Quality, Values, slim, wide
 
 _INSTANTS = (
     "since", "blind_from", "floor", "clear_since", "clear_from", "dark_since", "back_since", "joined",
@@ -31,6 +31,7 @@ _INSTANTS = (
 )  # fmt: skip
 """The arrays of a state that hold instants."""
 _ABSENT, _UNBORN = np.int8(Quality.ABSENT), np.int8(Quality.UNBORN)
+_FIRING = np.int8(Phase.FIRING)
 _NEWEST = slice(-1, None)
 _ANY_AMOUNT: Floats = np.full((1, 1), math.inf)
 """Usual everywhere: then what is usual decides nothing."""
@@ -129,7 +130,7 @@ class Watch:
         self.last_tick, self.ticks, self.trace, self.seen = -math.inf, [], Trace(), None
         self.replayed = True
         if self.usual is not None:
-            self.usual.next_at.clear()
+            self.usual.set_back()
         if self.seasons is not None:
             self.seasons.rollups.set_back()
 
@@ -158,6 +159,8 @@ class Watch:
             usual = self._learnt(scene, anyhow, around.rings, part)
             values, seen, before = scene.values, self._observed(scene, usual), self.state
             self.state, moves = advance(self.rule, before, seen, values, part)
+            if not self.rule.missed:
+                self.state = self._without_gone(self.state, len(seen.scopes))
             if self.seasons is not None and anyhow is not None:
                 self.seasons.fold(part, self._counted(scene, around, part), anyhow.excused, before, moves)
             if len(moves):
@@ -175,6 +178,11 @@ class Watch:
         self.ticks += ticks.tolist()
         return tuple(found)
 
+    def _without_gone(self, state: State, present: int) -> State:
+        """Those that left while they were pending are forgotten; what fires is owed an end, and none is invented."""
+        gone = [place for place in range(present, len(state.scopes)) if state.phase[place] != _FIRING]
+        return forget(state, [state.scopes[place] for place in gone]) if gone else state
+
     def _measured(self, ticks: Floats, around: Around, since: float | None) -> _Scene:
         plain = measure(self.rule.signal, around.rings, ticks, since=since, expected=around.listed)
         values = plain if self.seasons is None else self.seasons.against(ticks, plain)
@@ -184,6 +192,8 @@ class Watch:
 
     def _observed(self, scene: _Scene, usual: Floats | None) -> Observations:
         seen = observe(self.rule, scene.values, expected=usual, gate=scene.gate, off=scene.off)
+        if not self.rule.missed:
+            return replace(seen, dark=wide(np.zeros((1, 1), dtype=bool), seen.dark.shape))
         return replace(seen, dark=seen.dark & ~scene.strangers) if scene.strangers.any() else seen
 
     def _learnt(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from config.scope import Scope
+from config.scope import SEVERAL, Scope, joins_parts
 from daemon.incidents.model import BLIND, DAEMON, FindingRecord, Incident
 
 
@@ -102,6 +102,14 @@ _BY_DETECTOR: Mapping[str, tuple[str, str]] = {
 }
 """The pack's detectors; others are described by their failure mode."""
 
+_OF_PARTS: Mapping[str, tuple[str, str]] = {
+    "customer-silent": ("send nothing", "sent nothing"),
+    "customer-disconnected": ("are not connected", "were not connected"),
+    "customer-errors": ("send what cannot be read", "sent what could not be read"),
+}
+"""The pack's detectors of parts, for several of them; more than one detector, or others, are described by `_PARTS`."""
+_PARTS = ("have failures of their own", "had failures of their own")
+
 _BY_MODE: Mapping[str, tuple[str, str]] = {
     "provider_outage": ("is down", "was down"),
     "ingestion_stopped": ("has stopped", "had stopped"),
@@ -117,6 +125,8 @@ _BY_MODE: Mapping[str, tuple[str, str]] = {
 
 def complaint(incident: Incident) -> Complaint:
     """What is wrong with what, in words; a failure mode of one's own is described by its name."""
+    if joins_parts(incident.scope):
+        return _parts(incident)
     labels = dict(incident.scope)
     now, then = _BY_MODE.get(incident.failure_mode, ("is failing", "was failing"))
     firing = [finding for finding in incident.findings if finding.state == "firing"] or incident.findings
@@ -125,6 +135,15 @@ def complaint(incident: Incident) -> Complaint:
             now, then = _BY_DETECTOR[finding.detector]
             break
     return Complaint(_subject(incident, labels), now, then)
+
+
+def _parts(incident: Incident) -> Complaint:
+    """How many of how many; which ones, the impact says."""
+    label = next(name for name, value in incident.scope if value == SEVERAL)
+    whose = "".join(f" of {value}" for _, value in incident.scope if value != SEVERAL)
+    detectors = {finding.detector for finding in incident.findings}
+    now, then = _OF_PARTS.get(detectors.pop(), _PARTS) if len(detectors) == 1 else _PARTS
+    return Complaint(f"{incident.impact.scopes} of {incident.impact.of} {label}s{whose}", now, then)
 
 
 def _subject(incident: Incident, labels: Mapping[str, str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from config.scope import joins_parts, scope_key
 from daemon.document.dossier import Dossier
 from daemon.document.sentence import sentence
 from daemon.escalate.graphemes import clean
@@ -38,9 +39,17 @@ def carried(sending: Iterable[Delivery], job_key: str) -> tuple[Delivery, ...]:
 
 
 def compose(rows: Sequence[Delivery], dossiers: Sequence[Dossier], reader: Reader, now: float) -> Message:
-    """One message: a sentence for each incident, those still open first. Key and thread are of the first row."""
-    ordered = sorted(dossiers, key=lambda dossier: (dossier.incident.ended, dossier.incident.detected_at))
-    still_open = sum(1 for dossier in ordered if not dossier.incident.ended)
+    """One message: a line for each incident, those still open first. Key and thread are of the first row.
+
+    What came of parts of the same provider is one line, however often it came.
+    """
+    lines: dict[str, list[Dossier]] = {}
+    for dossier in sorted(dossiers, key=lambda one: (one.incident.ended, one.incident.detected_at)):
+        incident = dossier.incident
+        joined = joins_parts(incident.scope)
+        same = f"{incident.failure_mode} {scope_key(incident.scope)}" if joined else incident.id
+        lines.setdefault(same, []).append(dossier)
+    still_open = sum(1 for told in lines.values() if not told[0].incident.ended)
     first = rows[0]
     return Message(
         key=first.key,
@@ -49,9 +58,18 @@ def compose(rows: Sequence[Delivery], dossiers: Sequence[Dossier], reader: Reade
         event=PageEvent.DIGEST,
         severity="low",
         level=0,
-        headline=f"[DIGEST] {len(ordered)} low incident(s), {still_open} still open",
+        headline=f"[DIGEST] {len(lines)} low incident(s), {still_open} still open",
         at=now,
-        parts=tuple(clean(f"{d.incident.id}: {sentence(d, now, reader.zone)}") for d in ordered),
+        parts=tuple(clean(_line(told, now, reader.zone)) for told in lines.values()),
         group=reader.environment,
         links=(("All incidents", f"{reader.public_url.rstrip('/')}/incidents"),) if reader.public_url else (),
     )
+
+
+def _line(told: Sequence[Dossier], now: float, zone: str) -> str:
+    """The one that is open, else the first; what came again is counted, not told again."""
+    incident = told[0].incident
+    line = f"{incident.id}: {sentence(told[0], now, zone)}"
+    if joins_parts(incident.scope):
+        line = f"{line} {incident.impact.text}."
+    return line if len(told) == 1 else f"{line} {len(told)} times since the last digest."

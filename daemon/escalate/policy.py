@@ -161,9 +161,15 @@ def _held(turn: Turn) -> bool:
 
 
 def _blind(turn: Turn, reason: str) -> None:
-    """Blindness has its own page, quieted by nothing. It leaves the wheel where it is."""
+    """Blindness has its own page, quieted by nothing. It leaves the wheel where it is.
+
+    Of what is told once a day anyway nobody is woken because it cannot be seen any more.
+    """
     escalation = turn.escalation
     if turn.incident.ended or escalation.state is EscalationState.ENDED:
+        return
+    if escalation.level == 0 and turn.incident.severity == "low":
+        notes.digest(turn, reason)
         return
     if escalation.level > 0:
         notes.status(turn, "blind", reason)

@@ -17,7 +17,7 @@ from daemon.detect.rollups import KEPT
 from daemon.detect.stage import Detection
 from daemon.errors import StoreSick
 from daemon.incidents.escalation import EscalationState
-from daemon.incidents.model import Incident
+from daemon.incidents.model import Incident, IncidentState
 from daemon.incidents.records import Attempt
 from daemon.incidents.reported import Reported
 from daemon.loop import receive, say, storms, tidy, triggers
@@ -132,7 +132,7 @@ class Loop(Ground):
         detection = self.stages.detection
         known = Known(
             incidents,
-            {i.id: detection.fault(detectors_of(i), i.scope, now) for i in incidents if i.findings},
+            {i.id: detection.fault(detectors_of(i), i.scope, now) for i in incidents if _may_relapse(i)},
             frozenset(run.id for run in uow.runs.active() if run.state in IN_FLIGHT),
             frozenset(i.id for i in incidents if i.advises and _taken(uow, i)),
         )
@@ -187,3 +187,7 @@ def _taken(uow: UnitOfWork, incident: Incident) -> bool:
     """Whether a person acknowledged it."""
     escalation = uow.escalations.get(incident.id)
     return escalation is not None and escalation.acked_by is not None
+
+
+def _may_relapse(incident: Incident) -> bool:
+    return incident.state is IncidentState.RECOVERED and bool(incident.findings)

@@ -2,7 +2,7 @@
 
 The failure begins at any moment between two scrapes, and evaluations come at any moment after them. A window of length W
 with a threshold t passes it only after W * t: at 5 % of 2 min that is within the first scrape; at 50 % it is a minute
-more, which `SMEARED` names. Those two are after partial failures; a provider that fails wholly is silent too.
+more, which `SMEARED` names. Those are after partial failures; a provider that fails wholly is silent too.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from tests.fakes.story import settings_of
 
 CONFIG = "version: 1\ntelemetry: {main: {type: prometheus, url: http://127.0.0.1:9090}}\n"
 SCRAPE = EVERY = 15.0
-FAILS = 3_600.0
+FAILS = 9_000.0
 """Seconds of health before."""
 PHASES = (0.0, 0.1, 4.0, 7.5, 11.0, 14.9)
 """Seconds from the last scrape to the beginning of the failure."""
 DELAY = 30.0
-SMEARED = {"provider-errors", "total-errors"}
-"""Detectors of at least half failing, over windows wide enough to tell that from chance."""
+SMEARED = {"provider-errors", "total-errors", "customer-errors"}
+"""Detectors of a large share failing, over windows wide enough to tell that from chance."""
 
 
 def pack() -> Sections:

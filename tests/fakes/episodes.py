@@ -43,7 +43,7 @@ def course(rule: Rule, step: float, traffic: float = STEADY) -> list[Level]:
     """
     hold, clear, window = rule.fire.hold, rule.clear.hold, _window(rule.signal, step, traffic)
     per = rule.expected.per if rule.expected else 0.0
-    lingers = traffic == STEADY and not rule.zero_test
+    lingers = traffic == STEADY and not rule.zero_test and rule.signal.kind != "gauge"
     parts = [
         (Level.WELL, 2 * window + per + hold),
         (Level.ILL, hold / 3),
@@ -72,19 +72,26 @@ def episode(rule: Rule, levels: Course, traffic: float = STEADY) -> dict[Series,
     """Every series that the rule reads. Raises `KeyError` for a kind of signal that no samples are made for."""
     found: dict[Series, list[float]] = {}
     healthy = [Level.WELL] * len(levels)
-    for index, scope in enumerate(_scopes(rule.signal)):
+    for index, scope in enumerate(_scopes(rule)):
         for series, growth in _KINDS[rule.signal.kind](rule, dict(scope), traffic).items():
-            found[series] = _counted(growth, healthy if index else levels)
+            mine = healthy if index else levels
+            found[series] = _shown(growth, mine) if rule.signal.kind == "gauge" else _counted(growth, mine)
     if rule.gate is not None:
         known = {series.name for series in found}
         for name in (one.name for one in wanted(rule.gate.signal) if one.name not in known):
-            found[Series(name, ())] = _counted(lambda _: traffic, healthy)
+            found[_series(name, _shared(rule))] = _counted(lambda _: traffic, healthy)
     return found
 
 
-def _scopes(signal: Signal) -> list[Scope]:
+def _shared(rule: Rule) -> dict[str, str]:
+    """Labels of the gate: who fails and who is well stand behind the same one."""
+    return dict.fromkeys(rule.gate.signal.by if rule.gate else (), "a")
+
+
+def _scopes(rule: Rule) -> list[Scope]:
     """One scope, or two where no condition pins every label."""
-    pinned = {matcher.label: matcher.values[0] for matcher in signal.where}
+    signal = rule.signal
+    pinned = _shared(rule) | {matcher.label: matcher.values[0] for matcher in signal.where}
     free = [label for label in signal.by if label not in pinned]
     names = ("a", "b") if free else ("a",)
     return [scope_of({**pinned, **dict.fromkeys(free, name)}) for name in names]
@@ -93,6 +100,20 @@ def _scopes(signal: Signal) -> list[Scope]:
 def _counted(growth: Growth, levels: Course) -> list[float]:
     """A counter from 0; the first scrape shows no growth yet."""
     return list(accumulate((growth(level) for level in levels[1:]), initial=0.0))
+
+
+def _shown(value: Growth, levels: Course) -> list[float]:
+    return [value(level) for level in levels]
+
+
+def _gauge(rule: Rule, labels: Mapping[str, str], traffic: float) -> dict[Series, Growth]:
+    """A test for nothing: ill is none."""
+    del traffic
+    assert rule.fire.op == "equals", f"{rule.name}: only a test for 0 has its samples made"
+    return {
+        _series(name, labels): lambda level: 0.0 if level in {Level.ILL, Level.TOTAL} else 1.0
+        for name in rule.signal.of
+    }
 
 
 def _ratio(rule: Rule, labels: Mapping[str, str], traffic: float) -> dict[Series, Growth]:
@@ -143,6 +164,7 @@ _KINDS: dict[str, Callable[[Rule, Mapping[str, str], float], dict[Series, Growth
     "share_over": _share_over,
     "quantile": _quantile,
     "increase": _increase,
+    "gauge": _gauge,
 }
 
 
@@ -168,12 +190,17 @@ def failure(rule: Rule, times: Floats, fails: float) -> dict[Series, Floats]:
     ill = np.maximum(times - fails, 0.0)
     step = float(times[1] - times[0])
     found: dict[Series, Floats] = {}
-    for index, scope in enumerate(_scopes(rule.signal)):
+    for index, scope in enumerate(_scopes(rule)):
         for series, growth in _KINDS[rule.signal.kind](rule, dict(scope), STEADY).items():
             bad = 0.0 if index else ill
+            if rule.signal.kind == "gauge":
+                found[series] = np.where(bad > 0, growth(Level.TOTAL), growth(Level.WELL)) + np.zeros(
+                    len(times)
+                )
+                continue
             found[series] = ((begun - bad) * growth(Level.WELL) + bad * growth(Level.TOTAL)) / step
     if rule.gate is not None:
         known = {series.name for series in found}
         for name in (one.name for one in wanted(rule.gate.signal) if one.name not in known):
-            found[Series(name, ())] = begun * STEADY / step
+            found[_series(name, _shared(rule))] = begun * STEADY / step
     return found

@@ -11,6 +11,7 @@ from config.section import Severity
 from config.templates import Template
 from tests.unit.config.fleet import Sections
 
+CUSTOMERS = ("customer-silent", "customer-disconnected", "customer-errors")
 EXAMPLES = Path(__file__).parents[3] / "config" / "examples"
 VARIABLES = (
     "FLEETMEND_SIGNING_KEY", "PROM_TOKEN", "INBOX_TOKEN", "PD_ANA", "PD_BEN", "SMTP_PASSWORD", "HEARTBEAT_URL",
@@ -45,6 +46,9 @@ def test_it_has_the_names_that_overrides_refer_to(pack: Sections) -> None:
         "storage-down",
         "transformation-down",
         "api-latency-history",
+        "customer-silent",
+        "customer-disconnected",
+        "customer-errors",
     }
     assert list(pack.playbooks) == [
         "provider-outage", "ingestion-stopped", "transformation-failure", "storage-hot", "storage-warm", "storage-cold",
@@ -74,6 +78,9 @@ def test_it_has_the_names_that_overrides_refer_to(pack: Sections) -> None:
         ("schema-violations", "data_quality", "above", 0.05, 600, ("provider",)),
         ("total-errors", "transformation_failure", "above", 0.5, 600, ()),
         ("processing-latency", "data_quality", "above", 30, 900, ("provider",)),
+        ("customer-silent", "provider_outage", "equals", 0, 3600, ("provider", "customer")),
+        ("customer-disconnected", "provider_outage", "equals", 0, 3600, ("provider", "customer")),
+        ("customer-errors", "provider_outage", "above", 0.25, 3600, ("provider", "customer")),
     ],
 )
 def test_its_thresholds_are_those_of_the_domain(
@@ -115,13 +122,24 @@ def test_what_counts_nothing_while_it_stands_still_is_watched_against_its_input(
         "provider-silent": ("telemetry_ingestion_packets_received_total",),
         "transformation-stalled": ("telemetry_ingestion_packets_parsed_total",),
         "storage-stalled": ("telemetry_transformation_mappings_applied_total",),
+        "customer-silent": ("telemetry_ingestion_packets_received_total",),
+        "customer-disconnected": ("telemetry_ingestion_packets_received_total",),
     }
 
 
-def test_only_a_total_failure_raises_its_severity(pack: Sections) -> None:
+def test_only_a_total_failure_raises_its_severity_and_only_what_may_not_act_lowers_it(pack: Sections) -> None:
     assert {name: spec.severity for name, spec in pack.detectors.items() if spec.severity} == {
-        "total-errors": Severity.CRITICAL
+        "total-errors": Severity.CRITICAL,
+        **dict.fromkeys(CUSTOMERS, Severity.LOW),
     }
+
+
+def test_the_level_of_a_customer_only_advises_and_is_joined_per_provider(pack: Sections) -> None:
+    assert {name for name, spec in pack.detectors.items() if spec.acts is False} == set(CUSTOMERS)
+    by_customer = {
+        name for name, spec in pack.detectors.items() if "customer" in getattr(spec.signal.body, "by", ())
+    }
+    assert by_customer == set(CUSTOMERS)
 
 
 def test_silence_alone_never_acts_on_a_provider_or_a_consumer(pack: Sections) -> None:
