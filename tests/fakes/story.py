@@ -85,6 +85,9 @@ EVERYTHING = (
     "schema-violations",
     "total-errors",
     "processing-latency",
+    "customer-silent",
+    "customer-disconnected",
+    "customer-errors",
 )
 STORAGE = ("storage-writes", "storage-stalled", "storage-down")
 
