@@ -175,12 +175,15 @@ class Scenario:
         return [dossier for dossier in found if dossier is not None]
 
     def _differences(self, began: float, broken: float, ended: float) -> list[str]:
+        """A break may take longer than the daemon needs to see it: what it did meanwhile counts as well."""
         attempts: list[Attempt] = []
+        since = broken
         for story in self._stories(began - 3600):
-            attempts += [
-                a for a in story.attempts if a.started_at is not None and broken <= a.started_at <= ended
-            ]
-        return records.compare(attempts, self._pipeline.effects(), broken, ended)
+            for attempt in story.attempts:
+                if attempt.started_at is not None and began <= attempt.started_at <= ended:
+                    attempts.append(attempt)
+                    since = min(since, attempt.started_at)
+        return records.compare(attempts, self._pipeline.effects(), since, ended)
 
     def _quiet(self, since: float) -> None:
         """Wait for everything to close; what never closes by itself (contained) is closed as a person would."""
