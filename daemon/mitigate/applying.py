@@ -11,6 +11,7 @@ from daemon.incidents.transitions import IncidentEvent, incident_after
 from daemon.mitigate import journal
 from daemon.mitigate.facts import Rules, names_for
 from daemon.mitigate.moves import Act, Ask, Done, GiveUp, Propose, Recheck, Step
+from daemon.mitigate.step import CONFIRM
 from daemon.store.unit import UnitOfWork
 from remediations.outcome import OutcomeState
 from remediations.run import Run, RunState
@@ -52,21 +53,28 @@ class Applying:
             if attempt is not None:
                 judged = replace(attempt, verdict=str(done.verdict.verdict), verdict_at=self.now)
                 change = replace(change, attempts=(judged,))
-        change = self._found_done(change, was)
+        change = self._settled(change, was)
         if done.contained is not None:
             change = self._contained(change, done.contained)
             heads_up = (done.contained, True)
         progress = self._move(change, done)
         return replace(progress, heads_up=heads_up or progress.heads_up)
 
-    def _found_done(self, change: Change, was: Run) -> Change:
-        """Nobody saw it end, and a probe shows that it took effect: it is owed for like any other."""
-        run = _run(change)
+    def _settled(self, change: Change, was: Run) -> Change:
+        """Nobody saw it end, and a probe has told by now. What took effect is owed for like any other; what did not
+        locks nothing.
+        """
         attempt = self.uow.attempts.get(was.attempt) if was.attempt else None
-        moved = was.state is RunState.ACTING and run.state is RunState.VERIFYING
-        if not moved or attempt is None or attempt.outcome != OutcomeState.UNKNOWN:
+        seen = was.evidence.get(CONFIRM)
+        if was.state is not RunState.ACTING or attempt is None or attempt.outcome != OutcomeState.UNKNOWN:
             return change
-        return journal.took_effect(change, attempt, self.playbook, self.playbook.ladder[was.rung], self.now)
+        if seen is None or seen.at <= was.entered_at or (not seen.ok and seen.error):
+            return change
+        if seen.ok:
+            return journal.took_effect(
+                change, attempt, self.playbook, self.playbook.ladder[was.rung], self.now
+            )
+        return replace(change, unlocks=journal.own_locks(self.uow, attempt, self.now))
 
     def _move(self, change: Change, done: Step) -> Progress:
         match done.move:

@@ -177,7 +177,7 @@ def ended(
     if outcome.state is not OutcomeState.DONE:
         return change
     if attempt.phase is Phase.UNDO:
-        return undone(uow, replace(change, unlocks=_own_locks(uow, attempt, now)), attempt, now)
+        return undone(uow, replace(change, unlocks=own_locks(uow, attempt, now)), attempt, now)
     return took_effect(change, attempt, playbook, rung, now)
 
 
@@ -196,8 +196,8 @@ def _locks(attempt: Attempt, playbook: Playbook, rung: Rung, now: float) -> tupl
     return tuple(FailoverLock(target, until, attempt.incident, why) for target in attempt.targets)
 
 
-def _own_locks(uow: UnitOfWork, attempt: Attempt, now: float) -> tuple[str, ...]:
-    """A switch that was undone locks nothing any more."""
+def own_locks(uow: UnitOfWork, attempt: Attempt, now: float) -> tuple[str, ...]:
+    """A switch that was undone, or never took place, locks nothing any more."""
     held = uow.locks.listed(now)
     return tuple(
         lock.target for lock in held if lock.incident == attempt.incident and lock.target in attempt.targets

@@ -126,6 +126,27 @@ def test_killed_while_the_call_is_under_way_asks_whether_it_took_effect() -> Non
     incident = story.incident(MODE)
     assert incident.resolved_by == "fail-over-to-replica", story.told()
     assert story.paged(incident) == []
+    assert locked(story) == ["tier=hot"], "nobody saw it end, and it did"
+
+
+def test_a_fail_over_that_may_have_been_locks_its_tier_until_a_probe_says_that_it_was_not() -> None:
+    """Killed between the commit and the call; meanwhile the primary is well again, so there is nothing to be tried anew."""
+    story = mortal()
+    REFUSES(story.world)
+    story.run(DETECTED - 40.0)
+    story.driver.doomed = _once(lambda job: job.kind == "action")
+    story.until(10 * MINUTE, lambda: locked(story) != [])
+    assert locked(story) == ["tier=hot"]
+    story.world.heal_tier("hot")
+    story.until(HOUR, lambda: over(story))
+    incident = story.incident(MODE)
+    assert (incident.resolved_by, story.world.did(FAIL_OVER)) == ("self", []), story.told()
+    assert (locked(story), story.debts(incident)) == ([], [])
+
+
+def locked(story: Story) -> list[str]:
+    with story.store.read() as uow:
+        return [lock.target for lock in uow.locks.listed(story.now)]
 
 
 def test_killed_between_the_pagers_answer_and_its_mark_sends_the_same_key_again() -> None:
