@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,21 +17,6 @@ from detectors.values import Bools, Codes, Quality, Values, slim, wide
 
 _UNBORN, _IDLE = np.int8(Quality.UNBORN), np.int8(Phase.IDLE)
 _CUT = ("fire", "clear", "dark", "excused", "anchor", "value", "observed_at", "quality", "born")
-
-
-class Row(NamedTuple):
-    """One tick of a block, `[S]` each."""
-
-    interval: float
-    fire: Codes
-    clear: Codes
-    dark: Bools
-    excused: Bools
-    anchor: Floats
-    value: Floats
-    observed_at: Floats
-    quality: Codes
-    born: Bools
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +61,10 @@ class Block:
             padded(wide(slim(values.quality) != _UNBORN, values.quality.shape), True),
         )
 
-    def row(self, index: int) -> Row:
-        """A single tick."""
-        return Row(float(self.interval[index]), *(getattr(self, name)[index] for name in _CUT))
+    def row(self, index: int) -> Block:
+        """A single tick, its arrays `[S]`, its instant and interval plain numbers."""
+        cut = (getattr(self, name)[index] for name in _CUT)
+        return Block(self.interval[index], self.ticks[index], *cut)
 
     def rows(self, first: int, last: int) -> Block:
         """Ticks `first` up to, not including, `last`."""

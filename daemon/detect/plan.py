@@ -47,13 +47,17 @@ class SourcePlan:
     name: str
     every: float
     wanted: Wanted
-    retention: float
     interval: float | None
     hold: float
     first_timeout: float
     timeout: float
     delay: float = 0.0
     has_history: bool = False
+
+    @property
+    def retention(self) -> float:
+        """Seconds of samples that are kept: as many as are read back after a start."""
+        return self.wanted.look_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,6 @@ def _source(name: str, sections: Sections, rules: list[Rule], is_default: bool) 
         name=name,
         every=every,
         wanted=Wanted(frozenset(names - {UP}), tuple(queries.values()), back + _KEPT_BEYOND, every),
-        retention=back + _KEPT_BEYOND,
         interval=interval,
         hold=min((rule.no_data_for for rule in rules), default=300.0),
         first_timeout=scrape or _FIRST_TIMEOUT,

@@ -35,7 +35,7 @@ _FIRING = np.int8(Phase.FIRING)
 _NEWEST = slice(-1, None)
 _ANY_AMOUNT: Floats = np.full((1, 1), math.inf)
 """Usual everywhere: then what is usual decides nothing."""
-_CELLS, _MOST_TICKS = 100_000, 4_096
+_CELLS, _MOST_TICKS = 200_000, 4_096
 """Ticks times scopes, and ticks, evaluated at once while history is read back: what a processor's cache holds."""
 
 
