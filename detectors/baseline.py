@@ -12,10 +12,9 @@ from typing import Literal
 import numpy as np
 
 from detectors.hours import EVENTS, VALUE
+from detectors.robust import NORMAL, median
 from detectors.samples import Floats
 
-NORMAL = 1.4826
-"""MADs in a standard deviation of a normal distribution (its 3/4 quantile is 0.6745)."""
 LEAST_SPREAD = 0.02
 """Share of the median that a deviation is at least: weeks that were all alike say nothing of how alike they must be."""
 MOST = 1_000.0
@@ -58,15 +57,3 @@ def deviations(baseline: Baseline, value: Floats, middle: Floats, spread: Floats
 def usual_count(rows: Floats, per: float) -> Floats:
     """Median events per `per` seconds in the same hours, `[S]`; NaN for fewer than two of them."""
     return median(rows[:, EVENTS], USUAL_FROM) * per / 3600.0
-
-
-def median(values: Floats, least: int) -> Floats:
-    """Median over the first axis of `values[N, S]` where at least so many are known, else NaN."""
-    if not len(values):
-        return np.full(values.shape[1:], np.nan)
-    ordered = np.sort(values, axis=0)  # NaN comes last
-    count = (~np.isnan(values)).sum(axis=0)
-    low, high = np.maximum(count - 1, 0) // 2, count // 2
-    high = np.minimum(high, len(values) - 1)
-    middle = np.take_along_axis(ordered, np.stack([low, high]), axis=0).mean(axis=0)
-    return np.where(count >= max(least, 1), middle, np.nan)

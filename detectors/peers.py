@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config.scope import Scope
+from detectors.robust import NORMAL, median
 from detectors.rule import Peering
 from detectors.samples import Floats
 from detectors.values import Bools, Codes, Quality, Values
 
-NORMAL = 1.4826
-"""Standard deviations of a normal distribution in one median absolute deviation: 1 / 0.6745."""
 LEAST_TOLD = 10.0
 """Deviations that the smallest difference which counts comes to among peers that are all alike: their own deviation is
 0, and a tenth of that difference stands for it, so that any such difference is far off and none is infinite.
@@ -53,20 +52,11 @@ def _within(peering: Peering, value: Floats, ok: Bools) -> tuple[Floats, Bools]:
     """(deviations, too few) of one group `[T, G]`."""
     count = ok.sum(axis=1, keepdims=True)
     known = np.where(ok, value, np.nan)
-    median = _median(known, count)
-    off = known - median
-    spread = NORMAL * _median(np.abs(off), count)
-    least = np.maximum(peering.min_absolute, peering.min_relative * np.abs(median))
+    middle = median(known.T)[:, None]
+    off = known - middle
+    spread = NORMAL * median(np.abs(off).T)[:, None]
+    least = np.maximum(peering.min_absolute, peering.min_relative * np.abs(middle))
     beyond = off if peering.direction == "above" else -off
     told = np.where(beyond >= least, beyond / np.maximum(spread, least / LEAST_TOLD), 0.0)
     few: Bools = np.broadcast_to(count - 1 < peering.at_least, ok.shape)
     return np.where(ok & ~few, told, np.nan), few
-
-
-def _median(rows: Floats, count: NDArray[np.intp]) -> Floats:
-    """Median of each row `[T, 1]`, of which the first `count[T, 1]` are known once they are sorted; NaN for none."""
-    ordered = np.sort(rows, axis=1)  # NaN comes last
-    last = rows.shape[1] - 1
-    low = np.take_along_axis(ordered, np.maximum(count - 1, 0) // 2, axis=1)
-    high = np.take_along_axis(ordered, np.minimum(count // 2, last), axis=1)
-    return np.where(count > 0, (low + high) / 2, np.nan)

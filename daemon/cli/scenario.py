@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -175,14 +175,8 @@ class Scenario:
         return [dossier for dossier in found if dossier is not None]
 
     def _differences(self, began: float, broken: float, ended: float) -> list[str]:
-        """A break may take longer than the daemon needs to see it: what it did meanwhile counts as well."""
-        attempts: list[Attempt] = []
-        since = broken
-        for story in self._stories(began - 3600):
-            for attempt in story.attempts:
-                if attempt.started_at is not None and began <= attempt.started_at <= ended:
-                    attempts.append(attempt)
-                    since = min(since, attempt.started_at)
+        attempts = begun_within(self._stories(began - 3600), began, ended)
+        since = min([broken, *(attempt.started_at or broken for attempt in attempts)])
         return records.compare(attempts, self._pipeline.effects(), since, ended)
 
     def _quiet(self, since: float) -> None:
@@ -214,6 +208,16 @@ def told(stories: Sequence[Dossier]) -> list[str]:
         lines.append(f"{one.id} {one.failure_mode} at {scope_key(one.scope)}: {one.state}")
         lines += [f"  {rfc3339(event.at)} {event.kind}: {event.text}" for event in story.events]
     return lines
+
+
+def begun_within(stories: Iterable[Dossier], began: float, ended: float) -> list[Attempt]:
+    """What was started from the beginning of a break on: a break may take longer than the daemon needs to see it."""
+    return [
+        attempt
+        for story in stories
+        for attempt in story.attempts
+        if attempt.started_at is not None and began <= attempt.started_at <= ended
+    ]
 
 
 def row_of(mode: str, variant: str, expected: Expected, stories: Sequence[Dossier], began: float) -> Row:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from daemon.cli.expectations import EXPECTED
-from daemon.cli.scenario import _at_an_end, repeats, row_of, told
+from daemon.cli.scenario import _at_an_end, begun_within, repeats, row_of, told
 from daemon.document.dossier import Dossier
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.model import IncidentState
@@ -34,6 +34,11 @@ def story(key: str = "po-1", **fields: Any) -> Dossier:
 
 def page(event: PageEvent, state: DeliveryState = DeliveryState.ACCEPTED) -> Any:
     return rows.delivery(f"{event}/{state}", event=event, state=state)
+
+
+def test_what_was_started_while_the_break_was_still_under_way_is_matched_with_the_effect_logs() -> None:
+    assert [one.key for one in begun_within([story()], 105.0, 125.0)] == [story().attempts[0].key, "k2"]
+    assert [one.key for one in begun_within([story()], 115.0, 125.0)] == ["k2"], "that of another break"
 
 
 def test_a_mended_story_becomes_a_row() -> None:

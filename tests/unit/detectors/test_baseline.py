@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detectors.baseline import Baseline, deviations, median, normal, usual_count
+from detectors.baseline import Baseline, deviations, normal, usual_count
+from detectors.robust import median
 
 NAN = math.nan
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from config.scope import Scope, scope_of
 from detectors.observe import BREACH, OK, UNKNOWN, observe
-from detectors.peers import NORMAL, deviations
+from detectors.peers import deviations
 from detectors.promql import wanted
 from detectors.rings import Rings
+from detectors.robust import NORMAL
 from detectors.rule import Peering, Signal, rule_of, signal_of
 from detectors.samples import Batch, Series
 from detectors.signals import measure
