@@ -13,6 +13,12 @@ from detectors.state import save, save_unseen
 
 EVERY = 5.0
 """Seconds between writes while no detector changes its state."""
+ROWS_A_SECOND = 100.0
+"""Rows written on average at most: thousands of scopes that fail at once are written less often. After a kill what came
+since is read back, or, where a source tells no history, was not seen.
+"""
+FEW = EVERY * ROWS_A_SECOND
+"""Rows up to which a change of state is written at once."""
 LESSONS_EVERY = 600.0
 """Seconds between writes of what is merely usual."""
 USUAL, HOURS, SEEN, OFF, TICKS = "@usual", "@hours", "@seen", "@suspended", "@ticks"
@@ -28,23 +34,30 @@ class Checkpoints:
     evaluation: Evaluation
     _saved: Rows = field(default_factory=dict)
     _at: float = -math.inf
+    _count: int = 0
+    """Rows of the last write."""
 
     def due(self, now: float) -> Rows | None:
         """All rows to be kept, or None when there is nothing to write.
 
-        Written when a detector moved, else at most every `EVERY`; ticks alone are nothing new: they are read anew.
+        Written when a detector moved, else at most every `EVERY`, and less often the more there is to write. Ticks alone
+        are nothing new: they are read anew.
         """
         evaluation = self.evaluation
         learnt = any(watch.learns for watch in evaluation.watches.values())
         lessons = learnt and now - self._at >= LESSONS_EVERY
-        if not (evaluation.moved or evaluation.members.news or lessons or now - self._at >= EVERY):
+        waited = now - self._at
+        at_once = (evaluation.moved or evaluation.members.news or lessons) and self._count <= FEW
+        if not at_once and waited < max(EVERY, self._count / ROWS_A_SECOND):
             return None
         states = self._states()
         moved, evaluation.moved = evaluation.moved, False
         if states == self._saved and not moved and not lessons:
             return None
         self._saved, self._at = states, now
-        return {**states, **self._unseen(), **self._usual(), **self._hours(), **self._ticks()}
+        rows = {**states, **self._unseen(), **self._usual(), **self._hours(), **self._ticks()}
+        self._count = len(rows)
+        return rows
 
     def restore(self, rows: Mapping[tuple[str, Scope], Any]) -> None:
         """Continue where the rows say we were; what happened since is read back where a source can tell."""

@@ -10,8 +10,20 @@ from config.scope import WHOLE, Scope, scope_of
 from daemon.detect.checkpoints import TICKS
 from daemon.detect.stage import Detection
 from detectors.board import FindingState
-from tests.fakes.telemetry import Story
-from tests.unit.daemon.detect.telling import HOT, SCRAPE, finding_states, restarted, sections, storage, story
+from detectors.samples import Series
+from tests.fakes.telemetry import FakeTelemetry, Story
+from tests.unit.daemon.detect.telling import (
+    ERRORS,
+    HOT,
+    SCRAPE,
+    WRITES,
+    counter,
+    finding_states,
+    restarted,
+    sections,
+    storage,
+    story,
+)
 
 
 def test_the_gap_of_a_restart_is_read_back_and_counts_as_what_it_was() -> None:
@@ -91,6 +103,25 @@ def test_checkpoints_hold_only_what_is_not_fine_and_come_at_most_every_five_seco
     moves = {round(at) for _, at in told.events()}
     for (one, _), (other, _) in itertools.pairwise(written):
         assert other - one >= 5 or any(abs(other - at) <= 1 for at in moves)
+
+
+def test_thousands_of_scopes_that_fail_at_once_are_kept_less_often() -> None:
+    """3 000 rows every half minute, not with every tick; what few there are before is kept at once."""
+    tiers = [(("tier", f"t{number:04d}"),) for number in range(3_000)]
+    series = {Series(WRITES, tier): counter(10) for tier in tiers}
+    series |= {Series(ERRORS, tier): counter(0, (600, 5)) for tier in tiers}
+    told = story(FakeTelemetry(series))
+    written = []
+    for at in range(450, 1200, 15):
+        told.tick(at)
+        rows = told.detection.checkpoint(at)
+        if rows is not None:
+            written.append((at, len(rows)))
+    begun = next(place for place, (_, count) in enumerate(written) if count > 3_000)
+    assert written[begun][0] == 615, "the first breach is kept at once"
+    gaps = [(later - at, count) for (at, count), (later, _) in itertools.pairwise(written[begun:])]
+    assert gaps, "and again"
+    assert all(count / gap <= 100.1 for gap, count in gaps)
 
 
 def test_rows_of_others_in_the_checkpoints_are_left_alone() -> None:
