@@ -1,9 +1,10 @@
 """Every figure of the pipeline, read from pipeline.yaml; and the stack: one running pipeline with its folder and ports."""
 
 import json
-import random
+import os
 import socket
 from dataclasses import asdict, dataclass, fields
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ PORT_RANGE = (
     20000,
     32000,
 )  # below the range the kernel gives to outgoing connections, which could take a dead process's port
+APART = 64
+"""Ports from one owner's first to the next one's: more than a stack has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +163,16 @@ def port_names(max_workers: int) -> list[str]:
     return names + [f"api-worker-{number}" for number in range(max_workers)]
 
 
-def free_ports(names: list[str]) -> dict[str, int]:
-    """A free loopback port for each name; all are held until all are found."""
+def free_ports(names: list[str], owner: int | None = None) -> dict[str, int]:
+    """A free loopback port for each name; all are held until all are found.
+
+    Until its programs have bound them somebody else may take them: so each owner (left out: this process) looks from a
+    place of its own on, and stacks that start at the same moment do not meet.
+    """
+    low, high = PORT_RANGE
+    places = (high - low) // APART
+    begin = ((os.getpid() if owner is None else owner) % places) * APART
+    candidates = cycle((*range(low + begin, high), *range(low, low + begin)))
     held: list[socket.socket] = []
     ports: dict[str, int] = {}
     try:
@@ -169,7 +180,7 @@ def free_ports(names: list[str]) -> dict[str, int]:
             while name not in ports:
                 candidate = socket.socket()
                 held.append(candidate)
-                port = random.randint(*PORT_RANGE)
+                port = next(candidates)
                 try:
                     candidate.bind(("127.0.0.1", port))
                 except OSError:

@@ -47,6 +47,15 @@ def test_every_missing_and_unknown_figure_is_named_at_once() -> None:
         settings_from(content)
 
 
+NAMES = [f"p{number}" for number in range(50)]
+
+
+def test_stacks_that_start_at_the_same_moment_do_not_take_the_same_ports() -> None:
+    """None of them has bound any yet."""
+    chosen = [set(free_ports(NAMES, owner=1_000 + number).values()) for number in range(4)]
+    assert len(set.union(*chosen)) == 4 * len(NAMES)
+
+
 def test_a_stack_is_read_back_as_it_was_saved(tmp_path: Path) -> None:
     made = stack(tmp_path)
     made.save()
@@ -54,7 +63,7 @@ def test_a_stack_is_read_back_as_it_was_saved(tmp_path: Path) -> None:
 
 
 def test_ports_are_all_different_and_outside_the_kernels_own_range() -> None:
-    ports = free_ports([f"p{number}" for number in range(50)])
+    ports = free_ports(NAMES)
     assert len(set(ports.values())) == 50
     assert all(20000 <= port <= 32000 for port in ports.values())
 
