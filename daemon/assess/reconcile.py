@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from config.scope import Scope, covers, joins_parts, scope_key, scope_of
+from config.scope import Scope, covers, joins_parts, scope_key
+from daemon.assess import blindness
 from daemon.assess.grouping import Key, Wanted, wanted
 from daemon.assess.topology import Topology, cause_among
 from daemon.incidents.change import Change
@@ -71,7 +72,7 @@ def reconcile(
         moved, events = _update(incident, want, board, known.seen.get(incident.id), now)
         after[incident.id] = (moved, events)
     for key, want in targets.items():
-        if key not in current:
+        if key not in current and not blindness.may_be_explained(key, board, topology):
             incident = _opened(key, want, now)
             after[incident.id] = _flapping(incident, want, [_detected(incident, want, now)], now)
     _explain(after, known.incidents, board, topology, now)
@@ -304,29 +305,7 @@ def _cause_of(
     others = {name: key for name, key in open_now.items() if name != incident.id}
     if incident.failure_mode != BLIND:
         return cause_among((incident.failure_mode, incident.scope), others, topology)
-    # A dead process takes its numbers with it: blindness that an open fault explains, all of it, is held back.
-    where = incident.scope
-    dark = [f for f in board.findings.values() if f.state is FindingState.NO_DATA and where == _home(f)]
-    if not dark or any(dict(where).get("source") == source for source in board.sources_down):
-        return None
-    dark = [finding for finding in dark if finding.back_since is None]
-    if not dark:
-        return incident.explained_by  # all of it is coming back: it need only last
-    known = {name: key for name, key in others.items() if key[0] != BLIND}
-    causes = [_dark_cause(finding, known, topology) for finding in dark]
-    return None if None in causes else causes[0]
-
-
-def _home(finding: Finding) -> Scope:
-    return scope_of({"source": finding.source})
-
-
-def _dark_cause(finding: Finding, known: Mapping[str, Key], topology: Topology) -> str | None:
-    """An open fault of the same mode that touches the same scope, or one that is declared to cause this mode."""
-    for name, (mode, scope) in known.items():
-        if mode == finding.failure_mode and (covers(scope, finding.scope) or covers(finding.scope, scope)):
-            return name
-    return cause_among((finding.failure_mode, finding.scope), known, topology)
+    return blindness.cause_of(incident, others, board, topology)
 
 
 def _within(general: Scope, special: Scope) -> bool:

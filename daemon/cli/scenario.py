@@ -41,10 +41,6 @@ ORDER_AGAIN = 10.0
 """Seconds after which an order to close is repeated: it may have opened again, still firing."""
 STAYS = 1.0
 """Seconds a story has to stay at its end before it counts as one."""
-SEEN_AGAIN = 7.0
-"""Seconds after blindness until its episode is over: a fifth of the demo's `no_data`. What breaks sooner is part of it, and
-is told as blindness before it can be told as what it is.
-"""
 LOOK = 0.25
 NOT_PIPELINE = frozenset({BLIND, DAEMON, STORM})
 """Incidents about the daemon's own sight and health: they may outlast a fault that took numbers with it."""
@@ -100,8 +96,6 @@ class Scenario:
         self._say(row, wrong, stories)
         self._pipeline.heal()
         self._quiet(began)
-        if any(story.incident.failure_mode == BLIND for story in self._stories(began)):
-            self._pause.wait(SEEN_AGAIN)
         return Judged(row, tuple(wrong))
 
     def _say(self, row: Row, wrong: Sequence[str], stories: Sequence[Dossier]) -> None:

@@ -329,6 +329,30 @@ def test_blindness_whose_cause_ended_is_released_only_while_it_lasts(
     assert bool(released) is (state == "open"), why
 
 
+@pytest.mark.parametrize(
+    ("pending", "told", "why"),
+    [
+        ({}, False, "the provider is seen to fail, and will be told in a moment"),
+        ({"state": FindingState.FIRING}, True, "it is told: what it explains is held back by it"),
+        ({"blind_since": NOW - 5}, True, "nobody sees it, so it may stay like that"),
+        ({"since": NOW - 900}, True, "a quarter of an hour is enough"),
+        ({"scope": TELTONIKA}, True, "another provider's is no cause of it"),
+        ({"mode": "api_degradation"}, True, "what is no declared cause explains nothing"),
+    ],
+)
+def test_blindness_waits_for_the_fault_that_is_about_to_explain_it(
+    pending: dict[str, Any], told: bool, why: str
+) -> None:
+    """What is dead takes its numbers along: a page about those, a moment before the one about it, tells nothing."""
+    dark = finding("data_quality", NAVIXY, FindingState.NO_DATA)
+    given = {"mode": "provider_outage", "scope": NAVIXY, "state": FindingState.PENDING, "since": NOW - 3}
+    changes = assess(board(dark, finding(detector="d", **{**given, **pending})))
+    assert ((BLIND, EDGE) in changes) is told, why
+    assert (BLIND, EDGE) in assess(board(dark))
+    down = board(dark, finding(detector="d", **given), sources_down={"edge": (NOW - 400, "refused")})
+    assert (BLIND, EDGE) in assess(down), "no fault of the pipeline takes the source itself away"
+
+
 # ---------------------------------------------------------------------- alerts
 
 
