@@ -30,6 +30,8 @@ MAP = [
 ]
 IN_TIME = 5.0 + 2 * 1.0 + 1.0 + 2.0
 """The longest `for` of the demo, two scrapes and one evaluation; the rest until the fault is really there."""
+FILLS = {"provider_outage:rate-limited": 3.0}
+"""Seconds more where only a part of the calls fails: the share passes its threshold when its window is nearly full."""
 ALERT = {
     "labels": {"alertname": "ArchiveChecksumsDiffer", "tier": "cold", "severity": "critical"},
     "annotations": {"summary": "Two checksums of the archive differ"},
@@ -64,7 +66,9 @@ def test_the_six_modes_are_mended_through_a_real_prometheus(stage: Stage) -> Non
     }
     assert [row.paged for row in rows.values()] == [[]] * len(rows)
     late = {
-        name: row.detected_after_s for name, row in rows.items() if (row.detected_after_s or 99.0) > IN_TIME
+        name: row.detected_after_s
+        for name, row in rows.items()
+        if (row.detected_after_s or 99.0) > IN_TIME + FILLS.get(name, 0.0)
     }
     assert not late
 
