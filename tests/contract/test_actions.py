@@ -200,6 +200,7 @@ PLACES = [
     pytest.param(kind, written, id=f"{kind}-{number}")
     for kind, tried in KINDS_TRIED.items()
     for number, written in enumerate((tried.written, *tried.places))
+    if tried.filled
 ]
 
 

@@ -62,6 +62,7 @@ class Kind:
     `ready`: makes the world one in which it works; what the world says, if it says anything, ends with `says`.
     `effects`: what was changed, as far as the world knows. `never_ends`: makes the world accept it and never finish;
     None when it is over at once. `keys`: the idempotency keys that arrived; None: there is no way to say one.
+    `filled`: whether `written` is a template; what is none takes no label, so none can get into it.
     """
 
     written: Mapping[str, Any]
@@ -70,6 +71,7 @@ class Kind:
     places: tuple[Mapping[str, Any], ...] = ()
     never_ends: Callable[[World], object] | None = None
     keys: Callable[[World], list[str | None]] | None = None
+    filled: bool = True
 
 
 def _http_ready(world: World, says: str) -> None:
