@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
@@ -11,74 +10,39 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from config.addresses import header_text, probe_address
-from config.problems import Wrong, did_you_mean
+from config.addresses import header_text
 from config.scope import Scope, scope_key
 from config.secrets import Secret
 from config.section import Section
-from config.templates import Expression, ExpressionText, TemplateError, TemplateText
+from config.templates import TemplateText
 from config.units import Duration
-from remediations.actions.action import Action, Names, Permit, Rendered, Reveal, Unrenderable
+from remediations.actions.action import Action, Names, Permit, Rendered, Reveal
+from remediations.actions.answers import (
+    MAX_ANSWER,
+    Address,
+    accepted,
+    checked_expect,
+    said,
+    same_place,
+    sound_address,
+)
+from remediations.actions.polling import Astray, Poll, ended, follow, render_poll, where_to_ask
 from remediations.actions.rendering import Renderer
 from remediations.outcome import Outcome, OutcomeState
-from remediations.ports import Ambiguous, PortError, Ports, Request, Response, TooLarge, Unreachable
+from remediations.ports import Ambiguous, Ports, Request, Response, TooLarge, Unreachable
 
 SAFE = frozenset({"GET", "HEAD"})
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
-MAX_ANSWER = 1_000_000
-POLL_TIMEOUT = 10.0
-_STATUS = re.compile(r"[1-5](xx|\d\d)")
-
-
-def _checked_expect(expect: Any) -> Any:
-    """Status codes (`2xx`, 409, or a list of them), or a condition on `status` and `body`."""
-    for item in expect if isinstance(expect, tuple) else (expect,):
-        text = str(item)
-        if _STATUS.fullmatch(text):
-            continue
-        if isinstance(expect, tuple) or isinstance(item, int):
-            raise Wrong(f"{text} is no status code", "write 2xx, 200 or a condition such as status == 200")
-        try:
-            _about_the_answer(text)
-        except TemplateError as error:
-            raise Wrong(
-                f"neither a status code nor a condition: {error}", "write 2xx or status == 200"
-            ) from None
-    if expect in ((), ""):
-        raise Wrong("nothing is expected, so nothing could succeed", "write 2xx, 200 or [200, 409]")
-    return expect
-
-
-def _about_the_answer(text: str) -> str:
-    """A condition on the answer can see its status and its body. Raises `TemplateError`, `Wrong`."""
-    unknown = sorted(Expression(text).names - {"status", "body"})
-    if unknown:
-        raise Wrong(
-            f"nothing is named {unknown[0]!r} here",
-            did_you_mean(unknown[0], ("status", "body")) or "known are status and body",
-        )
-    return text
-
-
-def _http_address(text: str) -> str:
-    if urlsplit(text).scheme == "unix":
-        raise Wrong(f"not an http address: {text}", "start it with http:// or https://")
-    return probe_address(text)
-
-
-Address = Annotated[TemplateText, AfterValidator(_http_address)]
-
-
-class Poll(Section):
-    """After the call was accepted: ask this address until the condition on `status` and `body` holds."""
-
-    url: Address
-    until: Annotated[ExpressionText, AfterValidator(_about_the_answer)]
-    every: Annotated[Duration, Field(ge=0.1)] = 2.0
-    within: Duration = 60.0
+KEY = "Idempotency-Key"
 
 
 class HttpArgs(Section):
+    """One call, sent at most once; with `poll` it is followed to its end.
+
+    Every call carries the header `Idempotency-Key`: the same when it is repeated for one decision (`on_interrupt: rerun`),
+    another for each new decision.
+    """
+
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = "POST"
     url: Address
     headers: dict[
@@ -86,7 +50,7 @@ class HttpArgs(Section):
         Secret | Annotated[TemplateText, AfterValidator(header_text)],
     ] = Field(default_factory=dict)
     body: Any = Field(default=None, alias="json")
-    expect: Annotated[str | int | tuple[str | int, ...], AfterValidator(_checked_expect)] = "2xx"
+    expect: Annotated[str | int | tuple[str | int, ...], AfterValidator(checked_expect)] = "2xx"
     poll: Poll | None = None
     timeout: Annotated[Duration, Field(gt=0)] = 10.0
     """For the call itself; the rung's deadline still rules."""
@@ -105,7 +69,7 @@ class HttpAction:
         renderer = Renderer(names)
         rendered: dict[str, Any] = {
             "method": args.method,
-            "url": _address(renderer.place(args.url)),
+            "url": sound_address(renderer.place(args.url)),
             "headers": renderer.places_or_secrets(args.headers),
             "json": renderer.data(args.body),
             "expect": list(args.expect) if isinstance(args.expect, tuple) else args.expect,
@@ -113,7 +77,7 @@ class HttpAction:
             "disruptive": args.method not in SAFE if args.disruptive is None else args.disruptive,
         }
         if args.poll is not None:
-            rendered["poll"] = {**args.poll.model_dump(), "url": _address(renderer.place(args.poll.url))}
+            rendered["poll"] = render_poll(args.poll, renderer)
         return rendered
 
     def targets(self, rendered: Rendered, scope: Scope) -> frozenset[str]:
@@ -130,7 +94,8 @@ class HttpAction:
         self, rendered: Rendered, ports: Ports, *, deadline: float, permit: Permit, key: str
     ) -> Outcome:
         what = f"{rendered['method']} {rendered['url']}"
-        request = self._request(rendered, key)
+        headers = self._headers(rendered)
+        request = _request(rendered, headers, key)
         if not permit.granted():
             return _outcome(OutcomeState.NOT_DONE, f"{what}: no permit, nothing was sent", ports)
         until = min(deadline, ports.clock.monotonic() + rendered["timeout"])
@@ -141,70 +106,54 @@ class HttpAction:
         except (Ambiguous, TooLarge) as error:
             state = OutcomeState.FAILED if rendered["method"] in SAFE else OutcomeState.UNKNOWN
             return _outcome(state, f"{what}: sent, and not known to have taken effect", ports, str(error))
-        output = f"{response.status} {response.body.decode('utf-8', 'replace')}"
         if not accepted(rendered["expect"], response):
-            return _outcome(OutcomeState.FAILED, f"{what}: answered {response.status}", ports, output)
+            return _outcome(OutcomeState.FAILED, f"{what}: answered {response.status}", ports, said(response))
         if rendered.get("poll"):
-            return self._await(what, rendered["poll"], ports, deadline)
-        return _outcome(OutcomeState.DONE, f"{what}: answered {response.status}", ports, output)
+            return self._await(rendered, headers, response, ports, deadline)
+        return _outcome(OutcomeState.DONE, f"{what}: answered {response.status}", ports, said(response))
 
-    def _request(self, rendered: Rendered, key: str) -> Request:
-        headers = {
+    def _headers(self, rendered: Rendered) -> dict[str, str]:
+        return {
             name: self._reveal(value) if isinstance(value, dict) else value
             for name, value in rendered["headers"].items()
         }
-        headers["Idempotency-Key"] = key
-        body = None
-        if rendered["json"] is not None:
-            headers.setdefault("Content-Type", "application/json")
-            body = json.dumps(rendered["json"], ensure_ascii=False).encode()
-        return Request(rendered["method"], rendered["url"], headers=headers, body=body)
 
-    def _await(self, what: str, poll: dict[str, Any], ports: Ports, deadline: float) -> Outcome:
-        """Ask until the condition holds; an answer that cannot be had counts as "not yet"."""
-        until = min(deadline, ports.clock.monotonic() + poll["within"])
-        last = "never answered"
-        while (now := ports.clock.monotonic()) < until:
-            try:
-                response = ports.http.send(
-                    Request("GET", poll["url"]), deadline=min(until, now + POLL_TIMEOUT), max_bytes=MAX_ANSWER
-                )
-                last = f"{response.status} {response.body.decode('utf-8', 'replace')}"
-                if accepted(poll["until"], response):
-                    return _outcome(OutcomeState.DONE, f"{what}: accepted and finished", ports, last)
-            except PortError as error:
-                last = str(error)
-            self._pause(min(poll["every"], max(0.0, until - ports.clock.monotonic())))
-        return _outcome(OutcomeState.UNKNOWN, f"{what}: accepted, not seen to finish", ports, last)
-
-
-def accepted(expect: Any, response: Response) -> bool:
-    """Whether an answer is as expected; a condition that cannot be decided is not met."""
-    items = expect if isinstance(expect, list | tuple) else [expect]
-    if all(_STATUS.fullmatch(str(item)) for item in items):
-        status = str(response.status)
-        return any(
-            status == str(item) or (str(item)[1:] == "xx" and status[0] == str(item)[0]) for item in items
+    def _await(
+        self, rendered: Rendered, headers: dict[str, str], answer: Response, ports: Ports, deadline: float
+    ) -> Outcome:
+        """Accepted: ask until it has ended. The call's own headers go along to the place that was called only."""
+        what, poll = f"{rendered['method']} {rendered['url']}", rendered["poll"]
+        try:
+            address = where_to_ask(poll, rendered["url"], answer)
+        except Astray as error:
+            state = OutcomeState.UNKNOWN
+            return _outcome(state, f"{what}: accepted and cannot be followed: {error}", ports, said(answer))
+        shown = headers if same_place(address, rendered["url"]) else {}
+        state, last = follow(
+            Request("GET", address, headers=shown),
+            lambda response: ended(poll, response),
+            ports,
+            self._pause,
+            every=poll["every"],
+            until=min(deadline, ports.clock.monotonic() + poll["within"]),
         )
-    try:
-        body = json.loads(response.body)
-    except ValueError:
-        body = None
-    try:
-        return bool(Expression(expect).evaluate({"status": response.status, "body": body}))
-    except TemplateError:
-        return False
+        return _outcome(state, f"{what}: accepted, {_HOW[state]}", ports, last)
 
 
-def _address(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        sound = parts.scheme in {"http", "https"} and parts.hostname and not re.search(r"\s", text)
-    except ValueError:
-        sound = False
-    if not sound:
-        raise Unrenderable(f"not an http address: {text!r}")
-    return text
+_HOW = {
+    OutcomeState.DONE: "and finished",
+    OutcomeState.FAILED: "and failed",
+    OutcomeState.UNKNOWN: "not seen to finish",
+}
+
+
+def _request(rendered: Rendered, headers: dict[str, str], key: str) -> Request:
+    headers = {name: value for name, value in headers.items() if name.lower() != KEY.lower()} | {KEY: key}
+    body = None
+    if rendered["json"] is not None:
+        headers.setdefault("Content-Type", "application/json")
+        body = json.dumps(rendered["json"], ensure_ascii=False).encode()
+    return Request(rendered["method"], rendered["url"], headers=headers, body=body)
 
 
 def _outcome(state: OutcomeState, effect: str, ports: Ports, output: str = "") -> Outcome:

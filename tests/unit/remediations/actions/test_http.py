@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from config.scope import WHOLE, scope_of
 from config.secrets import Environment
 from remediations.actions.action import HostileLabel, Unrenderable
-from remediations.actions.http import HttpAction, HttpArgs, accepted
+from remediations.actions.answers import accepted
+from remediations.actions.http import HttpAction, HttpArgs
 from remediations.outcome import OutcomeState
 from remediations.ports import Ambiguous, PortError, Request, Response, TooLarge, Unreachable
 from tests.fakes.ports import FakePermit, FakePorts, answer
