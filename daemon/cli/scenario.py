@@ -37,6 +37,10 @@ ENDED_WITHIN = 150.0
 QUIET_WITHIN = 120.0
 CLEARS_WITHIN = 20.0
 """Seconds a healed fault has to clear by itself before it is closed by order."""
+SEES_WITHIN = 30.0
+"""Seconds a healed pipeline has until every number that had gone counts as seen again: what is dark until then adds to
+what the next break hides.
+"""
 ORDER_AGAIN = 10.0
 """Seconds after which an order to close is repeated: it may have opened again, still firing."""
 STAYS = 1.0
@@ -194,6 +198,14 @@ class Scenario:
             if now > healed + QUIET_WITHIN:
                 raise FleetmendError(f"not quiet after healing: {', '.join(_standing(s) for s in stories)}")
             self._pause.wait(LOOK)
+        while self._dark() and self._clock.now() < healed + SEES_WITHIN:
+            self._pause.wait(LOOK)
+
+    def _dark(self) -> bool:
+        """Whether an episode without telemetry still counts, at any scope of any detector."""
+        with Store.open(self._state, read_only=True) as store, store.read() as uow:
+            rows = uow.checkpoints.load().values()
+        return any(isinstance(row, dict) and "dark_since" in row for row in rows)
 
     def _resolve(self, incident: str) -> None:
         with suppress(FleetmendError):
