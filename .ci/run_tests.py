@@ -42,7 +42,8 @@ def phases(*, soak: bool) -> list[Phase]:
     """What runs, in this order."""
     elsewhere = ("--ignore=tests/packaging", "--ignore=tests/acceptance")
     side_by_side = ("-n", "2", "--dist", "worksteal")
-    waiting = ("-n", "3", "--dist", "worksteal")  # scenarios wait for polls and holds most of the time
+    # scenarios wait for polls and holds most of the time; the longest stand first, and are handed out one by one
+    waiting = ("-n", "3", "--dist", "load", "--maxschedchunk", "1")
     told, real = ("-m", "not live and not slow"), ("-m", "live or slow")
     long = [Phase("scenarios", demo)] if soak else []
     return [
