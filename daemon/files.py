@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 from pathlib import Path
 
 from remediations.ports import Files, Unreachable
@@ -68,6 +69,10 @@ class FileDoor:
     def exists(self, path: Path) -> bool:
         """Whether the path leads to something, links followed."""
         return path.exists()
+
+    def runnable(self, program: str) -> bool:
+        """By its path, or by its name on the daemon's own PATH, as the door to processes finds it."""
+        return shutil.which(program) is not None
 
 
 def _sync_folder(folder: Path) -> None:

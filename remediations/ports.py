@@ -127,6 +127,10 @@ class Files(Protocol):
 
     def exists(self, path: Path) -> bool: ...
 
+    def runnable(self, program: str) -> bool:
+        """Whether a program of this name or path is there and may be started."""
+        ...
+
 
 class Databases(Protocol):
     """Statements on an operated database; used by the `sql` action."""

@@ -30,6 +30,8 @@ from daemon.mitigate.stage import Mitigate
 from daemon.settings.model import Settings
 from daemon.store.store import Store
 from daemon.web.sessions import Sessions
+from detectors.modes import MODES
+from remediations.actions.looks import Looker
 from remediations.actions.registry import Actions
 from remediations.ports import Ports
 
@@ -105,24 +107,42 @@ def tools_of(loaded: Loaded[Settings], ports: Ports, pause: Pause = None) -> Too
     environment = loaded.environment
     actions = Actions(settings.managers, environment.take, environment.context, redactor.text, pause)
     fetcher = Fetcher(sources, prober, settings.managers, ports.http, ports.clock)
-    return Tools(fetcher, prober, actions, book, redactor)
+    looker = Looker(actions, environment.take, redactor.text)
+    return Tools(fetcher, prober, actions, looker, book, redactor)
 
 
 def stages_of(loaded: Loaded[Settings], detection: Detection, tools: Tools, control: SwitchBoard) -> Stages:
     """The stages, each handed its own sections."""
     settings = loaded.model
-    enabled = {name: book for name, book in settings.playbooks.items() if book.enabled}
-    leave_after = settings.storm.leave_after
-    rules = Rules(settings.autonomy, enabled, settings.limits, settings.vars, tools.actions, leave_after)
     return Stages(
         detection=detection,
-        mitigate=Mitigate(rules, detection, control),
+        mitigate=Mitigate(rules_of(settings, tools.actions), detection, control),
         escalate=Escalate(setup_of(settings)),
         topology=settings.topology,
         holds={name: spec.fire.for_ for name, spec in settings.detectors.items() if spec.enabled},
         alerts=Alerts(settings.inbox.alertmanager.map),
         storm=settings.storm,
     )
+
+
+def rules_of(settings: Settings, actions: Actions) -> Rules:
+    """Mitigation's part of the settings."""
+    enabled = {name: book for name, book in settings.playbooks.items() if book.enabled}
+    leave_after = settings.storm.leave_after
+    return Rules(settings.autonomy, enabled, settings.limits, settings.vars, actions, leave_after)
+
+
+def label_sets(settings: Settings, playbook: str) -> tuple[tuple[str, ...], ...]:
+    """The labels that incidents of a playbook may have: those of its failure mode, and those its probes ask about.
+
+    The last: what its probes need at the least, for where no value of the others is known.
+    """
+    book = settings.playbooks[playbook]
+    usual = MODES[book.failure_mode].scope
+    asked = [settings.probes[one.probe] for one in book.diagnose.values() if one.probe in settings.probes]
+    more = sorted({probe.labels for probe in asked if not set(probe.labels) <= set(usual)})
+    least = tuple(sorted({label for probe in asked for label in probe.labels}))
+    return (usual, *more, least)
 
 
 def sections_of(settings: Settings) -> Sections:

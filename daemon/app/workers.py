@@ -22,6 +22,7 @@ from daemon.incidents.change import Job
 from daemon.loop.messages import Answered, Fetched, Message, Performed, Posted, Tick, Told
 from detectors.samples import Failed
 from remediations.actions.action import Permit
+from remediations.actions.looks import Looker
 from remediations.actions.registry import Actions
 from remediations.outcome import Outcome, OutcomeState
 from remediations.ports import PortError, Ports, Request
@@ -38,6 +39,7 @@ class Tools:
     fetcher: Fetcher
     prober: Prober
     actions: Actions
+    looker: Looker
     book: AddressBook
     redactor: Redactor
 

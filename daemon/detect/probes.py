@@ -79,6 +79,11 @@ class Prober:
         self._variables = dict(variables or {})
         self._resolve = resolve
 
+    def labels(self, name: str) -> tuple[str, ...]:
+        """The labels that a scope must have for the probe to be asked of it."""
+        spec = self._specs.get(name)
+        return () if spec is None else spec.labels
+
     def ask(self, name: str, scope: Scope, deadline: float, ok: str | None = None) -> Evidence:
         """The probe's answer for a scope, judged by `ok`, or by its own condition.
 

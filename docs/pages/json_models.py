@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from types import ModuleType
 from typing import Any
 
-from daemon.desk import models
+from daemon.desk import drills, models
 from daemon.desk.models import Model
 from pages.text import code, doc, member_docs, table
 
@@ -23,6 +24,7 @@ when empty: a list is `[]`. Unknown fields never appear: a script may rely on th
 | `postmortem ID --json`, `GET /api/v1/incidents/ID/postmortem` | [Postmortem](#postmortem) |
 | `status --json`, `GET /api/v1/status` | [Status](#status) |
 | `report --json` | [Report](#report) |
+| `drill PLAYBOOK --json` | [Drill](#drill) |
 | `GET /api/v1/{detectors,playbooks,pages,debts,config,oncall}` | [Detectors](#detectors), [Playbooks](#playbooks), [Pages](#pages), [Debts](#debts), [Config](#config), [Oncall](#oncall) |
 | orders, answer 202 | [OrderTaken](#ordertaken) |
 | errors (`application/problem+json`) | [Problem](#problem) |
@@ -43,12 +45,19 @@ def page() -> str:
 
 
 def _all() -> list[type[Model]]:
+    return [model for module in (models, drills) for model in _of(module)]
+
+
+def _of(module: ModuleType) -> list[type[Model]]:
+    """Its own models, in the order in which they stand there."""
     found = [
         thing
-        for thing in vars(models).values()
-        if inspect.isclass(thing) and issubclass(thing, Model) and thing is not Model
+        for thing in vars(module).values()
+        if inspect.isclass(thing) and issubclass(thing, Model) and thing.__module__ == module.__name__
     ]
-    return sorted(found, key=lambda model: inspect.getsourcelines(model)[1])
+    return sorted(
+        (model for model in found if model is not Model), key=lambda model: inspect.getsourcelines(model)[1]
+    )
 
 
 def _section(model: type[Model]) -> str:

@@ -77,6 +77,16 @@ def test_a_swapped_link_points_where_it_was_told(world: OnDisk | InMemory) -> No
     assert world.files.exists(link)
 
 
+def test_a_program_is_runnable_by_its_path_or_name_if_it_may_be_started(tmp_path: Path) -> None:
+    door, program = FileDoor(), tmp_path / "tell"
+    program.write_text("#!/bin/sh\n")
+    assert not door.runnable(str(program))
+    program.chmod(0o755)
+    assert door.runnable(str(program))
+    assert door.runnable("sh")
+    assert not door.runnable("no-such-program-anywhere")
+
+
 def test_what_is_no_link_is_unreachable(world: OnDisk | InMemory) -> None:
     with pytest.raises(Unreachable):
         world.files.read_link(world.folder / "nothing")

@@ -122,14 +122,15 @@ class FakeProcesses:
 
     def __init__(self) -> None:
         self.commands: list[Command] = []
-        self.exits: dict[str, Exit] = {}
+        self.exits: dict[str, Exit | Callable[[Command], Exit]] = {}
 
     def run(self, command: Command, *, deadline: float) -> Exit:
         del deadline
         if not command.argv or command.argv[0] not in self.exits:
             raise Unreachable(f"{command.argv[:1]}: no such program")
         self.commands.append(command)
-        return self.exits[command.argv[0]]
+        ended = self.exits[command.argv[0]]
+        return ended(command) if callable(ended) else ended
 
 
 class FakeFiles:
@@ -141,6 +142,7 @@ class FakeFiles:
         self.folders: dict[Path, dict[str, float]] = {}
         self.switched: dict[Path, float] = {}
         self.refusing = False
+        self.programs: set[str] = set()
 
     def add_version(self, folder: Path, name: str, made_at: float) -> None:
         self.folders.setdefault(folder, {})[name] = made_at
@@ -171,6 +173,9 @@ class FakeFiles:
         if path in self.links:
             return self.exists(path.parent / self.links[path])
         return path in self.folders or whole.name in self.folders.get(path.parent, {})
+
+    def runnable(self, program: str) -> bool:
+        return program in self.programs
 
 
 class FakeDatabases:
