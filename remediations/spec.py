@@ -1,4 +1,4 @@
-"""The sections `playbooks`, `managers`, `storm` and `limits` of the configuration.
+"""The sections `playbooks`, `storm` and `limits` of the configuration.
 
 A rung's `do` stays the single-key map that was written (`{http: {…}}`): which kinds of action exist, and what each
 takes, is known to `remediations.actions.registry` alone, which checks every `do` when the settings are composed.
@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from config.problems import Wrong
 from config.scope import Scope
-from config.secrets import Secret
 from config.section import Autonomy, FailureMode, Section
 from config.templates import ExpressionText
 from config.units import Budget, Duration, Share, Size
@@ -239,21 +238,6 @@ class Playbook(Section):
                 yield f"ladder.{index}.return.do", rung.return_.do
                 for number, step in enumerate(rung.return_.then):
                     yield f"ladder.{index}.return.then.{number}.do", step.do
-
-
-class ManagerSpec(Section):
-    """A process manager that units are restarted through. `url`: `unix:///run/supervisor.sock` or http(s)."""
-
-    type: Literal["supervisor"]
-    url: Annotated[str, Field(pattern=r"^(unix:///|https?://)\S+$", max_length=500)]
-    username: str | None = None
-    password: Secret | None = None
-
-    @model_validator(mode="after")
-    def _both(self) -> Self:
-        if (self.username is None) != (self.password is None):
-            raise Wrong("username and password go together", "give both or none")
-        return self
 
 
 class Storm(Section):

@@ -32,6 +32,7 @@ from daemon.store.store import Store
 from daemon.web.sessions import Sessions
 from detectors.modes import MODES
 from remediations.actions.looks import Looker
+from remediations.actions.managers.registry import built
 from remediations.actions.registry import Actions
 from remediations.ports import Ports
 
@@ -106,7 +107,8 @@ def tools_of(loaded: Loaded[Settings], ports: Ports, pause: Pause = None) -> Too
     redactor = loaded.redactor
     environment = loaded.environment
     actions = Actions(settings.managers, environment.take, environment.context, redactor.text, pause)
-    fetcher = Fetcher(sources, prober, settings.managers, ports.http, ports.clock)
+    managers = {name: built(spec, ports, environment.take) for name, spec in settings.managers.items()}
+    fetcher = Fetcher(sources, prober, managers, ports.clock)
     looker = Looker(actions, environment.take, redactor.text)
     return Tools(fetcher, prober, actions, looker, book, redactor)
 

@@ -10,10 +10,9 @@ from config.scope import WHOLE, Scope
 from daemon.detect.probes import NO_ANSWER, REFUSED, Prober
 from daemon.detect.sources.base import Source, Wanted
 from detectors.samples import Batch, Failed
-from remediations.actions.supervisor import Supervisor, SupervisorFault
-from remediations.ports import Clock, Http, PortError
+from remediations.actions.managers.manager import Manager, ManagerFault, Standing
+from remediations.ports import Clock, PortError
 from remediations.run import Evidence
-from remediations.spec import ManagerSpec
 
 
 class Asked(StrEnum):
@@ -53,13 +52,12 @@ class Fetcher:
         self,
         sources: Mapping[str, Source],
         prober: Prober,
-        managers: Mapping[str, ManagerSpec],
-        http: Http,
+        managers: Mapping[str, Manager],
         clock: Clock,
     ) -> None:
         self._sources = sources
         self._prober = prober
-        self._managers = {name: Supervisor(http, spec) for name, spec in managers.items()}
+        self._managers = managers
         self._clock = clock
 
     def carry_out(self, fetch: Fetch) -> Result:
@@ -84,12 +82,17 @@ class Fetcher:
         if manager is None:
             return Evidence(self._clock.now(), ok=False, error=f"no manager is called {fetch.name}")
         try:
-            state = manager.unit_state(fetch.unit, deadline=deadline)
-        except SupervisorFault as fault:
+            state = manager.state(fetch.unit, deadline=deadline)
+        except ManagerFault as fault:
             return Evidence(self._clock.now(), ok=False, error=str(fault))
         except PortError as error:
             return Evidence(self._clock.now(), ok=False, error=f"{NO_ANSWER}: {error}")
-        return Evidence(self._clock.now(), state.running, body={"state": state.state, "pid": state.pid})
+        if state.standing is Standing.BETWEEN:
+            # just being started or stopped proves nothing, either way
+            return Evidence(self._clock.now(), ok=False, error=f"between: {state}")
+        return Evidence(
+            self._clock.now(), state.running, body={"state": state.said, "identity": state.identity}
+        )
 
 
 def refused(evidence: Evidence) -> bool:

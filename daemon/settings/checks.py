@@ -19,6 +19,7 @@ from config.units import format_duration
 from daemon.desk.loopback import is_loopback
 from daemon.escalate.channels.registry import BY_KIND, address_book
 from daemon.escalate.channels.shared import Shared
+from daemon.settings.managed import check_service, check_witness
 from daemon.settings.model import Settings
 from daemon.settings.names import check_names
 from detectors.spec import DetectorSpec
@@ -81,6 +82,7 @@ def _detector(loaded: Loaded[Settings], name: str, detector: DetectorSpec) -> No
             and not _from_pack(loaded, place)
         ):
             loaded.unknown((*place, "manager"), "manager", witness.manager, settings.managers)
+        check_witness(loaded, place, witness.manager, witness.unit)
 
 
 def _playbook(loaded: Loaded[Settings], name: str, playbook: Playbook) -> None:
@@ -101,12 +103,13 @@ def _playbook(loaded: Loaded[Settings], name: str, playbook: Playbook) -> None:
 def _action(loaded: Loaded[Settings], path: Path, do: Mapping[str, object]) -> None:
     kind = next(iter(do), "")
     managers: frozenset[str] = frozenset()
+    gravity = Gravity.WARNING if _from_pack(loaded, path) else Gravity.ERROR
     model = ACTIONS[kind].args if kind in ACTIONS else Section
     with _recording(loaded, (*path, kind), model):
         _, args = validate_action(do, loaded.environment.context)
         managers = managers_of(args)
+        check_service(loaded, (*path, kind), args, gravity)
     for manager in managers - loaded.model.managers.keys():
-        gravity = Gravity.WARNING if _from_pack(loaded, path) else Gravity.ERROR
         loaded.problem(
             (*path, kind, "manager"),
             f"no manager is named {manager!r}",

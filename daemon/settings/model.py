@@ -20,7 +20,8 @@ from daemon.assess.topology import Topology
 from daemon.desk.tokens import TokenSpec
 from daemon.detect.inbox import InboxSpec
 from detectors.spec import Detectors, Inventory, Telemetry
-from remediations.spec import Limits, ManagerSpec, Playbook, Storm
+from remediations.spec import Limits, Playbook, Storm
+from remediations.spec_managers import ManagerSpec
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
 

@@ -16,7 +16,8 @@ from remediations.actions.http import HttpAction, HttpArgs
 from remediations.actions.service import ServiceAction, ServiceArgs
 from remediations.outcome import EFFECT_LIMIT, Outcome, bounded
 from remediations.ports import Ports
-from remediations.spec import ManagerSpec, action_of
+from remediations.spec import action_of
+from remediations.spec_managers import ManagerSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Entry:
 KINDS: Mapping[str, Entry] = {
     "http": Entry(HttpArgs, lambda around: HttpAction(around.reveal, around.pause)),
     "command": Entry(CommandArgs, lambda around: CommandAction(around.reveal)),
-    "service": Entry(ServiceArgs, lambda around: ServiceAction(around.managers)),
+    "service": Entry(ServiceArgs, lambda around: ServiceAction(around.managers, around.reveal, around.pause)),
     "file_link": Entry(FileLinkArgs, lambda _: FileLinkAction()),
 }
 

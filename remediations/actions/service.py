@@ -1,8 +1,9 @@
-"""`service {manager, restart | stop | start | scale: UNIT, to, max}`: processes under a process manager."""
+"""`service {manager, restart | stop | start | scale | undo: UNIT, to, max}`: units under a process manager."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
@@ -11,15 +12,19 @@ from config.problems import Wrong
 from config.scope import Scope
 from config.section import Section
 from config.templates import TemplateText
-from remediations.actions.action import Action, Names, Permit, Rendered, Unrenderable
+from config.units import Duration
+from remediations.actions.action import Action, Names, Permit, Rendered, Reveal, Unrenderable
+from remediations.actions.managers.manager import ManagerFault, Order, Work
+from remediations.actions.managers.registry import EVERY_OPERATION, KINDS, built
 from remediations.actions.rendering import Renderer
-from remediations.actions.supervisor import BAD_NAME, NOT_RUNNING, Supervisor, SupervisorFault, UnitState
 from remediations.outcome import Outcome, OutcomeState
 from remediations.ports import Ambiguous, PortError, Ports, TooLarge
-from remediations.spec import ManagerSpec, Name
+from remediations.spec import Name
+from remediations.spec_managers import ManagerSpec
 
-OPERATIONS = ("restart", "stop", "start", "scale")
 MOST_MEMBERS = 1_000
+REPEATABLE = frozenset({"stop", "start", "scale"})
+"""Done twice they are as done once; a second restart is another one, a second undo goes back to what was undone."""
 
 
 class ServiceArgs(Section):
@@ -29,38 +34,64 @@ class ServiceArgs(Section):
     start: TemplateText | None = None
     scale: TemplateText | None = None
     """A group: so many of its members run afterwards as `to` says."""
+    undo: TemplateText | None = None
+    """A rollout: back to what ran before it."""
     to: Annotated[int, Field(ge=0, le=MOST_MEMBERS)] | TemplateText | None = None
     max: Annotated[int, Field(ge=1, le=MOST_MEMBERS)] | None = None
     """Never more than this, whatever `to` gives."""
+    timeout: Annotated[Duration, Field(gt=0, le=3600)] | None = None
+    """For all of it, seeing that it took place included; left out: the manager's."""
 
     @model_validator(mode="after")
     def _one_operation(self) -> Self:
-        given = [name for name in OPERATIONS if getattr(self, name) is not None]
+        given = [name for name in EVERY_OPERATION if getattr(self, name) is not None]
         if len(given) != 1:
-            raise Wrong("a service action does exactly one thing", f"give one of {', '.join(OPERATIONS)}")
+            raise Wrong(
+                "a service action does exactly one thing", f"give one of {', '.join(EVERY_OPERATION)}"
+            )
         if (self.scale is not None) != (self.to is not None):
             raise Wrong("scale and to go together", "write {scale: GROUP, to: 4, max: 4}")
         if isinstance(self.to, str) and self.max is None:
             raise Wrong("to is calculated and has no bound", "add max")
         return self
 
+    @property
+    def operation(self) -> str:
+        """The one that is given."""
+        return next(name for name in EVERY_OPERATION if getattr(self, name) is not None)
+
+    @property
+    def unit(self) -> str:
+        """What it is done to, as written."""
+        return str(getattr(self, self.operation))
+
 
 class ServiceAction:
-    """See the module. `managers`: the configuration's section of that name."""
+    """See the module. `managers`: the configuration's section of that name; `pause` waits between two questions."""
 
-    def __init__(self, managers: Mapping[str, ManagerSpec]) -> None:
+    def __init__(
+        self,
+        managers: Mapping[str, ManagerSpec],
+        reveal: Reveal,
+        pause: Callable[[float], object] | None = None,
+    ) -> None:
         self._managers = managers
+        self._reveal = reveal
+        self._pause = pause or threading.Event().wait
 
     def render(self, args: ServiceArgs, names: Names) -> dict[str, Any]:
         renderer = Renderer(names)
-        operation = next(name for name in OPERATIONS if getattr(args, name) is not None)
-        rendered: dict[str, Any] = {
-            "manager": args.manager,
-            "operation": operation,
-            "unit": renderer.place(getattr(args, operation)),
-        }
+        unit = renderer.place(args.unit)
+        spec = self._managers.get(args.manager)
+        timeout = args.timeout
+        if spec is not None:
+            unit = _named(spec, args.operation, unit)
+            timeout = spec.timeout if timeout is None else timeout
+        rendered: dict[str, Any] = {"manager": args.manager, "operation": args.operation, "unit": unit}
         if args.to is not None:
             rendered["to"] = min(_count(args.to, renderer), args.max or MOST_MEMBERS)
+        if timeout is not None:
+            rendered["timeout"] = timeout
         return rendered
 
     def targets(self, rendered: Rendered, scope: Scope) -> frozenset[str]:
@@ -73,133 +104,39 @@ class ServiceAction:
         return True
 
     def idempotent(self, rendered: Rendered) -> bool:
-        return bool(rendered["operation"] != "restart")
+        return rendered["operation"] in REPEATABLE
 
     def perform(
         self, rendered: Rendered, ports: Ports, *, deadline: float, permit: Permit, key: str
     ) -> Outcome:
-        del key  # XML-RPC has no place for it; starts and stops are harmless to repeat
+        del key  # no manager has a place for it; starts, stops and numbers are harmless to repeat
         spec = self._managers.get(rendered["manager"])
         if spec is None:
             effect = f"no manager is called {rendered['manager']}"
             return Outcome(OutcomeState.FAILED, effect, "", ports.clock.now())
-        work = _Work(Supervisor(ports.http, spec), permit, deadline)
+        order = Order(rendered["operation"], rendered["unit"], rendered.get("to"))
+        until = min(deadline, ports.clock.monotonic() + rendered.get("timeout", spec.timeout))
+        work = Work(permit, ports.clock, until, self._pause)
         try:
-            state = work.carry_out(rendered)
-        except SupervisorFault as fault:
-            state, work.said = OutcomeState.FAILED, str(fault)
+            state = built(spec, ports, self._reveal).carry_out(order, work)
         except (Ambiguous, TooLarge) as error:
             # a question that went unanswered changed nothing; an order, or what came of it, is open
-            state, work.said = OutcomeState.UNKNOWN if work.ordered else OutcomeState.FAILED, str(error)
-        except PortError as error:
+            state, work.said = work.open, str(error)
+        except (ManagerFault, PortError) as error:
             state, work.said = OutcomeState.FAILED, str(error)
-        effect = (
-            f"{rendered['operation']} {rendered['unit']}: {'; '.join(work.steps) or 'nothing was changed'}"
-        )
+        effect = f"{order.operation} {order.unit}: {'; '.join(work.steps) or 'nothing was changed'}"
         return Outcome(state, effect, work.said, ports.clock.now())
 
 
-class _Work:
-    """One order being carried out: what has been done so far, in words, survives whatever goes wrong after it."""
-
-    def __init__(self, supervisor: Supervisor, permit: Permit, deadline: float) -> None:
-        self._supervisor = supervisor
-        self._permit = permit
-        self._deadline = deadline
-        self.steps: list[str] = []
-        self.said = ""
-        self.ordered = False
-
-    def carry_out(self, rendered: Rendered) -> OutcomeState:
-        unit = rendered["unit"]
-        if rendered["operation"] == "scale":
-            return self._scale(unit, rendered["to"])
-        if rendered["operation"] == "restart" and _is_pattern(unit):
-            return self._restart_all(unit)
-        before = self._supervisor.unit_state(unit, deadline=self._deadline)
-        if not self._permit.granted():
-            self.steps.append("no permit")
-            return OutcomeState.NOT_DONE
-        if rendered["operation"] == "stop":
-            return self._stop(before)
-        if rendered["operation"] == "start":
-            return self._start(before) if not before.running else self._already(f"running as {before.pid}")
-        return self._restart(before)
-
-    def _restart_all(self, pattern: str) -> OutcomeState:
-        """One after the other; a pattern that fits nothing is an error, never "nothing to do"."""
-        units = self._supervisor.matching(pattern, deadline=self._deadline)
-        if not units:
-            raise SupervisorFault(BAD_NAME, f"no process that should run fits {pattern}")
-        worst = OutcomeState.DONE
-        for unit in units:
-            if not self._permit.granted():
-                self.steps.append("no permit any more")
-                return OutcomeState.UNKNOWN if self.ordered else OutcomeState.NOT_DONE
-            try:
-                if self._restart(unit) is not OutcomeState.DONE:
-                    worst = OutcomeState.FAILED
-            except SupervisorFault as fault:
-                self.steps.append(f"{unit.name}: {fault}")
-                worst = OutcomeState.FAILED
-        return worst
-
-    def _restart(self, before: UnitState) -> OutcomeState:
-        """Stop it if it runs at all, start it, and see a process that is not the old one."""
-        try:
-            if before.stoppable:
-                self._stop(before)
-        except SupervisorFault as fault:
-            if fault.code != NOT_RUNNING:
-                raise
-            self.steps.append(f"{before.name} had just ended")
-        return self._start(before)
-
-    def _stop(self, before: UnitState) -> OutcomeState:
-        if not before.stoppable:
-            return self._already(before.state.lower())
-        self.ordered = True
-        self._supervisor.stop(before.name, deadline=self._deadline)
-        self.steps.append(f"stopped {before.name} ({before.pid})")
-        return OutcomeState.DONE
-
-    def _start(self, before: UnitState) -> OutcomeState:
-        self.ordered = True
-        self._supervisor.start(before.name, deadline=self._deadline)
-        after = self._supervisor.unit_state(before.name, deadline=self._deadline)
-        if not after.running or after.pid == before.pid:
-            self.steps.append(f"{after.name} is {after.state.lower()} as {after.pid} after its start")
-            return OutcomeState.FAILED
-        self.steps.append(f"started {after.name} ({after.pid})")
-        return OutcomeState.DONE
-
-    def _scale(self, group: str, to: int) -> OutcomeState:
-        members = self._supervisor.members(group, deadline=self._deadline)
-        if not members:
-            raise SupervisorFault(BAD_NAME, f"no group is called {group}")
-        running = [unit for unit in members if unit.running]
-        idle = [unit for unit in members if not unit.running]
-        change = min(to, len(members)) - len(running)
-        if change and not self._permit.granted():
-            self.steps.append("no permit")
-            return OutcomeState.NOT_DONE
-        for unit in idle[: max(0, change)]:
-            if self._start(unit) is not OutcomeState.DONE:
-                return OutcomeState.FAILED
-        for unit in reversed(running[change:] if change < 0 else []):
-            self._stop(unit)
-        self.steps.append(f"{len(running) + change} of {len(members)} run")
-        if to > len(members):
-            self.said = f"{to} were asked for, the group has {len(members)}"
-        return OutcomeState.DONE if to <= len(members) else OutcomeState.FAILED
-
-    def _already(self, state: str) -> OutcomeState:
-        self.steps.append(f"already {state}")
-        return OutcomeState.DONE
-
-
-def _is_pattern(unit: str) -> bool:
-    return any(char in unit for char in "*?[")
+def _named(spec: ManagerSpec, operation: str, unit: str) -> str:
+    """The unit as that type of manager names it. Raises `Unrenderable`."""
+    kind = KINDS[spec.type]
+    if operation not in kind.operations:
+        raise Unrenderable(f"{kind.title} has no {operation}: it has {', '.join(kind.operations)}")
+    try:
+        return kind.named(operation, unit)
+    except Wrong as wrong:
+        raise Unrenderable(str(wrong)) from None
 
 
 def _count(to: int | str, renderer: Renderer) -> int:

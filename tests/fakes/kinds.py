@@ -12,14 +12,14 @@ from typing import Any
 
 from config.secrets import Environment
 from remediations.ports import Command, Exit, Ports, Request, Response
-from remediations.spec import ManagerSpec
+from remediations.spec_managers import SupervisorSpec
 from tests.fakes.ports import FakePorts, answer
 from tests.fakes.supervisor import FakeSupervisor
 
 CANARY = "canary-0f3a9c"
 ENVIRONMENT = Environment({"TOKEN": CANARY})
 SOCKET = "unix:///run/supervisor.sock"
-MANAGERS = {"pipeline": ManagerSpec(type="supervisor", url=SOCKET)}
+MANAGERS = {"pipeline": SupervisorSpec(type="supervisor", url=SOCKET)}
 TOKEN = {"env": "TOKEN"}
 
 

@@ -15,13 +15,14 @@ from typing import Any
 
 import pytest
 
+from config.secrets import Environment
 from daemon.clock import SystemClock
 from daemon.http.door import HttpDoor
+from remediations.actions.managers.supervisor import Supervisor, SupervisorFault
 from remediations.actions.service import ServiceAction, ServiceArgs
-from remediations.actions.supervisor import Supervisor, SupervisorFault
 from remediations.outcome import Outcome, OutcomeState
 from remediations.ports import Ports, Unreachable
-from remediations.spec import ManagerSpec
+from remediations.spec_managers import SupervisorSpec
 from tests.fakes.ports import FakeDatabases, FakeFiles, FakePermit, FakeProcesses
 
 pytestmark = pytest.mark.live
@@ -80,21 +81,21 @@ class Supervised:
         (folder / "s.conf").write_text(text)
         command = [str(Path(sys.executable).with_name("supervisord")), "-n", "-c", str(folder / "s.conf")]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.spec = ManagerSpec(type="supervisor", url=f"unix://{folder}/s.sock")
+        self.spec = SupervisorSpec(type="supervisor", url=f"unix://{folder}/s.sock")
         self.door = HttpDoor(CLOCK)
         self.client = Supervisor(self.door, self.spec)
-        assert eventually(lambda: self.state("writer") == "RUNNING" and self.state("stubborn") == "RUNNING")
+        assert eventually(lambda: self.state("writer") == "running" and self.state("stubborn") == "running")
 
     def state(self, unit: str) -> str:
         with contextlib.suppress(Unreachable):
-            return self.client.unit_state(unit, deadline=CLOCK.monotonic() + 5).state
+            return self.client.state(unit, deadline=CLOCK.monotonic() + 5).said
         return "no supervisord"
 
     def pid(self, unit: str) -> int:
-        return self.client.unit_state(unit, deadline=CLOCK.monotonic() + 5).pid
+        return int(self.client.state(unit, deadline=CLOCK.monotonic() + 5).identity or 0)
 
     def perform(self, seconds: float = 20.0, **written: Any) -> Outcome:
-        action = ServiceAction({"pipeline": self.spec})
+        action = ServiceAction({"pipeline": self.spec}, Environment({}).take)
         args = ServiceArgs.model_validate({"manager": "pipeline", **written})
         ports = Ports(self.door, FakeProcesses(), FakeFiles(), FakeDatabases(), CLOCK)
         deadline = CLOCK.monotonic() + seconds
@@ -140,9 +141,9 @@ def test_a_restart_gives_a_new_process(supervised: Supervised) -> None:
 def test_a_killed_process_is_started_again(supervised: Supervised) -> None:
     before = supervised.pid("writer")
     os.kill(before, signal.SIGKILL)
-    assert eventually(lambda: supervised.state("writer") == "EXITED")
+    assert eventually(lambda: supervised.state("writer") == "exited")
     assert supervised.perform(restart="writer").state is OutcomeState.DONE
-    assert supervised.state("writer") == "RUNNING"
+    assert supervised.state("writer") == "running"
 
 
 def test_a_stopped_hung_process_that_ignores_everything_is_replaced(supervised: Supervised) -> None:
@@ -155,7 +156,7 @@ def test_a_stopped_hung_process_that_ignores_everything_is_replaced(supervised: 
 
 def test_a_stop_that_takes_longer_than_the_deadline_is_unknown(supervised: Supervised) -> None:
     assert supervised.perform(seconds=0.3, restart="stubborn").state is OutcomeState.UNKNOWN
-    assert eventually(lambda: supervised.state("stubborn") == "STOPPED")
+    assert eventually(lambda: supervised.state("stubborn") == "stopped")
     assert supervised.perform(start="stubborn").state is OutcomeState.DONE
 
 
@@ -186,15 +187,15 @@ def test_a_group_is_scaled_out_and_in(supervised: Supervised) -> None:
 
 def test_the_state_of_a_unit_can_be_asked_as_a_witness(supervised: Supervised) -> None:
     deadline = CLOCK.monotonic() + 5
-    assert supervised.client.unit_state("writer", deadline=deadline).running
-    assert not supervised.client.unit_state("worker:worker-3", deadline=deadline).running
+    assert supervised.client.state("writer", deadline=deadline).running
+    assert not supervised.client.state("worker:worker-3", deadline=deadline).running
     with pytest.raises(SupervisorFault):
-        supervised.client.unit_state("no-such-unit", deadline=deadline)
+        supervised.client.state("no-such-unit", deadline=deadline)
 
 
 def test_a_manager_that_is_gone_is_a_failure_and_no_crash(tmp_path: Path) -> None:
     door = HttpDoor(CLOCK)
-    client = Supervisor(door, ManagerSpec(type="supervisor", url=f"unix://{tmp_path}/none.sock"))
+    client = Supervisor(door, SupervisorSpec(type="supervisor", url=f"unix://{tmp_path}/none.sock"))
     with pytest.raises(Unreachable):
-        client.unit_state("writer", deadline=CLOCK.monotonic() + 5)
+        client.state("writer", deadline=CLOCK.monotonic() + 5)
     door.close()

@@ -158,9 +158,7 @@ def test_a_fault_in_the_exporter_fires_through_either_source(
     specs = {name: DetectorSpec.model_validate(detector | {"source": name}) for name in telemetry}
     clock = SystemClock()
     detection = Detection(Sections(telemetry, specs, poll_interval=1), clock.now())
-    fetcher = Fetcher(
-        build_sources(telemetry, door, clock), Prober({}, door, clock, FileDoor()), {}, door, clock
-    )
+    fetcher = Fetcher(build_sources(telemetry, door, clock), Prober({}, door, clock, FileDoor()), {}, clock)
 
     def states() -> dict[str, FindingState]:
         for job in detection.due(clock.now()):

@@ -12,7 +12,8 @@ from config.probes import ProbeSpec
 from config.schedules import ScheduleSpec
 from config.section import Section
 from detectors.spec import Detectors
-from remediations.spec import ManagerSpec, Playbook
+from remediations.spec import Playbook
+from remediations.spec_managers import ManagerSpec
 
 
 class Sections(Section):

@@ -12,7 +12,7 @@ from config.scope import WHOLE, scope_of
 from config.section import Autonomy
 from config.units import Budget
 from remediations.actions.registry import validate_action
-from remediations.spec import Limits, ManagerSpec, OnInterrupt, Playbook, Rung, RungKind, Storm, action_of
+from remediations.spec import Limits, OnInterrupt, Playbook, Rung, RungKind, Storm, action_of
 
 HTTP = {"http": {"url": "http://storage-admin:8080/failover"}}
 
@@ -147,19 +147,6 @@ def test_more_labels_are_more_specific() -> None:
 
 def test_an_action_is_its_kind_and_its_arguments() -> None:
     assert action_of(HTTP) == ("http", HTTP["http"])
-
-
-@pytest.mark.parametrize(
-    "url", ["unix:///run/supervisor.sock", "http://127.0.0.1:9001", "https://s.example.org/"]
-)
-def test_a_manager_is_reached_by_socket_or_http(url: str) -> None:
-    assert ManagerSpec.model_validate({"type": "supervisor", "url": url}).url == url
-
-
-@pytest.mark.parametrize("url", ["unix://relative.sock", "ssh://host", "", "http://a b"])
-def test_a_manager_is_reached_by_nothing_else(url: str) -> None:
-    with pytest.raises(ValidationError):
-        ManagerSpec.model_validate({"type": "supervisor", "url": url})
 
 
 def test_storm_and_limits_have_the_documented_defaults() -> None:

@@ -12,9 +12,10 @@ from daemon.detect.sources.base import Wanted
 from daemon.detect.sources.registry import build_sources
 from detectors.samples import Batch, Failed
 from detectors.spec import ScrapeSource
+from remediations.actions.managers.supervisor import Supervisor
 from remediations.ports import Ambiguous
 from remediations.run import Evidence
-from remediations.spec import ManagerSpec
+from remediations.spec_managers import SupervisorSpec
 from tests.fakes.ports import EPOCH, FakeFiles, FakeHttp, answer
 
 RPC = "http://manager/RPC2"
@@ -26,8 +27,7 @@ def carry_out(http: FakeHttp, asked: Asked, name: str, **more: object) -> Batch 
     fetcher = Fetcher(
         build_sources(telemetry, http, http.clock),
         Prober(probes, http, http.clock, FakeFiles()),
-        {"pipeline": ManagerSpec(type="supervisor", url="http://manager")},
-        http,
+        {"pipeline": Supervisor(http, SupervisorSpec(type="supervisor", url="http://manager"))},
         http.clock,
     )
     fetch = Fetch("k", asked, name, EPOCH, EPOCH + 5, **more)  # type: ignore[arg-type]  # the rest as given
@@ -62,7 +62,7 @@ def test_a_manager_says_whether_a_unit_runs() -> None:
         http = FakeHttp().on("POST", RPC, answer(200, info(state, pid)))
         got = carry_out(http, Asked.UNIT, "pipeline", unit="writer")
         assert isinstance(got, Evidence)
-        assert (got.ok, got.body["state"]) == (runs, state)
+        assert (got.ok, got.body["state"]) == (runs, state.lower())
 
 
 def test_a_manager_that_cannot_be_asked_says_nothing() -> None:

@@ -13,7 +13,7 @@ from config.scope import scope_of
 from remediations.actions.looks import LOOKS, Look, Looker
 from remediations.actions.registry import KINDS, Actions
 from remediations.ports import Ambiguous, Unreachable
-from remediations.spec import ManagerSpec
+from remediations.spec_managers import SupervisorSpec
 from tests.fakes.ports import EPOCH, FakePorts, answer
 from tests.fakes.supervisor import FakeSupervisor
 
@@ -48,7 +48,7 @@ class Bench(FakePorts):
         return self.secrets[reference["env"]]
 
     def look(self, do: Mapping[str, Any]) -> Look:
-        managers = {"pipeline": ManagerSpec(type="supervisor", url=SOCKET)}
+        managers = {"pipeline": SupervisorSpec(type="supervisor", url=SOCKET)}
         actions = Actions(managers, self.reveal)
         ready = actions.prepare(do, NAMES, scope_of({"tier": "hot"}))
         looker = Looker(actions, self.reveal)

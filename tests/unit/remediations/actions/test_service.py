@@ -11,12 +11,12 @@ from remediations.actions.action import ActionError, HostileLabel, Unrenderable
 from remediations.actions.service import ServiceAction, ServiceArgs
 from remediations.outcome import OutcomeState
 from remediations.ports import Ambiguous, PortError, Unreachable
-from remediations.spec import ManagerSpec
+from remediations.spec_managers import SupervisorSpec
 from tests.fakes.ports import FakePermit, FakePorts, answer
 from tests.fakes.supervisor import FakeSupervisor
 
 SOCKET = "unix:///run/supervisor.sock"
-MANAGERS = {"pipeline": ManagerSpec(type="supervisor", url=SOCKET)}
+MANAGERS = {"pipeline": SupervisorSpec(type="supervisor", url=SOCKET)}
 NAMES = {"scope": {"tier": "hot"}, "facts": {"health": {"body": {"workers": 2}}}, "vars": {}}
 
 
@@ -36,7 +36,7 @@ class World(FakePorts):
         self.supervisor.serve(self.http, SOCKET)
 
     def perform(self, permit: FakePermit | None = None, managers: Any = None, **written: Any) -> Any:
-        action = ServiceAction(MANAGERS if managers is None else managers)
+        action = made(MANAGERS if managers is None else managers, self.clock.advance)
         return action.perform(
             rendered(**written),
             self.ports,
@@ -46,9 +46,13 @@ class World(FakePorts):
         )
 
 
+def made(managers: Any = MANAGERS, pause: Any = None) -> ServiceAction:
+    return ServiceAction(managers, Environment({}).take, pause)
+
+
 def rendered(**written: Any) -> dict[str, Any]:
     args = ServiceArgs.model_validate({"manager": "pipeline", **written})
-    return ServiceAction(MANAGERS).render(args, NAMES)
+    return made().render(args, NAMES)
 
 
 @pytest.fixture
@@ -185,7 +189,7 @@ def test_a_manager_nobody_configured_is_a_failure(world: World) -> None:
 
 
 def test_a_password_is_sent_and_stands_in_nothing_that_is_kept(world: World) -> None:
-    spec = ManagerSpec.model_validate(
+    spec = SupervisorSpec.model_validate(
         {"type": "supervisor", "url": "http://127.0.0.1:9001", "username": "u", "password": {"env": "SUP"}},
         context=Environment({"SUP": "canary-password"}).context,
     )
@@ -223,7 +227,7 @@ def test_a_refused_login_is_a_failure(world: World) -> None:
 def test_a_label_cannot_become_another_unit(tier: str) -> None:
     args = ServiceArgs.model_validate({"manager": "pipeline", "restart": WRITER})
     with pytest.raises(HostileLabel):
-        ServiceAction(MANAGERS).render(args, {"scope": {"tier": tier}})
+        made().render(args, {"scope": {"tier": tier}})
 
 
 @pytest.mark.parametrize("to", ["{{ facts.health.body.workers / 2 }}", "many", "{{ 0 - 3 }}", "{{ 99999 }}"])
@@ -254,9 +258,9 @@ def test_arguments_that_cannot_work_are_refused(written: dict[str, Any]) -> None
 
 
 def test_the_target_is_the_unit_at_its_manager() -> None:
-    action = ServiceAction(MANAGERS)
-    made = rendered(restart=WRITER)
-    assert action.targets(made, WHOLE) == {"pipeline/storage-writer-hot"}
-    assert action.disruptive(made)
-    assert not action.idempotent(made)
+    action = made()
+    restart = rendered(restart=WRITER)
+    assert action.targets(restart, WHOLE) == {"pipeline/storage-writer-hot"}
+    assert action.disruptive(restart)
+    assert not action.idempotent(restart)
     assert action.idempotent(rendered(start=WRITER))
