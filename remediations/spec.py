@@ -113,6 +113,10 @@ class ReturnStep(Section):
     after: Duration = 3600.0
     when: ExpressionText | None = None
     do: ActionMap
+    confirm: Check | None = None
+    """The step's own check that it took effect; what follows waits for it, and so does "paid"."""
+    within: Annotated[Duration, Field(gt=0)] = 60.0
+    """How long `confirm` may take to show; after it the step has failed, which is a page."""
     autonomy: Autonomy = Autonomy.PROPOSE
 
 
@@ -210,6 +214,17 @@ class Playbook(Section):
         if twice:
             raise Wrong(f"two rungs are called '{twice}'", "the timeline tells rungs apart by name")
         return self
+
+    def checks(self) -> Iterator[tuple[str, Check | Effect]]:
+        """Every question that is asked after an action, with its dotted place: `ladder.0.confirm` and so on."""
+        for index, rung in enumerate(self.ladder):
+            here = f"ladder.{index}"
+            steps = () if rung.return_ is None else rung.return_.steps
+            places = [f"{here}.return.confirm"]
+            places += [f"{here}.return.then.{number}.confirm" for number in range(len(steps) - 1)]
+            found = [(f"{here}.confirm", rung.confirm), (f"{here}.effect", rung.effect)]
+            found += zip(places, [step.confirm for step in steps], strict=False)
+            yield from ((place, check) for place, check in found if check is not None)
 
     def matches(self, failure_mode: str, scope: Scope) -> bool:
         """Whether this playbook is for that failure mode at that scope; disabled ones are for nothing."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from daemon.desk import models
 from daemon.document.dossier import Dossier
-from daemon.document.explain import Explanation, explain
+from daemon.document.explain import Explanation, asked_of, explain
 from daemon.incidents.escalation import Escalation
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.model import Incident
@@ -81,7 +81,7 @@ def refusals(events: Iterable[Event]) -> list[models.Refusal]:
 
 def _refused(event: Event) -> list[models.Refusal]:
     data = event.data
-    rung = str(data.get("rung", ""))
+    rung = asked_of(data)
     if event.kind is Kind.SKIPPED and data.get("gate") == SKIPPED:
         reason = str(data.get("reason", ""))
         return [models.Refusal(rung=rung, gate=SKIPPED, reason=reason, until=None, at=event.at)]

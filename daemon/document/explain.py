@@ -8,6 +8,7 @@ from typing import Any
 
 from daemon.document.dossier import Dossier
 from daemon.incidents.events import Event, Kind
+from daemon.incidents.records import Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +61,18 @@ def _explanations(events: Iterable[Event]) -> Iterable[Explanation]:
         data = event.data
         if event.kind is Kind.GATES:
             gates = tuple(_gate(gate) for gate in data.get("gates", ()))
-            yield Explanation(
-                event.incident, event.at, str(data.get("rung", "")), bool(data.get("allowed")), gates
-            )
+            yield Explanation(event.incident, event.at, asked_of(data), bool(data.get("allowed")), gates)
         elif event.kind is Kind.SKIPPED:
             gate = GateAnswer(
                 str(data.get("gate", "when")), False, str(data.get("reason", event.text)), None, {}
             )
             yield Explanation(event.incident, event.at, str(data.get("rung", "")), False, (gate,))
+
+
+def asked_of(data: Mapping[str, Any]) -> str:
+    """What the guardrails were asked about: a rung, or the return of one."""
+    rung = str(data.get("rung", ""))
+    return f"return of {rung}" if data.get("phase") == Phase.RETURN else rung
 
 
 def _gate(data: Mapping[str, Any]) -> GateAnswer:

@@ -28,6 +28,7 @@ from daemon.store.checkpoints import Key
 from daemon.store.unit import UnitOfWork
 from detectors.board import Board
 from detectors.hours import Hour
+from remediations.outcome import Outcome, OutcomeState
 from remediations.run import ACTIVE, IN_FLIGHT
 
 IDLE = 1.0
@@ -160,8 +161,14 @@ class Loop(Ground):
     def _start_intended(self, now: float) -> None:
         """Free slot -> commit `started` -> submit: the due rows are the queue."""
         with self.store.read() as uow:
-            intended = uow.attempts.intended()
-        for attempt in intended[: self.pools.hands.free()]:
+            intended = uow.attempts.intended()[: self.pools.hands.free()]
+            stopped = {attempt.key: self.stages.mitigate.stopped(uow, attempt, now) for attempt in intended}
+        for attempt in intended:
+            why = stopped[attempt.key]
+            if why is not None:
+                outcome = Outcome(OutcomeState.NOT_DONE, f"not begun: {why}", "", now)
+                receive.performed(self, attempt.key, outcome, now)
+                continue
             self.item(attempt.incident, partial(self._start, attempt=attempt, now=now), now)
 
     def _start(self, uow: UnitOfWork, *, attempt: Attempt, now: float) -> None:

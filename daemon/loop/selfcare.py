@@ -102,19 +102,24 @@ def _troubles(loop: Ground, now: float) -> Mapping[str, str]:
 
 
 def _debts(loop: Ground, now: float) -> Mapping[str, str]:
-    """Returns that failed, and those that nobody saw to for long after they were due."""
+    """Returns that failed, and those that nobody saw to for long after they were due; without a date, after they began."""
     with loop.store.read() as uow:
-        due = uow.debts.due(now)
+        unpaid = uow.debts.unpaid()
     found = {}
-    for debt in due:
+    for debt in unpaid:
+        since = debt.opened_at if debt.due_at is None else debt.due_at
         part = f"debt {debt.rung} of {debt.incident}"
         if debt.state is DebtState.FAILED:
             found[part] = (
                 f"{debt.rung} could not be given back: {debt.note}. Approve it again, or reject it when done."
             )
-        elif debt.due_at is not None and now >= debt.due_at + UNPAID_FOR:
-            days = (now - debt.due_at) / UNPAID_FOR
-            found[part] = f"{debt.rung} should have been given back {days:.0f} d ago: it is {debt.state}."
+        elif now >= since + UNPAID_FOR:
+            days, waits = (now - since) / UNPAID_FOR, f" ({debt.note})" if debt.note else ""
+            found[part] = (
+                f"{debt.rung} stands for {days:.0f} d and nothing gives it back: undo it by hand, then reject it."
+                if debt.due_at is None
+                else f"{debt.rung} should have been given back {days:.0f} d ago: it is {debt.state}{waits}."
+            )
     return found
 
 

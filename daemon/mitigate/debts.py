@@ -38,12 +38,18 @@ def opened(change: Change, attempt: Attempt, rung: Rung, now: float) -> Change:
 def plan_of(steps: Sequence[ReturnStep]) -> dict[str, Any]:
     """The first of `steps` as kept on the debt, with all that follow."""
     first, *rest = steps
-    plan: dict[str, Any] = {"when": first.when, "do": first.do}
+    plan = _asked(first)
     if rest:
         plan["then"] = [
-            {"after": step.after, "when": step.when, "do": step.do, "autonomy": str(step.autonomy)}
-            for step in rest
+            {**_asked(step), "after": step.after, "autonomy": str(step.autonomy)} for step in rest
         ]
+    return plan
+
+
+def _asked(step: ReturnStep) -> dict[str, Any]:
+    plan: dict[str, Any] = {"when": step.when, "do": step.do}
+    if step.confirm is not None:
+        plan |= {"confirm": step.confirm.model_dump(), "within": step.within}
     return plan
 
 
@@ -53,7 +59,8 @@ def next_step(debt: Debt, now: float) -> Debt | None:
     if not rest:
         return None
     step = rest[0]
-    plan = {"when": step["when"], "do": step["do"], "step": int(debt.plan.get("step", 1)) + 1}
+    plan = {name: step[name] for name in ("when", "do", "confirm", "within") if name in step}
+    plan["step"] = int(debt.plan.get("step", 1)) + 1
     if rest[1:]:
         plan["then"] = rest[1:]
     return replace(debt, plan=plan, due_at=now + float(step["after"]), autonomy=str(step["autonomy"]))

@@ -130,12 +130,17 @@ def facts_of(
         mutings=tuple(mutings(rows.mutes, incident, run.playbook, now)),
         storm=storming(rows.storm, rules.leave_after, now),
         in_flight=tuple(flight(attempt) for attempt in rows.in_flight),
-        caps=_caps(rules.limits, playbook),
+        caps=caps_of(rules.limits, playbook),
         climb_started=run.acted,
         climb_ended_at=rows.climb_ended_at,
         switched=tuple(Switched(lock.target, lock.until, lock.reason, lock.incident) for lock in rows.locks),
         names=names,
     )
+    return acting_on(facts, action, rows)
+
+
+def acting_on(facts: Facts, action: Prepared | str, rows: Rows) -> Facts:
+    """The same facts, with what the action would act upon; a reason why it cannot be made ready is a target error."""
     if isinstance(action, str):
         return replace(facts, target_error=action)
     targets = tuple(sorted(action.targets))
@@ -178,7 +183,7 @@ def flight(attempt: Attempt) -> Flight:
     )
 
 
-def _caps(limits: Limits, playbook: Playbook) -> Caps:
+def caps_of(limits: Limits, playbook: Playbook) -> Caps:
     overall = limits.in_flight
     return Caps(
         overall=overall,

@@ -10,9 +10,10 @@ from config.scope import Scope
 from daemon.incidents.change import Change
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.model import BLIND, DAEMON, STORM, Incident, IncidentState
+from daemon.incidents.records import Attempt
 from daemon.mitigate import journal
 from daemon.mitigate.applying import Applying, Progress
-from daemon.mitigate.facts import Control, Rules, facts_of
+from daemon.mitigate.facts import Control, Rules, facts_of, mutings
 from daemon.mitigate.moves import Approval, Recheck, Situation, Step
 from daemon.mitigate.step import CONFIRM, begin, step
 from daemon.store.unit import UnitOfWork
@@ -75,6 +76,20 @@ class Mitigate:
         if playbook is None or run.rung >= len(playbook.ladder):
             return ""  # it was removed from the configuration since
         return playbook.ladder[run.rung].name
+
+    def stopped(self, uow: UnitOfWork, attempt: Attempt, now: float) -> str | None:
+        """Why an action that is written down must not begin now, whatever phase it is; None when it may.
+
+        What was allowed a moment ago may have been paused since: a rung, its undo, its repetition, or a return.
+        """
+        incident = uow.incidents.get(attempt.incident)
+        if incident is None:
+            return "its incident is gone"
+        why = self._control.kill_switch()
+        reasons = (
+            f"{m.kind} by {m.owner}" for m in mutings(uow.mutes.active(now), incident, attempt.playbook, now)
+        )
+        return why or next(reasons, None)
 
     def resume(self, uow: UnitOfWork, incident: Incident, who: str, now: float) -> Progress | None:
         """A person hands the wheel back: a new climb from the first rung. None when the run is not at rest."""

@@ -90,10 +90,10 @@ def _playbook(loaded: Loaded[Settings], name: str, playbook: Playbook) -> None:
     for fact, question in playbook.diagnose.items():
         if question.probe not in settings.probes:
             loaded.unknown((*path, "diagnose", fact, "probe"), "probe", question.probe, settings.probes)
-    for index, rung in enumerate(playbook.ladder):
-        for key, check in (("confirm", rung.confirm), ("effect", rung.effect)):
-            if check is not None and check.probe is not None and check.probe not in settings.probes:
-                loaded.unknown((*path, "ladder", index, key, "probe"), "probe", check.probe, settings.probes)
+    for place, check in playbook.checks():
+        if check.probe is not None and check.probe not in settings.probes:
+            where = (*path, *_parts(place), "probe")
+            loaded.unknown(where, "probe", check.probe, settings.probes)
     for place, do in playbook.actions():
         _action(loaded, (*path, *_parts(place)), do)
     if playbook.escalation not in settings.escalation and playbook.escalation != EXTERNAL:

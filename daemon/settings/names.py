@@ -126,12 +126,12 @@ def _playbook(loaded: Loaded[Settings], path: Path, playbook: Playbook, labels: 
             place.condition(rung.return_.when, "ladder", index, "return", "when")
             for number, step in enumerate(rung.return_.then):
                 place.condition(step.when, "ladder", index, "return", "then", number, "when")
-        for key, check in (("confirm", rung.confirm), ("effect", rung.effect)):
-            probe = loaded.model.probes.get(check.probe or "") if check is not None else None
-            if check is not None and probe is not None:
-                names = IN_ADDRESS | OF_ANSWER[probe.kind]
-                where = (*path, "ladder", index, key)
-                _Place(loaded, where, names, labels, playbook.diagnose).condition(check.ok, "ok")
+    for dotted, check in playbook.checks():
+        probe = loaded.model.probes.get(check.probe or "")
+        if probe is not None:
+            names = IN_ADDRESS | OF_ANSWER[probe.kind]
+            where = (*path, *(int(part) if part.isdigit() else part for part in dotted.split(".")))
+            _Place(loaded, where, names, labels, playbook.diagnose).condition(check.ok, "ok")
 
 
 def _labels_of_mode(settings: Settings, mode: FailureMode) -> frozenset[str]:

@@ -114,13 +114,17 @@ def _rung(rung: Rung) -> Iterator[str]:
 
 def _returned(owed: Return) -> str:
     check = f" when {owed.when}" if owed.when else ""
-    return f"a debt, due {format_duration(owed.after)} after success{check} ({owed.autonomy})"
+    return f"a debt, due {format_duration(owed.after)} after success{check}{_shown(owed)} ({owed.autonomy})"
 
 
 def _then(step: ReturnStep) -> str:
     check = f" when {step.when}" if step.when else ""
     action, _ = action_of(step.do)
-    return f"{action}, {format_duration(step.after)} after the step before{check} ({step.autonomy})"
+    return f"{action}, {format_duration(step.after)} after the step before{check}{_shown(step)} ({step.autonomy})"
+
+
+def _shown(step: ReturnStep) -> str:
+    return f", paid once {step.confirm.ok or step.confirm.probe}" if step.confirm else ""
 
 
 def _end(book: Playbook) -> str:

@@ -97,9 +97,11 @@ class Wheel:
 class Facts:
     """Everything the fifteen guardrails look at, and the names that `when` and `require` see.
 
+    `returning`: a debt is paid, nothing is mended; `nearby`: incidents that stand open at its place.
     `used`: start times of disruptive actions on the same (action, target) within the budget's window.
     `climb_ended_at`: end of the last climb of the same playbook and scope. `target_error`: why the target set could
-    not be resolved (empty, unbounded, hostile label).
+    not be resolved (empty, unbounded, hostile label). `mends`: whether the action can mend anything (telling people and
+    waiting cannot); `told`: such a rung that must not be repeated was carried out for this incident already.
     """
 
     incident: str
@@ -125,4 +127,6 @@ class Facts:
     climb_started: bool = False
     climb_ended_at: float | None = None
     switched: tuple[Switched, ...] = ()
+    returning: bool = False
+    nearby: tuple[str, ...] = ()
     names: Mapping[str, Any] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from remediations.guardrails.facts import Facts, Flight
 from remediations.guardrails.gate import Gate, Question, Unsure
 from remediations.spec import Rung, RungKind
 
@@ -14,7 +15,7 @@ class InFlight:
 
     def ask(self, question: Question) -> Gate:
         facts = question.facts
-        others = [flight for flight in facts.in_flight if flight.incident != facts.incident]
+        others = [flight for flight in facts.in_flight if not mine(flight, facts)]
         scopes = {flight.scope for flight in others if flight.playbook == facts.playbook}
         lock = question.rules.lock
         taken = {
@@ -45,7 +46,7 @@ class Lock:
 
     def ask(self, question: Question) -> Gate:
         facts, lock = question.facts, question.rules.lock
-        holders = [f.incident for f in facts.in_flight if lock in f.locks and f.incident != facts.incident]
+        holders = [f.incident for f in facts.in_flight if lock in f.locks and not mine(f, facts)]
         inputs = {"lock": lock, "held_by": holders}
         if lock is None or not holders:
             return Gate(self.name, True, "free", inputs=inputs)
@@ -53,7 +54,10 @@ class Lock:
 
 
 class BudgetLeft:
-    """Disruptive actions per (action, target) and window; it frees as the oldest leaves the window."""
+    """Disruptive actions per (action, target) and window; it frees as the oldest leaves the window.
+
+    A return counts and is never refused for it: there are only as many as there were actions to be given back.
+    """
 
     name = "budget"
     unsure = Unsure.CLOSED
@@ -62,6 +66,8 @@ class BudgetLeft:
         facts, budget = question.facts, question.rules.budget
         if not facts.disruptive:
             return Gate(self.name, True, "not a disruptive action")
+        if facts.returning:
+            return Gate(self.name, True, "a return: as many as were begun", inputs={"used": len(facts.used)})
         used = sorted(at for at in facts.used if at > question.now - budget.per)
         inputs = {"used": len(used), "of": budget.count, "window_s": budget.per}
         if len(used) < budget.count:
@@ -96,7 +102,8 @@ class FailoverLock:
     """After a switch the target stays put until time passes or `unlock TARGET`; an acknowledgement never lifts it.
 
     What the same incident switched a rung ago is part of its climb, and a contain rung switches nothing over. A switch
-    whose outcome nobody knows locks nothing: `budget` has counted it.
+    whose outcome nobody knows locks like one that took place, until a probe says that it did not. One made by hand is not
+    known here: `require` looks at what is active.
     """
 
     name = "failover_lock"
@@ -114,6 +121,11 @@ class FailoverLock:
             return Gate(self.name, True, "no switch is locked", inputs=inputs)
         last = max(hit, key=lambda s: s.until)
         return Gate(self.name, False, f"{last.target}: {last.reason}", until=last.until, inputs=inputs)
+
+
+def mine(flight: Flight, facts: Facts) -> bool:
+    """Whether it is the climb's own action. A return is nobody's climb: two returns of one incident are two."""
+    return flight.incident == facts.incident and not facts.returning
 
 
 def switches(rung: Rung) -> bool:

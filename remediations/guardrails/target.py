@@ -23,13 +23,15 @@ class TargetSet:
 
 
 class FreshFault:
-    """The fault is present on fresh data. Unknown blocks disruptive actions and fails closed."""
+    """The fault is present on fresh data; unknown is a no. Of a return the opposite: no incident stands open there."""
 
     name = "fresh_fault"
     unsure = Unsure.CLOSED
 
     def ask(self, question: Question) -> Gate:
         facts, fault = question.facts, question.facts.fault
+        if facts.returning:
+            return self._calm(facts.nearby)
         age = None if fault.observed_at is None else question.now - fault.observed_at
         inputs = {"seen": fault.seen, "age_s": age, "fresh_within_s": facts.fresh_within}
         if not facts.disruptive:
@@ -41,6 +43,13 @@ class FreshFault:
         if not facts.corroborated:
             return Gate(self.name, False, "not corroborated by a second witness", waits=True, inputs=inputs)
         return Gate(self.name, True, f"in breach {age:.0f} s ago", inputs=inputs)
+
+    def _calm(self, nearby: tuple[str, ...]) -> Gate:
+        """What is broken, or being mended, is not switched back under the hands of whoever mends it."""
+        inputs = {"open": list(nearby)}
+        if nearby:
+            return Gate(self.name, False, f"{nearby[0]} stands open at the same place", inputs=inputs)
+        return Gate(self.name, True, "a return, and no incident stands open there", inputs=inputs)
 
 
 class PendingCause:

@@ -12,6 +12,8 @@ pytestmark = pytest.mark.timeout(400)
 """A story takes seconds of processor time; a busy machine makes minutes of them."""
 
 WATCHED = ("provider-errors", "provider-silent")
+MAPPINGS = ("mapping-failures",)
+MODE, QUARANTINE = "transformation_failure", "quarantine-provider"
 BREAKER, FAIL_OVER = "open-breaker", "fail-over-to-secondary"
 
 
@@ -80,3 +82,84 @@ def test_a_step_that_fails_stops_the_chain_and_is_a_page_until_a_person_decides(
     story.run(MINUTE)
     assert debt(story, FAIL_OVER).state is DebtState.WAIVED
     assert story.incident(DAEMON, part=f"debt {FAIL_OVER} of {outage(story).id}").ended
+
+
+def contained() -> Story:
+    """A provider changed its payload: its packets wait in the dead-letter queue, and a person was paged."""
+    story = Story(only=MAPPINGS)
+    story.world.change(story.world.transformer, payload={"navixy": "changed-types"})
+    story.until(2 * HOUR, lambda: bool(story.incidents(MODE)) and story.incident(MODE).stepped_back)
+    assert story.world.transformer.isolated == {"navixy"}, story.told()
+    return story
+
+
+def quarantined() -> Story:
+    """The same, and a person mended it and closed the incident."""
+    story = contained()
+    story.world.change(story.world.transformer, payload={}, letters=400)
+    story.order("resolve", story.incident(MODE), reason="the mapping knows the new payload")
+    return story
+
+
+def owed(story: Story) -> Debt:
+    return next(d for d in story.debts(story.incident(MODE)) if d.rung == QUARANTINE)
+
+
+def test_a_quarantine_is_lifted_and_what_it_set_aside_goes_through_again() -> None:
+    story = quarantined()
+    for step, call in (
+        (1, '/admin/quarantine {"fields":null,"on":false,"provider":"navixy"}'),
+        (2, '/admin/reprocess {"provider":"navixy"}'),
+    ):
+        story.until(2 * HOUR, lambda: owed(story).state is DebtState.PROPOSED)
+        assert owed(story).plan.get("step", 1) == step
+        assert story.world.did(call) == [], "it asks first"
+        story.order("approve", story.incident(MODE), rung=QUARANTINE)
+        story.until(2 * MINUTE, lambda call=call: bool(story.world.did(call)))  # type: ignore[misc]  # bound per step
+    story.until(MINUTE, lambda: owed(story).state is DebtState.PAID)
+    assert story.world.transformer.isolated == set()
+    assert story.world.transformer.letters == 0
+    assert story.incidents(MODE) == [story.incident(MODE)], "and nothing fails again"
+
+
+def test_a_return_that_is_answered_and_does_not_show_is_a_page_and_no_further_step() -> None:
+    story = quarantined()
+    story.until(2 * HOUR, lambda: owed(story).state is DebtState.PROPOSED)
+    story.world.liar = True  # answered 200, and the provider stays quarantined
+    story.order("approve", story.incident(MODE), rung=QUARANTINE)
+    story.until(5 * MINUTE, lambda: owed(story).state is DebtState.FAILED)
+    assert owed(story).note == "its effect did not show"
+    story.run(MINUTE)
+    trouble = story.incident(DAEMON, part=f"debt {QUARANTINE} of {story.incident(MODE).id}")
+    assert story.paged(trouble) == [1]
+    assert story.world.did("/admin/reprocess") == []
+
+
+def test_what_is_contained_is_given_back_at_a_persons_word_once_they_mended_it() -> None:
+    story = contained()
+    incident = story.incident(MODE)
+    story.world.change(story.world.transformer, payload={}, letters=400)
+    story.run(MINUTE)
+    assert owed(story).state is DebtState.OPEN, "contained is not success"
+    story.order("approve", incident, rung=QUARANTINE)
+    story.until(2 * MINUTE, lambda: owed(story).plan.get("step") == 2)
+    assert story.world.transformer.isolated == set()
+
+
+def test_a_tier_that_fails_again_is_not_switched_back_under_the_hands_of_whoever_mends_it() -> None:
+    story = failed_over()
+    navixy = story.world.consumers["navixy"]
+    story.world.change(navixy, primary="ok")
+    story.until(2 * HOUR, lambda: debt(story, FAIL_OVER).state is DebtState.PROPOSED)
+    first = outage(story)
+    story.world.change(navixy, secondary="no-answer")
+    story.until(HOUR, lambda: len(story.incidents("provider_outage")) == 2)
+    story.order("approve", first, rung=FAIL_OVER)
+    story.run(MINUTE)
+    (again,) = [i for i in story.incidents("provider_outage") if i.id != first.id]
+    (held,) = [d for d in story.debts(first) if d.rung == FAIL_OVER]
+    assert (held.state, held.note) == (
+        DebtState.DUE,
+        f"waits: fresh_fault: {again.id} stands open at the same place",
+    )
+    assert story.world.did('navixy/admin/endpoint {"use":"primary"}') == []

@@ -109,11 +109,17 @@ def test_nothing_is_read_while_all_is_well() -> None:
     assert own(story) == []
 
 
-def indebted(state: DebtState, due_ago: float) -> Story:
-    """A return that was due some time ago, of an incident that is long over."""
+def indebted(state: DebtState, ago: float, *, dated: bool = True) -> Story:
+    """A return that was due some time ago, or has no date and began then, of an incident that is long over."""
     story = Story(only=STORAGE)
+    then = story.now - ago
     debt = rows.debt(
-        "po-1/fail-over", state=state, due_at=story.now - due_ago, plan={}, note="refused with 500"
+        "po-1/fail-over",
+        state=state,
+        opened_at=then,
+        due_at=then if dated else None,
+        plan={},
+        note="refused with 500",
     )
     with story.store.write() as uow:
         uow.apply(Change(debts=(debt,)))
@@ -139,6 +145,12 @@ def test_a_debt_that_failed_or_aged_is_a_page(
     assert [dict(incident.scope)["part"] for incident in found] == (
         ["debt fail-over of po-1"] if paged else []
     ), why
+
+
+@pytest.mark.parametrize(("ago", "paged"), [(DAY + 60.0, True), (DAY - 60.0, False)])
+def test_a_debt_without_a_way_back_is_a_page_after_a_day_too(ago: float, paged: bool) -> None:
+    found = own(indebted(DebtState.OPEN, ago, dated=False))
+    assert ["nothing gives it back" in incident.impact.text for incident in found] == [True] * paged
 
 
 def test_the_page_of_a_debt_ends_once_it_is_settled() -> None:
