@@ -33,6 +33,11 @@ def clean(text: str) -> str:
     return "".join("\ufffd" if 0xD800 <= ord(char) <= 0xDFFF else char for char in text)
 
 
+def printable(text: str) -> str:
+    """Text of several lines without other control characters: they show as nothing and count as six where JSON is meant."""
+    return "".join(char for char in clean(text) if char == "\n" or unicodedata.category(char) != "Cc")
+
+
 def one_line(text: str) -> str:
     """Everything on one line, without control characters: safe as a header or subject."""
     spaced = "".join(

@@ -6,6 +6,7 @@ A channel joins by a bench: a strict receiver that can be told to refuse, and a 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,11 +25,15 @@ from daemon.escalate.message import Message, Receipt, ReceiptKind
 from daemon.escalate.post import deliver
 from daemon.incidents.records import PageEvent
 from remediations.ports import Ambiguous, Clock, PortError, Response, Unreachable
-from tests.fakes import pagerduty, standard_webhook
+from tests.fakes import ntfy, pagerduty, slack, standard_webhook, teams, twilio
+from tests.fakes.ntfy import FakeNtfy
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.ports import EPOCH, FakeClock, FakeHttp, answer
+from tests.fakes.slack import FakeSlack
 from tests.fakes.smtp import Mailbox, mail_server
 from tests.fakes.standard_webhook import FakeReceiver
+from tests.fakes.teams import FakeTeams
+from tests.fakes.twilio import FakeTwilio
 
 PASSWORD = "s3cret-password"
 UGLY = (
@@ -39,13 +44,17 @@ UGLY = (
 
 @dataclass
 class Bench:
-    """One channel with its receiver. `arrived`: (identity, kind of event, all text) as the receiver understood it."""
+    """One channel with its receiver. `arrived`: (identity, kind of event, all text) as the receiver understood it.
+
+    `shows`: what is left of the odd letters of `UGLY` where they have arrived.
+    """
 
     book: AddressBook
     doors: Doors
     arrived: Callable[[], list[tuple[str, str, str]]]
     fail: Callable[[str], None]
     secret: str
+    shows: str = "é漢👩‍👩‍👧‍👦🇪🇺"
 
     @property
     def entry(self) -> Entry:
@@ -128,6 +137,60 @@ def _webhook() -> Bench:
     return _bench(book, _doors(http, clock, environment), arrived, fake.script, standard_webhook.SECRET)
 
 
+def _slack() -> Bench:
+    fake, clock = FakeSlack(), FakeClock()
+    http = FakeHttp(clock).on("POST", slack.URL, fake)
+    book, environment = _book({"slack": {"url": {"env": "U"}}}, {"U": slack.URL})
+
+    def arrived() -> list[tuple[str, str, str]]:
+        return [_told(json.dumps(message, ensure_ascii=False)) for message in fake.posted]
+
+    return _bench(book, _doors(http, clock, environment), arrived, fake.script, slack.URL)
+
+
+def _ntfy() -> Bench:
+    fake, clock = FakeNtfy(), FakeClock()
+    http = FakeHttp(clock).on("POST", ntfy.SERVER, fake)
+    book, environment = _book({"ntfy": {"url": ntfy.URL, "token": {"env": "T"}}}, {"T": ntfy.TOKEN})
+
+    def arrived() -> list[tuple[str, str, str]]:
+        return [_told(json.dumps(message, ensure_ascii=False)) for message in fake.pushed]
+
+    return _bench(book, _doors(http, clock, environment), arrived, fake.script, ntfy.TOKEN)
+
+
+def _teams() -> Bench:
+    fake, clock = FakeTeams(), FakeClock()
+    http = FakeHttp(clock).on("POST", teams.URL, fake)
+    book, environment = _book({"teams": {"url": {"env": "U"}}}, {"U": teams.URL})
+
+    def arrived() -> list[tuple[str, str, str]]:
+        return [_told(json.dumps(message, ensure_ascii=False)) for message in fake.posted]
+
+    return _bench(book, _doors(http, clock, environment), arrived, fake.script, teams.URL)
+
+
+def _sms() -> Bench:
+    fake, clock = FakeTwilio(), FakeClock()
+    http = FakeHttp(clock).on("POST", twilio.URL, fake)
+    account = {"account_sid": twilio.SID, "auth_token": {"env": "A"}, "from": twilio.FROM}
+    book, environment = _book({"sms": twilio.TO}, {"A": twilio.TOKEN}, {"twilio": account})
+
+    def arrived() -> list[tuple[str, str, str]]:
+        return [_told(form["Body"].replace("\n#", " page ")) for form in fake.sent]
+
+    bench = _bench(book, _doors(http, clock, environment), arrived, fake.script, twilio.TOKEN)
+    bench.shows = "é?????"
+    return bench
+
+
+def _told(text: str) -> tuple[str, str, str]:
+    """A message that knows of no event and no identity but what people read in it."""
+    found = re.search(r"page ([0-9a-f]{8})", text)
+    assert found is not None, text
+    return found[1], "resolve" if "[OVER]" in text else "trigger", text
+
+
 def _email(box: Mailbox, port: int) -> Bench:
     shared = {
         "smtp": {
@@ -169,10 +232,17 @@ def _mail_event(subject: str) -> str:
     return "resolve" if subject.startswith("Over: ") else "trigger"
 
 
-HTTP: dict[str, Callable[[], Bench]] = {"pagerduty": _pagerduty, "webhook": _webhook}
+HTTP: dict[str, Callable[[], Bench]] = {
+    "pagerduty": _pagerduty,
+    "webhook": _webhook,
+    "slack": _slack,
+    "ntfy": _ntfy,
+    "teams": _teams,
+    "sms": _sms,
+}
 
 
-@pytest.fixture(params=["pagerduty", "email", "webhook"])
+@pytest.fixture(params=["email", *HTTP])
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     if request.param == "email":
         box = Mailbox()
@@ -182,7 +252,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
         yield HTTP[request.param]()
 
 
-@pytest.fixture(params=["pagerduty", "webhook"])
+@pytest.fixture(params=list(HTTP))
 def http_bench(request: pytest.FixtureRequest) -> Bench:
     """Channels that go over HTTP: they have answers that SMTP has not."""
     return HTTP[request.param]()
@@ -207,9 +277,8 @@ def page(event: PageEvent = PageEvent.TRIGGER, **fields: Any) -> Message:
 
 def test_the_suite_knows_every_channel_that_goes_out() -> None:
     assert {channel.kind for channel in CHANNELS if channel.available and not channel.local} == {
-        "pagerduty",
         "email",
-        "webhook",
+        *HTTP,
     }
 
 
@@ -314,7 +383,7 @@ def test_hostile_text_breaks_nothing(bench: Bench) -> None:
     )
     assert receipt.kind is ReceiptKind.OK, receipt
     [(_, _, text)] = bench.arrived()
-    assert "é漢👩‍👩‍👧‍👦🇪🇺" in text
+    assert bench.shows in text
 
 
 def test_a_secret_that_slipped_into_a_text_does_not_leave(bench: Bench) -> None:

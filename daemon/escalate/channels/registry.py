@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,11 +14,18 @@ from config.problems import Wrong, did_you_mean
 from config.section import Section
 from daemon.escalate.channels.console import Console
 from daemon.escalate.channels.email import Email
+from daemon.escalate.channels.ntfy import Ntfy
 from daemon.escalate.channels.pagerduty import PagerDuty
 from daemon.escalate.channels.port import Channel, Doors
 from daemon.escalate.channels.shared import Shared
+from daemon.escalate.channels.slack import Slack
+from daemon.escalate.channels.sms import Sms
+from daemon.escalate.channels.teams import Teams
 from daemon.escalate.channels.webhook import Webhook
 from daemon.escalate.message import Message, Receipt, ReceiptKind
+
+_KEY = re.compile(r"[a-z][a-z0-9_]*")
+"""What a key looks like, and the label of an alternative (`constrained-str`) does not."""
 
 
 class AnySettings(Section):
@@ -56,8 +64,10 @@ CHANNELS: tuple[Channel, ...] = (
     Email(),
     Webhook(),
     Console(),
-    NotYet("slack", wakes=False),
-    NotYet("sms", wakes=True),
+    Slack(),
+    Sms(),
+    Ntfy(),
+    Teams(),
     NotYet("voice", wakes=True),
 )
 BY_KIND: Mapping[str, Channel] = {channel.kind: channel for channel in CHANNELS}
@@ -150,9 +160,14 @@ def _entry(
 
 
 def _faults(path: tuple[str | int, ...], error: ValidationError) -> list[Fault]:
-    found = []
+    """What each key is wrong about; the alternatives of one key are one fault."""
+    found: dict[tuple[str | int, ...], dict[str, str]] = {}
     for details in error.errors(include_url=False, include_input=False):
         cause = details.get("ctx", {}).get("error")
         problem, hint = (cause.problem, cause.hint) if isinstance(cause, Wrong) else (details["msg"], "")
-        found.append(Fault((*path, *details["loc"]), problem[:1].lower() + problem[1:], hint))
-    return found
+        place = tuple(part for part in details["loc"] if isinstance(part, int) or _KEY.fullmatch(part))
+        found.setdefault(place, {})[problem[:1].lower() + problem[1:]] = hint
+    return [
+        Fault((*path, *place), ", or ".join(problems), next(filter(None, problems.values()), ""))
+        for place, problems in found.items()
+    ]

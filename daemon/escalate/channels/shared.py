@@ -44,8 +44,20 @@ class PagerDutyHost(Section):
     url: Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")] = "https://events.pagerduty.com"
 
 
+class Twilio(Section):
+    """The account that text messages are sent by: a number of its own, or a messaging service (`MG…`)."""
+
+    account_sid: Annotated[str, Field(pattern=r"^AC[0-9a-f]{32}$")]
+    auth_token: Secret
+    from_: Annotated[
+        str, Field(alias="from", pattern=r"^(\+[1-9]\d{5,14}|MG[0-9a-f]{32}|[A-Za-z0-9 ]{1,11})$")
+    ]
+    url: Annotated[str, Field(pattern=r"^https?://[^\s/]+$")] = "https://api.twilio.com"
+
+
 class Shared(Section):
     """All kinds that have something to share."""
 
     smtp: Smtp | None = None
+    twilio: Twilio | None = None
     pagerduty: PagerDutyHost = PagerDutyHost()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
@@ -16,8 +19,13 @@ SLOWEST, QUICKEST = 900.0, 1.0
 _TEMPORARY = frozenset({408, 425, 429})
 
 
-def exchange(request: Request, doors: Doors, deadline: float) -> Receipt:
-    """Send once and classify. Never raises for what the network or the other side does."""
+def exchange(
+    request: Request, doors: Doors, deadline: float, amiss: Callable[[Response], Receipt | None] | None = None
+) -> Receipt:
+    """Send once and classify. Never raises for what the network or the other side does.
+
+    `amiss`: what a 2xx says of a failure after all; None when it says nothing of the kind.
+    """
     try:
         response = doors.http.send(request, deadline=deadline, max_bytes=MAX_ANSWER)
     except TooLarge:
@@ -25,7 +33,14 @@ def exchange(request: Request, doors: Doors, deadline: float) -> Receipt:
     except PortError as error:
         kind = ReceiptKind.AMBIGUOUS if error.sent else ReceiptKind.TEMPORARY
         return Receipt(kind, detail(str(error), doors))
-    return judged(response, doors)
+    receipt = judged(response, doors)
+    found = amiss(response) if amiss is not None and receipt.kind is ReceiptKind.OK else None
+    return receipt if found is None else replace(found, detail=detail(found.detail, doors))
+
+
+def reference(key: str) -> str:
+    """A short name of one delivery, the same on every try: by it people tell a repeat from a second page."""
+    return hashlib.blake2s(key.encode(errors="replace"), digest_size=4).hexdigest()
 
 
 def judged(response: Response, doors: Doors) -> Receipt:

@@ -1,0 +1,132 @@
+"""The receivers that stand for vendors are strict: whichever rule of their documentation is broken, they refuse it.
+
+Else a channel that breaks one would pass its suite. Golden payloads are ours as rendered; each row breaks one rule.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+from urllib.parse import parse_qs, urlencode
+
+import pytest
+
+from remediations.ports import Request, Response
+from tests.contract.test_channels import HTTP, page
+from tests.fakes import ntfy, pagerduty, slack, teams, twilio
+from tests.fakes.ntfy import FakeNtfy
+from tests.fakes.pagerduty import FakePagerDuty
+from tests.fakes.slack import FakeSlack
+from tests.fakes.teams import FakeTeams
+from tests.fakes.twilio import FakeTwilio
+
+Change = Callable[[dict[str, Any]], object]
+RECEIVERS: dict[str, Callable[[], Callable[[Request], Response]]] = {
+    "pagerduty": FakePagerDuty,
+    "slack": FakeSlack,
+    "ntfy": FakeNtfy,
+    "teams": FakeTeams,
+    "sms": FakeTwilio,
+}
+URLS = {
+    "pagerduty": pagerduty.URL,
+    "slack": slack.URL,
+    "ntfy": ntfy.SERVER,
+    "teams": teams.URL,
+    "sms": twilio.URL,
+}
+
+
+def card(message: dict[str, Any]) -> Any:
+    return message["attachments"][0]["content"]
+
+
+RULES: list[tuple[str, str, Change]] = [
+    ("pagerduty", "summary over 1 024 characters", lambda m: m["payload"].update(summary="x" * 1_025)),
+    ("pagerduty", "no source", lambda m: m["payload"].pop("source")),
+    ("pagerduty", "unknown severity", lambda m: m["payload"].update(severity="high")),
+    ("pagerduty", "unknown action", lambda m: m.update(event_action="open")),
+    ("pagerduty", "key over 255 characters", lambda m: m.update(dedup_key="x" * 256)),
+    ("pagerduty", "somebody else's routing key", lambda m: m.update(routing_key="R" * 32)),
+    ("pagerduty", "details are no object", lambda m: m["payload"].update(custom_details="text")),
+    ("pagerduty", "a link without address", lambda m: m.update(links=[{"text": "x"}])),
+    ("pagerduty", "a field that is not known", lambda m: m.update(priority=1)),
+    ("pagerduty", "over 512 KB", lambda m: m["payload"].update(custom_details={"log": "x" * 512_000})),
+    ("slack", "no text for the notification", lambda m: m.pop("text")),
+    ("slack", "a mention in the text", lambda m: m.update(text="<!channel> x")),
+    ("slack", "header over 150 characters", lambda m: m["blocks"][0]["text"].update(text="x" * 151)),
+    ("slack", "header in mark-up", lambda m: m["blocks"][0]["text"].update(type="mrkdwn")),
+    ("slack", "section over 3 000 characters", lambda m: m["blocks"][1]["text"].update(text="x" * 3_001)),
+    ("slack", "an empty section", lambda m: m["blocks"][1]["text"].update(text="")),
+    ("slack", "over 50 blocks", lambda m: m["blocks"].extend(m["blocks"][:1] * 50)),
+    ("slack", "the whole too long", lambda m: m["blocks"].extend([m["blocks"][1] | {"text": {"type": "plain_text", "text": "x" * 3_000}}] * 5)),
+    ("slack", "an unknown block", lambda m: m["blocks"].append({"type": "chart"})),
+    ("ntfy", "no topic", lambda m: m.pop("topic")),
+    ("ntfy", "a topic with a space", lambda m: m.update(topic="a b")),
+    ("ntfy", "priority 6", lambda m: m.update(priority=6)),
+    ("ntfy", "a field that is not known", lambda m: m.update(severity="high")),
+    ("ntfy", "four actions", lambda m: m.update(actions=m["actions"] * 4)),
+    ("ntfy", "an action without address", lambda m: m["actions"][0].pop("url")),
+    ("teams", "no attachment", lambda m: m.update(attachments=[])),
+    ("teams", "contentUrl is not null", lambda m: m["attachments"][0].update(contentUrl="")),
+    ("teams", "a card of the old kind", lambda m: card(m).update(type="MessageCard")),
+    ("teams", "an empty line", lambda m: card(m)["body"][0].update(text="")),
+    ("teams", "a button without address", lambda m: card(m)["actions"][0].pop("url")),
+    ("teams", "over 28 KB after expansion", lambda m: card(m)["body"][0].update(text="x" * 24_000)),
+    ("sms", "a number without country", lambda m: m.update(To="0612345678")),
+    ("sms", "no sender", lambda m: m.pop("From")),
+    ("sms", "no text", lambda m: m.update(Body="")),
+    ("sms", "over 1 600 characters", lambda m: m.update(Body="x" * 1_601)),
+    ("sms", "valid for longer than the queue", lambda m: m.update(ValidityPeriod="36001")),
+    ("sms", "a parameter that is not known", lambda m: m.update(Text="x")),
+]  # fmt: skip
+
+
+def golden(kind: str) -> Request:
+    """What we send for a page."""
+    bench = HTTP[kind]()
+    bench.send(page())
+    [request] = bench.doors.http.requests  # type: ignore[attr-defined]  # the suite's doors are fakes
+    assert isinstance(request, Request)
+    return request
+
+
+def changed(request: Request, change: Change) -> Request:
+    body = request.body or b""
+    if request.headers["Content-Type"].startswith("application/x-www-form"):
+        form: dict[str, Any] = {name: values[0] for name, values in parse_qs(body.decode()).items()}
+        change(form)
+        return Request(
+            request.method,
+            request.url,
+            request.headers,
+            urlencode(form).encode(),
+            basic_auth=request.basic_auth,
+        )
+    message = json.loads(body)
+    change(message)
+    return Request(request.method, request.url, request.headers, json.dumps(message).encode())
+
+
+@pytest.mark.parametrize("kind", list(RECEIVERS))
+def test_what_we_send_is_taken(kind: str) -> None:
+    assert golden(kind).url == URLS[kind]
+    assert 200 <= RECEIVERS[kind]()(golden(kind)).status < 300
+
+
+@pytest.mark.parametrize(
+    ("kind", "rule", "change"), RULES, ids=[f"{kind}: {rule}" for kind, rule, _ in RULES]
+)
+def test_a_broken_rule_is_refused(kind: str, rule: str, change: Change) -> None:
+    answer = RECEIVERS[kind]()(changed(golden(kind), change))
+    assert answer.status in {400, 413}, f"{rule}: {answer}"
+
+
+@pytest.mark.parametrize("kind", ["ntfy", "sms"])
+def test_without_the_credential_nothing_is_taken(kind: str) -> None:
+    request = golden(kind)
+    headers = {name: value for name, value in request.headers.items() if name != "Authorization"}
+    bare = Request(request.method, request.url, deepcopy(headers), request.body)
+    assert RECEIVERS[kind]()(bare).status == 401
