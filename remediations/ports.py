@@ -135,7 +135,14 @@ class Files(Protocol):
 class Databases(Protocol):
     """Statements on an operated database; used by the `sql` action."""
 
-    def execute(self, dsn: str, statement: str, *, deadline: float) -> tuple[tuple[object, ...], ...]: ...
+    def execute(self, dsn: str, statement: str, *, deadline: float) -> tuple[tuple[object, ...], ...]:
+        """Run one statement on a connection of its own; the rows of its answer.
+
+        Raises `Unreachable` when nobody is there (refused, no such host, no answer to a connection), `PortError` when
+        the server is there and refused the connection or the statement: what it refused changed nothing. `Ambiguous`
+        when the answer did not come: the statement may have taken effect.
+        """
+        ...
 
 
 class Clock(Protocol):

@@ -14,6 +14,7 @@ from remediations.actions.command import CommandAction, CommandArgs
 from remediations.actions.file_link import FileLinkAction, FileLinkArgs
 from remediations.actions.http import HttpAction, HttpArgs
 from remediations.actions.service import ServiceAction, ServiceArgs
+from remediations.actions.sql import SqlAction, SqlArgs
 from remediations.outcome import EFFECT_LIMIT, Outcome, bounded
 from remediations.ports import Ports
 from remediations.spec import action_of
@@ -42,6 +43,7 @@ KINDS: Mapping[str, Entry] = {
     "command": Entry(CommandArgs, lambda around: CommandAction(around.reveal)),
     "service": Entry(ServiceArgs, lambda around: ServiceAction(around.managers, around.reveal, around.pause)),
     "file_link": Entry(FileLinkArgs, lambda _: FileLinkAction()),
+    "sql": Entry(SqlArgs, lambda around: SqlAction(around.reveal, around.pause)),
 }
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from config.secrets import Environment
-from remediations.ports import Command, Exit, Ports, Request, Response
+from remediations.ports import Ambiguous, Command, Exit, Ports, Request, Response
 from remediations.spec_managers import SupervisorSpec
 from tests.fakes.ports import FakePorts, answer
 from tests.fakes.supervisor import FakeSupervisor
 
 CANARY = "canary-0f3a9c"
-ENVIRONMENT = Environment({"TOKEN": CANARY})
+ENVIRONMENT = Environment({"TOKEN": CANARY, "DSN": f"postgresql://fleet:{CANARY}@hot-db/fleet"})
 SOCKET = "unix:///run/supervisor.sock"
 MANAGERS = {"pipeline": SupervisorSpec(type="supervisor", url=SOCKET)}
 TOKEN = {"env": "TOKEN"}
@@ -34,7 +34,7 @@ class World(FakePorts):
     def watched(self) -> Ports:
         """What an action is handed: the same doors, with the deadlines written down."""
         inner = self.ports
-        return Ports(_Http(self), _Processes(self), inner.files, inner.databases, inner.clock)
+        return Ports(_Http(self), _Processes(self), inner.files, _Databases(self), inner.clock)
 
 
 class _Http:
@@ -53,6 +53,15 @@ class _Processes:
     def run(self, command: Command, *, deadline: float) -> Exit:
         self._world.deadlines.append(deadline)
         return self._world.processes.run(command, deadline=deadline)
+
+
+class _Databases:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def execute(self, dsn: str, statement: str, *, deadline: float) -> tuple[tuple[object, ...], ...]:
+        self._world.deadlines.append(deadline)
+        return self._world.databases.execute(dsn, statement, deadline=deadline)
 
 
 @dataclass(frozen=True)
@@ -109,6 +118,17 @@ def _link_ready(world: World, says: str) -> None:
     world.files.links[folder / "current"] = Path("v2")
 
 
+TIDY = "SELECT tidy()"
+
+
+def _sql_ready(world: World, says: str) -> None:
+    world.databases.answers[TIDY] = ((says,),)
+
+
+def _sql_never(world: World) -> None:
+    world.databases.answers[TIDY] = Ambiguous("the statement was not answered")
+
+
 POLL = {"url": "http://x/jobs/{{ scope.tier }}", "until": "body.state == 'done'", "within": "30s"}
 
 KINDS_TRIED: Mapping[str, Kind] = {
@@ -161,5 +181,12 @@ KINDS_TRIED: Mapping[str, Kind] = {
         ),
         ready=_link_ready,
         effects=lambda world: list(world.files.switched),
+    ),
+    "sql": Kind(
+        written={"statement": {"dsn": {"env": "DSN"}, "sql": TIDY}},
+        ready=_sql_ready,
+        effects=lambda world: list(world.databases.statements),
+        never_ends=_sql_never,
+        filled=False,
     ),
 }

@@ -179,7 +179,7 @@ class FakeFiles:
 
 
 class FakeDatabases:
-    """Answers every statement with the rows set for it, or raises the error set for it."""
+    """Answers a statement with the rows set for it, or raises the error set for it; nobody answers any other."""
 
     def __init__(self) -> None:
         self.statements: list[tuple[str, str]] = []
@@ -187,8 +187,10 @@ class FakeDatabases:
 
     def execute(self, dsn: str, statement: str, *, deadline: float) -> tuple[tuple[object, ...], ...]:
         del deadline
+        if statement not in self.answers:
+            raise Unreachable("nobody there")
         self.statements.append((dsn, statement))
-        answered = self.answers.get(statement, ())
+        answered = self.answers[statement]
         if isinstance(answered, PortError):
             raise answered
         return answered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -35,9 +37,15 @@ def as_user() -> dict[str, object]:
 class Server:
     """`url()` makes a fresh database and returns its address."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, process: subprocess.Popen[bytes]) -> None:
         self.port = port
+        self._process = process
         self._count = 0
+
+    def fail(self) -> None:
+        """End at once, without a checkpoint and without sending the standby what it has not got yet."""
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(10)
 
     def url(self) -> str:
         self._count += 1
@@ -55,33 +63,82 @@ class Server:
 @contextmanager
 def server(folder: Path) -> Iterator[Server]:
     """Start a server whose binaries are in `folder`; it is stopped at the end."""
-    home = Path(mkdtemp(prefix="fleetmend-pg-"))
-    home.chmod(0o755)
+    with home() as here, running(folder, initialised(folder, here)) as started:
+        yield started
+
+
+@contextmanager
+def home() -> Iterator[Path]:
+    """A folder that servers may keep their data in; it is removed at the end."""
+    here = _folder()
+    try:
+        yield here
+    finally:
+        shutil.rmtree(here, ignore_errors=True)
+
+
+def _folder() -> Path:
+    here = Path(mkdtemp(prefix="fleetmend-pg-"))
+    here.chmod(0o755)
     if os.geteuid() == 0:
-        shutil.chown(home, "postgres", "postgres")
-    data = home / "data"
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/", **as_user()}
+        shutil.chown(here, "postgres", "postgres")
+    return here
+
+
+def initialised(folder: Path, here: Path) -> Path:
+    """The data folder of an empty cluster below `here`; it is made once and copied from then on."""
+    data = here / "data"
+    subprocess.run(["/bin/cp", "-a", _template(folder), data], check=True)
+    return data
+
+
+@cache
+def _template(folder: Path) -> Path:
+    here = _folder()
+    atexit.register(shutil.rmtree, here, ignore_errors=True)
+    data = here / "data"
     initdb = [folder / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-N", "-E", "UTF8"]
-    subprocess.run([*initdb, "--locale=C.UTF-8"], check=True, **quiet)  # type: ignore[call-overload]  # likewise
+    subprocess.run([*initdb, "--locale=C.UTF-8"], check=True, **quietly())  # type: ignore[call-overload]  # likewise
+    return data
+
+
+def copied(folder: Path, source: Server, data: Path) -> Path:
+    """A standby's data folder, streamed from a running server."""
+    copy = [folder / "pg_basebackup", "-h", "127.0.0.1", "-p", str(source.port), "-U", "postgres", "-D", data]
+    subprocess.run([*copy, "-R", "-X", "stream", "-c", "fast", "--no-sync"], check=True, **quietly())  # type: ignore[call-overload]  # likewise
+    return data
+
+
+def quietly() -> dict[str, object]:
+    return {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/", **as_user()}
+
+
+@contextmanager
+def running(folder: Path, data: Path, *options: str) -> Iterator[Server]:
+    """A server over this data folder, on a free port. `options`: settings such as `wal_level=replica`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    local = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"]
+    settings = ("listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", *options)
+    words = [word for setting in settings for word in ("-c", setting)]
     process = subprocess.Popen(  # type: ignore[call-overload]  # keywords that depend on who runs the test
-        [folder / "postgres", "-D", data, "-p", str(port), *local], **quiet
+        [folder / "postgres", "-D", data, "-p", str(port), *words], **quietly()
     )
     try:
-        running = Server(port)
-        _await(running, process)
-        yield running
+        started = Server(port, process)
+        _await(started, process)
+        yield started
     finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(10)
-        shutil.rmtree(home, ignore_errors=True)
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGQUIT)  # its data is thrown away with it
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(10)
 
 
 def _await(running: Server, process: subprocess.Popen[bytes]) -> None:

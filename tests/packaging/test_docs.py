@@ -26,6 +26,8 @@ class AnySecret(dict[str, str]):
     """Every variable is set."""
 
     def __missing__(self, name: str) -> str:
+        if name.endswith("_DSN"):
+            return f"postgresql://fleet:of-nobody@{name}/fleet"
         return "0f" * 32 if "SHA256" in name else "whsec_" + "c2VjcmV0" * 4
 
 
