@@ -16,7 +16,7 @@ class RunState(StrEnum):
     RECHECKING = "rechecking"
     """The fault has to be seen on fresh data before the next rung is considered."""
     WAITING = "waiting"
-    """A guardrail refused that lifts by itself within `wait_up_to`."""
+    """A guardrail refused that lifts by itself within `wait_up_to`, or the rung's action is to wait."""
     PROPOSED = "proposed"
     """A person has to approve the rung."""
     ACTING = "acting"
@@ -37,6 +37,8 @@ class RunEvent(StrEnum):
     PROPOSE = "propose"
     APPROVE = "approve"
     ACT = "act"
+    WAIT = "wait"
+    """The action is to wait: nothing more is done before its end."""
     DONE = "done"
     """The action reports that it was carried out."""
     NEXT = "next"
@@ -59,6 +61,8 @@ RUN: Mapping[tuple[RunState, RunEvent], RunState] = {
     (R.PROPOSED, RunEvent.APPROVE): R.RECHECKING,
     (R.RECHECKING, RunEvent.ACT): R.ACTING,
     (R.ACTING, RunEvent.DONE): R.VERIFYING,
+    (R.ACTING, RunEvent.WAIT): R.WAITING,
+    (R.WAITING, RunEvent.NEXT): R.DIAGNOSING,
     (R.ACTING, RunEvent.UNDO): R.UNDOING,
     (R.ACTING, RunEvent.NEXT): R.DIAGNOSING,
     (R.VERIFYING, RunEvent.UNDO): R.UNDOING,

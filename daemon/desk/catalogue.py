@@ -163,6 +163,7 @@ def record_of(playbook: str, rung: str, attempts: Iterable[Attempt]) -> Record:
         if attempt.playbook == playbook
         and attempt.rung == rung
         and attempt.phase is Phase.DO
+        and attempt.mends
         and attempt.started_at is not None
     ]
     worked = sum(attempt.verdict in {"recovered", "contained"} for attempt in mine)

@@ -150,7 +150,7 @@ def _failed(dossier: Dossier, delivery: Delivery) -> str:
     """Why a person is needed, in a few words."""
     if delivery.event is PageEvent.REMIND:
         return "not acknowledged yet"
-    tried = _acts(dossier)
+    tried = [attempt for attempt in _acts(dossier) if attempt.mends]
     if tried:
         last = tried[-1]
         bad = sum(1 for attempt in tried if attempt.verdict != "recovered")
@@ -246,6 +246,8 @@ def _result(attempt: Attempt) -> str:
         return {"failed": "FAILED", "not_done": "not done", "unknown": "outcome unknown"}.get(
             attempt.outcome, attempt.outcome
         )
+    if not attempt.mends:
+        return "done"
     words = {
         "recovered": "recovered",
         "contained": "contained",
@@ -278,7 +280,7 @@ def _left_behind(dossier: Dossier, clock: Clockface) -> str:
     lines += [
         f"{a.rung} is in place, not undone"
         for a in _acts(dossier)
-        if a.outcome == "done" and a.verdict != "recovered" and a.rung not in undone | owed
+        if a.mends and a.outcome == "done" and a.verdict != "recovered" and a.rung not in undone | owed
     ]
     lines += [f"{rung} was undone" for rung in sorted(undone)]
     return "\n".join(["Left behind:", *lines]) if lines else "Left behind: nothing."

@@ -63,6 +63,10 @@ class Delivery:
     version: int = 0
 
 
+ASIDE = "aside"
+"""Kind of an attempt that mends nothing: it tells people, or waits."""
+
+
 class Phase(StrEnum):
     """Which part of a rung an attempt carries out."""
 
@@ -75,8 +79,9 @@ class Phase(StrEnum):
 class Attempt:
     """One row of the journal: written as intended, then started, before the world is touched.
 
-    `key` names the decision (incident, climb, rung, phase) and travels as the idempotency key. `outcome` is
-    `done | failed | not_done | unknown`, None while in flight; `verdict` as in `remediations.verification`.
+    `key` names the decision (incident, climb, rung, phase) and travels as the idempotency key. `kind`: of the rung,
+    `return`, or `ASIDE`. `outcome` is `done | failed | not_done | unknown`, None while in flight; `verdict` as in
+    `remediations.verification`, None for what mends nothing.
     """
 
     key: str
@@ -104,6 +109,11 @@ class Attempt:
     verdict: str | None = None
     verdict_at: float | None = None
     version: int = 0
+
+    @property
+    def mends(self) -> bool:
+        """Whether it could mend anything; what told people or waited counts against no cap and is not judged."""
+        return self.kind != ASIDE
 
 
 class DebtState(StrEnum):

@@ -113,11 +113,11 @@ class Applying:
             return Progress(journal.again(change, attempt, self.now))
         rows = journal.rows_of(self.uow, incident, run, self.playbook, self.now)
         names = names_for(incident, run, rows, self.rules, self.now)
-        first = not self.uow.attempts.of(incident.id)
+        first = not any(attempt.mends for attempt in self.uow.attempts.of(incident.id))
         change = journal.intend(
             change, move, self.playbook, names, self.rules.actions, epoch=self.epoch, now=self.now
         )
-        critical = first and incident.severity == "critical"
+        critical = first and change.attempts[-1].mends and incident.severity == "critical"
         return Progress(change, heads_up=(move.rung.name, False) if critical else None)
 
     def _recovered(self, change: Change, move: Done) -> Progress:

@@ -9,6 +9,8 @@ from config.templates import Expression, TemplateError
 from daemon.incidents.events import Kind
 from daemon.incidents.records import Phase
 from daemon.mitigate.moves import Act, Await, GiveUp, Propose, Step, Turn
+from remediations.guardrails.control import effective_autonomy
+from remediations.guardrails.facts import Facts
 from remediations.guardrails.gate import Answer, Gate
 from remediations.guardrails.registry import ask
 from remediations.run import RunEvent, RunState
@@ -37,7 +39,11 @@ def consider(turn: Turn) -> Step:
         if not required.allowed:
             turn = _skip(_say_gates(turn, answer), "require", required.reason)
             continue
-        return _decide(turn, answer)
+        passed = None if facts.mends else _passed_over(rung, facts)
+        if passed is not None:
+            turn = _skip(_say_gates(turn, answer), *passed)
+            continue
+        return _decide(turn, answer, facts)
     if turn.run.contained_by:
         return give_up(turn, f"contained by {', '.join(turn.run.contained_by)}, but nothing mends it")
     tried = "every rung was tried" if turn.run.acted else "no rung applies"
@@ -52,14 +58,25 @@ def give_up(turn: Turn, reason: str) -> Step:
     return turn.end(GiveUp(reason))
 
 
-def _decide(turn: Turn, answer: Answer) -> Step:
+def _passed_over(rung: Rung, facts: Facts) -> tuple[str, str] | None:
+    """(gate, why) a rung that mends nothing is left out: it never keeps the ladder from what mends."""
+    if facts.told:
+        return "told", "carried out for this incident already, and it is not said twice"
+    if facts.target_error:
+        return "target_set", facts.target_error
+    if effective_autonomy(rung.autonomy, facts.ceiling) is Autonomy.OBSERVE:
+        return "autonomy", "observing only: would have been carried out"
+    return None
+
+
+def _decide(turn: Turn, answer: Answer, facts: Facts) -> Step:
     rung = turn.rung
     if answer.allowed:
         turn = _say_gates(_leave_waiting(turn), answer)
         turn = turn.to(
             RunEvent.ACT,
             tries=turn.run.tries + 1,
-            acted=True,
+            acted=turn.run.acted or facts.mends,
             waiting_since=None,
             reason="",
             evidence=turn.run.evidence,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -12,10 +12,10 @@ from daemon.incidents.escalation import Escalation
 from daemon.incidents.model import Incident
 from daemon.incidents.records import Attempt, FailoverLock, Mute, MuteKind, PipelineChange
 from remediations.actions.action import ActionError
-from remediations.actions.registry import Actions, Prepared
+from remediations.actions.registry import Actions, Prepared, mends
 from remediations.guardrails.facts import Caps, Cause, Facts, Flight, Muting, Storming, Switched, Wheel
 from remediations.run import Run
-from remediations.spec import Limits, Playbook, Rung
+from remediations.spec import Limits, Playbook, Rung, action_of
 from remediations.verification import Reading
 
 RECENT_CHANGES = 3600.0
@@ -65,6 +65,8 @@ class Rows:
     """(action, target) -> start times of disruptive actions within the budget's window."""
     storm: Incident | None = None
     """The storm that stands."""
+    carried_out: Callable[[str], bool] = lambda _: False
+    """Whether a rung of this incident was carried out before, or may have been."""
 
 
 def names_for(incident: Incident, run: Run | None, rows: Rows, rules: Rules, now: float) -> dict[str, Any]:
@@ -115,7 +117,10 @@ def facts_of(
     incident, escalation = rows.incident, rows.escalation
     names = names_for(incident, run, rows, rules, now)
     action = prepared(rules.actions, rung.do, names, incident.scope)
+    aside = isinstance(action, Prepared) and not action.mends and not action.idempotent
     facts = Facts(
+        mends=mends(action_of(rung.do)[0]),
+        told=aside and rows.carried_out(rung.name),
         incident=incident.id,
         playbook=run.playbook or "",
         scope=incident.scope,
@@ -129,7 +134,7 @@ def facts_of(
         causes=tuple(causes),
         mutings=tuple(mutings(rows.mutes, incident, run.playbook, now)),
         storm=storming(rows.storm, rules.leave_after, now),
-        in_flight=tuple(flight(attempt) for attempt in rows.in_flight),
+        in_flight=tuple(flight(attempt) for attempt in rows.in_flight if attempt.mends),
         caps=caps_of(rules.limits, playbook),
         climb_started=run.acted,
         climb_ended_at=rows.climb_ended_at,

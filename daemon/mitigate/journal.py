@@ -14,7 +14,7 @@ from config.scope import scope_key
 from daemon.incidents.change import Change, Job
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.model import Incident
-from daemon.incidents.records import Attempt, FailoverLock, Phase
+from daemon.incidents.records import ASIDE, Attempt, FailoverLock, Phase
 from daemon.mitigate.debts import opened, undone
 from daemon.mitigate.facts import RECENT_CHANGES, Rows, prepared
 from daemon.mitigate.moves import Act
@@ -44,6 +44,16 @@ def rows_of(uow: UnitOfWork, incident: Incident, run: Run, playbook: Playbook, n
         climb_ended_at=uow.runs.climb_ended_at(run.playbook or "", incident.scope),
         used=_Used(uow, since),
         storm=uow.incidents.storm(),
+        carried_out=lambda rung: _carried_out(uow, incident.id, rung),
+    )
+
+
+def _carried_out(uow: UnitOfWork, incident: str, rung: str) -> bool:
+    """Done or unknown: whether it was carried out, or may have been."""
+    took = {OutcomeState.DONE, OutcomeState.UNKNOWN}
+    return any(
+        attempt.rung == rung and attempt.phase is Phase.DO and attempt.outcome in took
+        for attempt in uow.attempts.of(incident)
     )
 
 
@@ -79,6 +89,7 @@ def intend(
     assert incident is not None
     assert run is not None
     do = rung.do if move.phase is Phase.DO else rung.undo or {}
+    lock = playbook.guardrails.lock
     action = prepared(actions, do, names, incident.scope)
     if isinstance(action, str):
         raise ActionNotReady(f"{rung.name}: {action}")
@@ -88,7 +99,7 @@ def intend(
         playbook=run.playbook or "",
         scope=incident.scope,
         rung=rung.name,
-        kind=str(rung.kind),
+        kind=str(rung.kind) if action.mends else ASIDE,
         phase=move.phase,
         action=action.kind,
         args=action.rendered,
@@ -99,7 +110,7 @@ def intend(
         epoch=epoch,
         intended_at=now,
         deadline_at=now + time_for(action.rendered),
-        locks=tuple(name for name in (playbook.guardrails.lock,) if name),
+        locks=(lock,) if lock and action.mends else (),
     )
     text = f"{rung.name}: {move.phase} is intended ({action.kind} on {', '.join(attempt.targets)})."
     data = {"rung": rung.name, "key": attempt.key, "action": action.kind, "args": action.rendered}
@@ -173,6 +184,8 @@ def ended(
     if rung is None or playbook is None or attempt.phase is Phase.RETURN:
         return change  # a return pays a debt and opens none
     if outcome.state is OutcomeState.UNKNOWN and attempt.phase is Phase.DO:
+        if not attempt.mends:
+            return took_effect(change, attempt, playbook, rung, now)  # perhaps told: taken back all the same
         return replace(change, locks=_locks(attempt, playbook, rung, now))
     if outcome.state is not OutcomeState.DONE:
         return change
@@ -183,13 +196,13 @@ def ended(
 
 def took_effect(change: Change, attempt: Attempt, playbook: Playbook, rung: Rung, now: float) -> Change:
     """Its debt and its locks: as it ended well, or as a probe found after nobody had seen it end."""
-    if rung.return_ is None and rung.kind is not RungKind.CONTAIN:
+    if rung.return_ is None and (rung.kind is not RungKind.CONTAIN or not attempt.mends):
         return change
     return replace(opened(change, attempt, rung, now), locks=_locks(attempt, playbook, rung, now))
 
 
 def _locks(attempt: Attempt, playbook: Playbook, rung: Rung, now: float) -> tuple[FailoverLock, ...]:
-    if not switches(rung) or not playbook.guardrails.failover_lock:
+    if not attempt.mends or not switches(rung) or not playbook.guardrails.failover_lock:
         return ()
     until = now + playbook.guardrails.failover_lock
     why = f"switched by {rung.name} for {scope_key(attempt.scope)}"

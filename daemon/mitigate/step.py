@@ -4,7 +4,8 @@
                       ^                                   |          |
                       +---- the next rung, diagnosed anew +- undoing +      gave_up from anywhere: a page
 
-Only a false or unknown `when`/`require` moves to the next rung; a guardrail's refusal stops the ladder.
+Only a false or unknown `when`/`require` moves to the next rung; a guardrail's refusal stops the ladder. What mends nothing
+(it tells people, or waits) is not verified: after its outcome the next rung comes.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from config.units import format_duration
 from daemon.incidents.events import Kind
-from daemon.incidents.records import Phase
+from daemon.incidents.records import Attempt, Phase
 from daemon.mitigate.consider import consider, give_up
 from daemon.mitigate.moves import Act, Ask, Await, Done, Recheck, Situation, Step, Turn
+from remediations.actions.wait import waits
 from remediations.run import Evidence, Run, RunEvent, RunState
 from remediations.spec import Check, OnInterrupt, Playbook, Rung, RungKind
 from remediations.verification import Judgement, Seen, Verdict, judge
@@ -104,6 +107,8 @@ def _acting(turn: Turn) -> Step:
     attempt = turn.situation.attempt
     if attempt is None or attempt.outcome is None:
         return turn.end(Await(None if attempt is None else attempt.deadline_at))
+    if not attempt.mends and attempt.outcome != "not_done":
+        return _aside(turn, attempt)
     if attempt.outcome == "done":
         return _verify_from(turn, attempt.ended_at or turn.now)
     if attempt.outcome == "failed":
@@ -112,6 +117,32 @@ def _acting(turn: Turn) -> Step:
     if attempt.outcome == "not_done":
         return _again(turn, attempt.effect or "nothing was done")
     return _settle(turn)
+
+
+def _aside(turn: Turn, attempt: Attempt) -> Step:
+    """It mends nothing: whatever came of it the climb goes on, after a `wait` at its end.
+
+    The wait is the due time of the run's row, so a restart changes nothing.
+    """
+    seconds = waits(attempt.action, attempt.args) if attempt.outcome == "done" else 0.0
+    until = (attempt.ended_at or turn.now) + seconds
+    if turn.now >= until:
+        return _next_rung(turn)
+    reason = f"{format_duration(seconds)} before the next rung"
+    turn = turn.say(
+        Kind.WAITING, f"{turn.rung.name} waits: {reason}.", rung=turn.rung.name, gate="", until=until
+    )
+    return turn.to(RunEvent.WAIT, due_at=until, reason=reason).end(Await(until))
+
+
+def _waiting(turn: Turn) -> Step:
+    """For a guardrail, or, on a rung whose action was to wait, for its end."""
+    run = turn.run
+    if run.attempt is None:
+        return _rechecking(turn)
+    if run.due_at is not None and turn.now < run.due_at:
+        return turn.end(Await(run.due_at))
+    return _next_rung(replace_run(turn, reason=""))
 
 
 def _settle(turn: Turn) -> Step:
@@ -289,7 +320,7 @@ def replace_run(turn: Turn, **fields: object) -> Turn:
 _HANDLERS: Mapping[RunState, Callable[[Turn], Step]] = {
     RunState.DIAGNOSING: _diagnosing,
     RunState.RECHECKING: _rechecking,
-    RunState.WAITING: _rechecking,
+    RunState.WAITING: _waiting,
     RunState.PROPOSED: _proposed,
     RunState.ACTING: _acting,
     RunState.VERIFYING: _verifying,

@@ -17,6 +17,7 @@ from pages.byhand import command
 from pages.examples import flow
 from pages.runbook import AFTERWARDS, PREVENTION, RUNBOOKS, Runbook
 from pages.text import code, table
+from remediations.actions.registry import mends
 from remediations.spec import Playbook, Return, ReturnStep, Rung, RungKind, action_of
 
 LABELS = ("provider", "field", "tier", "endpoint", "customer")
@@ -101,8 +102,9 @@ def _rung(rung: Rung) -> Iterator[str]:
         yield f"require  {rung.require}"
     if rung.confirm:
         yield f"confirm  {rung.confirm.probe}: {rung.confirm.ok or 'ok'}"
-    proof = "its own effect" if rung.kind is RungKind.CONTAIN else "the detectors clear"
-    yield f"verify   {proof} for {format_duration(rung.verify.hold)} within {format_duration(rung.verify.within)}"
+    if mends(action_of(rung.do)[0]):
+        proof = "its own effect" if rung.kind is RungKind.CONTAIN else "the detectors clear"
+        yield f"verify   {proof} for {format_duration(rung.verify.hold)} within {format_duration(rung.verify.within)}"
     if rung.undo:
         yield "undo     on no effect"
     if rung.return_:

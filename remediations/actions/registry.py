@@ -15,6 +15,7 @@ from remediations.actions.file_link import FileLinkAction, FileLinkArgs
 from remediations.actions.http import HttpAction, HttpArgs
 from remediations.actions.service import ServiceAction, ServiceArgs
 from remediations.actions.sql import SqlAction, SqlArgs
+from remediations.actions.wait import WaitAction, WaitArgs
 from remediations.outcome import EFFECT_LIMIT, Outcome, bounded
 from remediations.ports import Ports
 from remediations.spec import action_of
@@ -36,6 +37,9 @@ class Entry:
 
     args: type[Section]
     build: Callable[[Surroundings], Action[Any]]
+    mends: bool = True
+    """Whether it can mend anything. What cannot (it tells people, or waits) is never disruptive, counts against no budget
+    and no cap, is not verified and never credited with a recovery: the climb goes on after it."""
 
 
 KINDS: Mapping[str, Entry] = {
@@ -43,6 +47,7 @@ KINDS: Mapping[str, Entry] = {
     "command": Entry(CommandArgs, lambda around: CommandAction(around.reveal)),
     "service": Entry(ServiceArgs, lambda around: ServiceAction(around.managers, around.reveal, around.pause)),
     "file_link": Entry(FileLinkArgs, lambda _: FileLinkAction()),
+    "wait": Entry(WaitArgs, lambda _: WaitAction(), mends=False),
     "sql": Entry(SqlArgs, lambda around: SqlAction(around.reveal, around.pause)),
 }
 
@@ -56,6 +61,13 @@ class Prepared:
     targets: frozenset[str]
     disruptive: bool
     idempotent: bool
+    mends: bool = True
+
+
+def mends(kind: str) -> bool:
+    """Whether actions of this kind can mend anything; one that nobody knows may."""
+    entry = KINDS.get(kind)
+    return entry is None or entry.mends
 
 
 def validate_action(
@@ -108,8 +120,9 @@ class Actions:
             kind,
             rendered,
             action.targets(rendered, scope),
-            action.disruptive(rendered),
+            mends(kind) and action.disruptive(rendered),
             action.idempotent(rendered),
+            mends(kind),
         )
 
     def perform(

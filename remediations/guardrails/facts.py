@@ -112,6 +112,8 @@ class Facts:
     wheel: Wheel = Wheel()
     ceiling: Autonomy = Autonomy.OBSERVE
     disruptive: bool = True
+    mends: bool = True
+    told: bool = False
     action: str = ""
     targets: tuple[str, ...] = ()
     target_error: str | None = None

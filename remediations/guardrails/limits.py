@@ -6,6 +6,9 @@ from remediations.guardrails.facts import Facts, Flight
 from remediations.guardrails.gate import Gate, Question, Unsure
 from remediations.spec import Rung, RungKind
 
+NOTHING = "mends nothing"
+"""Why telling people and waiting take no part in caps, locks and cooldowns."""
+
 
 class InFlight:
     """What is in flight or in verification counts as unhealthy, for every cap."""
@@ -15,6 +18,8 @@ class InFlight:
 
     def ask(self, question: Question) -> Gate:
         facts = question.facts
+        if not facts.mends:
+            return Gate(self.name, True, NOTHING)
         others = [flight for flight in facts.in_flight if not mine(flight, facts)]
         scopes = {flight.scope for flight in others if flight.playbook == facts.playbook}
         lock = question.rules.lock
@@ -48,6 +53,8 @@ class Lock:
         facts, lock = question.facts, question.rules.lock
         holders = [f.incident for f in facts.in_flight if lock in f.locks and not mine(f, facts)]
         inputs = {"lock": lock, "held_by": holders}
+        if not facts.mends:
+            return Gate(self.name, True, NOTHING)
         if lock is None or not holders:
             return Gate(self.name, True, "free", inputs=inputs)
         return Gate(self.name, False, f"{lock} is held by {holders[0]}", waits=True, inputs=inputs)
@@ -91,6 +98,8 @@ class Cooldown:
         facts, length = question.facts, question.rules.cooldown
         ended = facts.climb_ended_at
         inputs = {"climb_ended_at": ended, "cooldown_s": length}
+        if not facts.mends:
+            return Gate(self.name, True, NOTHING)
         if facts.climb_started or ended is None or question.now >= ended + length:
             return Gate(self.name, True, "not cooling down", inputs=inputs)
         return Gate(
@@ -117,6 +126,8 @@ class FailoverLock:
             if s.target in facts.targets and s.until > question.now and s.incident != facts.incident
         ]
         inputs = {"locked": [s.target for s in hit]}
+        if not facts.mends:
+            return Gate(self.name, True, NOTHING)
         if not hit or not switches(rung):
             return Gate(self.name, True, "no switch is locked", inputs=inputs)
         last = max(hit, key=lambda s: s.until)

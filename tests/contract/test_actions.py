@@ -11,7 +11,7 @@ import pytest
 from config.scope import WHOLE, scope_of
 from config.secrets import Redactor
 from remediations.actions.action import ActionError
-from remediations.actions.registry import KINDS, Actions, Prepared
+from remediations.actions.registry import KINDS, Actions, Prepared, mends
 from remediations.outcome import EFFECT_LIMIT, OUTPUT_LIMIT, Outcome, OutcomeState
 from remediations.ports import Ambiguous, Ports, Request, Response, TooLarge, Unreachable
 from tests.fakes.kinds import CANARY, ENVIRONMENT, KINDS_TRIED, MANAGERS, World
@@ -107,6 +107,13 @@ def test_it_declares_what_it_acts_upon_and_whether_that_disrupts_or_repeats(worl
 
 
 @every_kind
+def test_what_mends_nothing_disrupts_nothing(world: World, kind: str) -> None:
+    prepared = prepare(world, kind)
+    assert prepared.mends is mends(kind) is KINDS[kind].mends
+    assert prepared.mends or not prepared.disruptive
+
+
+@every_kind
 def test_it_is_done_once_where_it_can_be_done(world: World, kind: str) -> None:
     KINDS_TRIED[kind].ready(world, "fine")
     permit = FakePermit()
@@ -187,7 +194,7 @@ class _Down:
 
 
 @pytest.mark.parametrize("error", [Unreachable("refused"), Ambiguous("lost"), TooLarge("too large")])
-@every_kind
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if KINDS_TRIED[kind].touches])
 def test_what_the_world_refuses_is_an_outcome_and_no_error(world: World, kind: str, error: Exception) -> None:
     inner = world.ports
     ports = Ports(_Down(error), inner.processes, inner.files, inner.databases, inner.clock)

@@ -71,7 +71,8 @@ class Kind:
     `ready`: makes the world one in which it works; what the world says, if it says anything, ends with `says`.
     `effects`: what was changed, as far as the world knows. `never_ends`: makes the world accept it and never finish;
     None when it is over at once. `keys`: the idempotency keys that arrived; None: there is no way to say one.
-    `filled`: whether `written` is a template; what is none takes no label, so none can get into it.
+    `filled`: whether `written` is a template; what is none takes no label, so none can get into it. `touches`: whether it
+    needs the world at all.
     """
 
     written: Mapping[str, Any]
@@ -81,6 +82,7 @@ class Kind:
     never_ends: Callable[[World], object] | None = None
     keys: Callable[[World], list[str | None]] | None = None
     filled: bool = True
+    touches: bool = True
 
 
 def _http_ready(world: World, says: str) -> None:
@@ -181,6 +183,13 @@ KINDS_TRIED: Mapping[str, Kind] = {
         ),
         ready=_link_ready,
         effects=lambda world: list(world.files.switched),
+    ),
+    "wait": Kind(
+        written={"for": "2m"},
+        ready=lambda _world, _says: None,
+        effects=lambda _world: [],
+        filled=False,
+        touches=False,
     ),
     "sql": Kind(
         written={"statement": {"dsn": {"env": "DSN"}, "sql": TIDY}},

@@ -19,6 +19,7 @@ from daemon.settings.lint import (
     fresh_under_scrape,
     hold_under_scrapes,
     inventory_unused,
+    mends_nothing,
     metric_kind,
     minimum_missing,
     minimum_without_effect,
@@ -94,6 +95,9 @@ CHECKS: tuple[Check, ...] = (
     # who answers
     no_playbook.UNANSWERED,
     no_playbook.MISSING,
+    mends_nothing.UNUSED,
+    mends_nothing.LONG,
+    mends_nothing.ELSEWHERE,
     duplicate_detector.CHECK,
     severity_lowered.CHECK,
     # the daemon itself

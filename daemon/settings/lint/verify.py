@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from config.problems import Gravity
 from config.units import format_duration
 from daemon.settings.lint.check import Check, Found, View, Watched
-from remediations.spec import Playbook, Rung, RungKind
+from remediations.actions.registry import mends
+from remediations.spec import Playbook, Rung, RungKind, action_of
 
 
 def _room(view: View) -> Iterator[Found]:
@@ -26,6 +27,8 @@ def _room(view: View) -> Iterator[Found]:
 
 def _judges(view: View, playbook: Playbook, rung: Rung) -> list[Watched]:
     """The detectors by which the rung is proved; none where a probe proves it."""
+    if not mends(action_of(rung.do)[0]):
+        return []
     if rung.kind is RungKind.CONTAIN or (rung.effect is not None and rung.effect.probe is not None):
         return []
     named = rung.effect.detectors if rung.effect is not None else ()
@@ -49,7 +52,7 @@ def _window(one: Watched) -> float:
 def _deadline(view: View) -> Iterator[Found]:
     for name, playbook in view.settings.playbooks.items():
         for index, rung in enumerate(playbook.ladder):
-            if rung.verify.within > playbook.deadline:
+            if rung.verify.within > playbook.deadline and mends(action_of(rung.do)[0]):
                 within, deadline = format_duration(rung.verify.within), format_duration(playbook.deadline)
                 text = f"verify.within {within} is longer than the playbook's deadline {deadline}"
                 hint = "people are paged before it can prove anything: lengthen deadline"

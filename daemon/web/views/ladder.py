@@ -86,8 +86,13 @@ def _step(dossier: Dossier, rung: Rung, current: str | None) -> Step:
         skipped=skipped,
         refusals=refusals if not skipped else (),
         next_at=run.due_at if here and run is not None else None,
-        doing=_DOING.get(run.state, "") if here and run is not None else "",
+        doing=_doing(run) if here and run is not None else "",
     )
+
+
+def _doing(run: Run) -> str:
+    paused = run.state is RunState.WAITING and run.attempt is not None
+    return "waits" if paused else _DOING.get(run.state, "")
 
 
 _DOING = {
@@ -109,7 +114,7 @@ def _look(attempts: Sequence[Attempt], refusals: Sequence[Refusal], skipped: str
     done = [attempt for attempt in attempts if attempt.phase is Phase.DO]
     if done:
         last = done[-1]
-        return of_attempt(last.outcome, last.verdict, started=last.started_at is not None)
+        return of_attempt(last)
     if skipped:
         return Look("quiet", "skipped")
     if refusals:
@@ -125,7 +130,7 @@ def _try(attempt: Attempt) -> Try:
     )
     targets = ", ".join(attempt.targets)
     return Try(
-        look=of_attempt(attempt.outcome, attempt.verdict, started=attempt.started_at is not None)
+        look=of_attempt(attempt)
         if attempt.phase is Phase.DO
         else Look("acting" if attempt.outcome is None else "quiet", attempt.outcome or "running"),
         at=attempt.started_at or attempt.intended_at,

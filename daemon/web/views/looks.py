@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from daemon.incidents.model import Incident, IncidentState
+from daemon.incidents.records import Attempt
 from remediations.run import IN_FLIGHT, Run, RunState
 
 
@@ -73,10 +74,13 @@ OUTCOME = {
 }
 
 
-def of_attempt(outcome: str | None, verdict: str | None, *, started: bool) -> Look:
-    """What came of an action: its outcome where that is bad, else its verdict."""
+def of_attempt(attempt: Attempt) -> Look:
+    """What came of an action: its outcome where that is bad, else its verdict; what mends nothing has none."""
+    outcome = attempt.outcome
     if outcome is None:
-        return Look("acting", "running" if started else "about to start")
+        return Look("acting", "running" if attempt.started_at is not None else "about to start")
     if outcome in OUTCOME:
         return OUTCOME[outcome]
-    return ATTEMPT.get(verdict or "", Look("acting", "verifying"))
+    if not attempt.mends:
+        return Look("quiet", "done")
+    return ATTEMPT.get(attempt.verdict or "", Look("acting", "verifying"))

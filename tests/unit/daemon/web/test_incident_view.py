@@ -145,6 +145,9 @@ def test_a_rung_under_way_says_what_it_waits_for() -> None:
     waiting = steps(with_rows(run=rows.run(state=RunState.WAITING, due_at=scene.NOW + 30)), "a", ("a",))["a"]
     assert ladder.reader_line(waiting, READER) == "waits for a guardrail to lift, in 30 s"
     assert ladder.reader_line(replace(waiting, doing=""), READER) == ""
+    paused = rows.run(state=RunState.WAITING, due_at=scene.NOW + 30, attempt="sf-1/1/a/do/1")
+    settling = steps(with_rows(run=paused), "a", ("a",))["a"]
+    assert ladder.reader_line(settling, READER) == "waits, in 30 s"
 
 
 def drawn_chart(found: Dossier, values: Chart | None) -> Any:

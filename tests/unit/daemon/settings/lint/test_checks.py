@@ -291,7 +291,18 @@ ANSWERS: list[Row] = [
      "raised"),
 ]  # fmt: skip
 
-ROWS = [*TIMES, *THRESHOLDS, *AGAINST_BASELINES, *READ, *ANSWERS]
+ASIDE: list[Row] = [
+    ("wait-over-deadline", playbook("      - {name: w, do: {wait: {for: 899s}}}\n"), [], "the deadline is 15m"),
+    ("wait-over-deadline", playbook("      - {name: w, do: {wait: {for: 15m}}}\n"), [8], "exactly as long"),
+    ("wait-over-deadline", playbook("      - {name: w, do: {wait: {for: 2h}}}\n"), [], "an error of its own"),
+    ("never-verified", playbook("      - {name: w, do: {wait: {for: 2m}}, undo: {wait: {for: 1m}}}\n"), [8], "an undo"),
+    ("never-verified", playbook(rung("mend", "x", ", verify: {within: 5m, hold: 1m}")), [], "what mends is verified"),
+    ("verify-over-deadline", playbook("      - {name: w, do: {wait: {for: 2m}}, verify: {within: 1h, hold: 1m}}\n"), [],
+     "nothing is verified there"),
+    ("wait-off-ladder", playbook(rung("mend", "x", ", return: {do: {wait: {for: 2m}}}")), [8], "a return has after"),
+]  # fmt: skip
+
+ROWS = [*TIMES, *THRESHOLDS, *AGAINST_BASELINES, *READ, *ANSWERS, *ASIDE]
 
 
 @pytest.mark.parametrize(("code", "piece", "at", "reason"), ROWS, ids=[f"{r[0]}: {r[3]}" for r in ROWS])
