@@ -142,10 +142,10 @@ class ProcessDoor:
         pause = threading.Event()
         while True:
             leader_gone = process.poll() is not None
-            if leader_gone:
+            if leader_gone and not _alive(process.pid):
+                # only now: by the time all have ended, all orphans have come to us
                 _reap_adopted(process.pid)
-                if not _alive(process.pid):
-                    return True
+                return True
             if self._clock.monotonic() >= until:
                 return False
             pause.wait(_STEP)

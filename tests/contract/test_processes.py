@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -227,6 +228,39 @@ def test_fifty_failing_programs_leave_no_process_no_zombie_and_no_descriptor(doo
     assert running(marker) == []
     assert children_of_ours() <= before_children
     assert descriptors() == before_descriptors
+
+
+AS_PROCESS_1 = """
+import ctypes, os, sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from daemon.clock import SystemClock
+from daemon.processes import ProcessDoor
+from remediations.ports import Command
+
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: orphans fall to us, as to process 1
+clock = SystemClock()
+door = ProcessDoor(clock, os.environ, grace=0.05)
+command = Command(("/bin/sh", "-c", sys.argv[1]))
+with ThreadPoolExecutor(8) as pool:
+    codes = list(pool.map(lambda _: door.run(command, deadline=clock.monotonic() + 30).code, range(50)))
+tasks = Path("/proc/self/task").iterdir()
+left = " ".join((task / "children").read_text() for task in tasks).split()
+print(set(codes), len(left))
+"""
+
+
+def test_what_orphans_leave_is_reaped_by_a_daemon_that_is_process_1_of_its_container() -> None:
+    script = f"{STUBBORN * 3}sleep 0.05; exit 3"
+    ended = subprocess.run(
+        [sys.executable, "-c", AS_PROCESS_1, script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.stdout, ended.stderr) == ("{3} 0\n", "")
+
+
+def test_a_program_works_in_the_folder_it_is_given(door: ProcessDoor, tmp_path: Path) -> None:
+    ended = door.run(Command(("/bin/pwd",), cwd=tmp_path), deadline=soon())
+    assert ended.output == f"{tmp_path.resolve()}\n"
 
 
 @pytest.mark.slow
