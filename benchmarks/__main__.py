@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 
-from benchmarks import alert, cycle, decode, flip, memory, recorder, replay, scrape_parse, store
+from benchmarks import alert, cycle, decode, flip, memory, recorder, replay, scrape_parse, store, storm
 from benchmarks.figure import Figure, table
 
 ALL: Mapping[str, Callable[[], list[Figure]]] = {
@@ -20,6 +20,7 @@ ALL: Mapping[str, Callable[[], list[Figure]]] = {
     "flip": flip.figures,
     "alert": alert.figures,
     "memory": memory.figures,
+    "storm": storm.figures,
 }
 BUSY = 0.5
 """Load per core above which figures say more about the neighbours than about the product."""

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,8 @@ class Running:
 
 
 @contextlib.contextmanager
-def daemon(settings: Mapping[str, Any]) -> Iterator[Running]:
-    """`fleetmend run` with these settings, on a free port and a store of its own."""
+def daemon(settings: Mapping[str, Any], program: Sequence[str] = ()) -> Iterator[Running]:
+    """`fleetmend run` with these settings, on a free port and a store of its own. `program`: what to start in its place."""
     with tempfile.TemporaryDirectory(prefix="fm-bench-") as name:
         folder = Path(name)
         port = free_port()
@@ -46,7 +46,7 @@ def daemon(settings: Mapping[str, Any]) -> Iterator[Running]:
         }
         file = folder / "bench.yaml"
         file.write_text(json.dumps(whole), encoding="utf-8")
-        command = [str(script()), "run", "--config", str(file)]
+        command = [*(program or [str(script())]), "run", "--config", str(file)]
         with child(command, folder / "log") as process:
             url = f"http://127.0.0.1:{port}"
             wait_ready(f"{url}/-/ready", process, folder / "log")

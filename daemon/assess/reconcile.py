@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from config.scope import Scope, covers, joins_parts, scope_key
 from daemon.assess import blindness
 from daemon.assess.grouping import Key, Wanted, wanted
-from daemon.assess.topology import Topology, cause_among
+from daemon.assess.topology import Causes, Topology
 from daemon.incidents.change import Change
 from daemon.incidents.escalation import Escalation
 from daemon.incidents.events import Event, Kind
@@ -281,10 +281,11 @@ def _explain(
         for name, incident in standing.items()
         if not incident.ended and not incident.advises
     }
+    causes = Causes(open_now, topology)
     for name, (incident, events) in list(after.items()):
         if incident.ended or incident.state in {S.RECOVERED, S.CONTAINED}:
             continue
-        cause = _cause_of(incident, open_now, board, topology)
+        cause = _cause_of(incident, causes, board)
         if cause is not None and incident.state is S.OPEN:
             state = incident_after(S.OPEN, IncidentEvent.SUPPRESS)
             moved = replace(incident, state=state, explained_by=cause, suppressed_at=now)
@@ -299,13 +300,12 @@ def _explain(
             after[name] = (moved, [*events, event])
 
 
-def _cause_of(
-    incident: Incident, open_now: Mapping[str, Key], board: Board, topology: Topology
-) -> str | None:
-    others = {name: key for name, key in open_now.items() if name != incident.id}
+def _cause_of(incident: Incident, causes: Causes, board: Board) -> str | None:
+    """No incident explains itself: neither is a scope wider than itself, nor a key the cause of the same key."""
     if incident.failure_mode != BLIND:
-        return cause_among((incident.failure_mode, incident.scope), others, topology)
-    return blindness.cause_of(incident, others, board, topology)
+        return causes.of((incident.failure_mode, incident.scope))
+    others = {name: key for name, key in causes.candidates.items() if name != incident.id}
+    return blindness.cause_of(incident, others, board, causes.topology)
 
 
 def _within(general: Scope, special: Scope) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import combinations
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -112,17 +113,40 @@ def is_total_of(general: tuple[str, Scope], special: tuple[str, Scope]) -> bool:
     return general[0] == special[0] and set(general[1]) < set(special[1])
 
 
+class Causes:
+    """What of these candidates explains which symptom. Sorted once: hundreds are asked about hundreds in a round."""
+
+    def __init__(self, candidates: Mapping[str, tuple[str, Scope]], topology: Topology) -> None:
+        """`candidates`: id -> (failure mode, scope); of several that explain, the first counts."""
+        self.candidates, self.topology = candidates, topology
+        self._places: dict[tuple[str, Scope], tuple[int, str]] = {}
+        self._of_mode: dict[str, list[tuple[int, str, tuple[str, Scope]]]] = {}
+        for place, (name, key) in enumerate(candidates.items()):
+            self._places.setdefault(key, (place, name))
+            self._of_mode.setdefault(key[0], []).append((place, name, key))
+
+    def of(self, symptom: tuple[str, Scope]) -> str | None:
+        """Id of the candidate that explains it: wider scopes of its own mode first, then declared causes."""
+        mode, scope = symptom
+        wider = (Scope(part) for count in range(len(scope)) for part in combinations(scope, count))
+        totals = [found for part in wider if (found := self._places.get((mode, part))) is not None]
+        if totals:
+            return min(totals)[1]
+        declared = [
+            (place, name)
+            for rule in self.topology.explains
+            if rule.explained[0] == mode
+            for place, name, key in self._of_mode.get(rule.mode, ())
+            if rule.explains(key, symptom)
+        ]
+        return min(declared)[1] if declared else None
+
+
 def cause_among(
     symptom: tuple[str, Scope], candidates: Mapping[str, tuple[str, Scope]], topology: Topology
 ) -> str | None:
-    """Id of the candidate that explains `symptom`: wider scopes of its own mode first, then declared causes."""
-    for name, candidate in candidates.items():
-        if is_total_of(candidate, symptom):
-            return name
-    for name, candidate in candidates.items():
-        if any(rule.explains(candidate, symptom) for rule in topology.explains):
-            return name
-    return None
+    """Id of the candidate that explains `symptom`."""
+    return Causes(candidates, topology).of(symptom)
 
 
 @lru_cache(maxsize=32)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from daemon.assess.levels import level_of
 from daemon.assess.reconcile import Known, reconcile
 from daemon.detect.rollups import KEPT
 from daemon.detect.stage import Detection
@@ -21,6 +22,7 @@ from daemon.incidents.model import Incident, IncidentState
 from daemon.incidents.records import Attempt
 from daemon.incidents.reported import Reported
 from daemon.loop import receive, say, storms, tidy, triggers
+from daemon.loop.climbing import Climb
 from daemon.loop.ground import Ground, detectors_of
 from daemon.loop.messages import Message
 from daemon.mitigate import journal
@@ -45,6 +47,7 @@ class Loop(Ground):
         `also`: what came together with `message`; it is heard in the same round.
         """
         self.unheard.extend((message, *also))
+        self.behind = False
         try:
             receive.all_of(self, now)
             receive.orders_and_alerts(self, now)
@@ -60,7 +63,7 @@ class Loop(Ground):
             self.sick_since = self.sick_since or now
             self.metrics.store_errors.labels("sick").inc()
         self.host.publish(self, now)
-        return min(now + IDLE, self.next_question(now))
+        return now if self.behind else min(now + IDLE, self.next_question(now))
 
     def next_question(self, now: float) -> float:
         """When telemetry is to be asked next; with every slot taken, the next answer wakes the loop."""
@@ -103,13 +106,11 @@ class Loop(Ground):
         """Every open incident takes at most one step up its ladder, then intended actions are started."""
         if self.control.draining:
             return
-        with self.store.read() as uow:
-            incidents, climbing = uow.incidents.open(), [run.id for run in uow.runs.active()]
-        at_rest = {i.id: i.version for i in incidents if self.resting.get(i.id) == i.version}
+        found = self.standing.open(self.store)
+        at_rest = {i.id: i.version for i in found.incidents if self.resting.get(i.id) == i.version}
         self.resting = at_rest
-        names = [incident.id for incident in incidents if incident.id not in at_rest]
-        for name in dict.fromkeys((*names, *climbing)):
-            self.item(name, partial(self._step_up, incident_id=name, now=now), now)
+        names = [incident.id for incident in found.incidents if incident.id not in at_rest]
+        Climb(self, found, now).all_of(list(dict.fromkeys((*names, *found.climbing))), self._step_up)
         self._start_intended(now)
 
     def escalate(self, now: float) -> None:
@@ -129,7 +130,7 @@ class Loop(Ground):
     # ------------------------------------------------------------------ inside one transaction
 
     def _assess(self, uow: UnitOfWork, board: Board, reported: Sequence[Reported], now: float) -> None:
-        incidents = (*uow.incidents.open(), *uow.incidents.quieted())
+        incidents = (*self.standing.open_now(self.store, uow), *uow.incidents.quieted())
         detection = self.stages.detection
         known = Known(
             incidents,
@@ -137,8 +138,13 @@ class Loop(Ground):
             frozenset(run.id for run in uow.runs.active() if run.state in IN_FLIGHT),
             frozenset(i.id for i in incidents if i.advises and _taken(uow, i)),
         )
+        level = level_of(board, known, reported, self.stages.topology)
+        if level is not None and level == self.level:
+            return
         before = {incident.id: incident for incident in incidents}
-        for change in reconcile(board, known, reported, self.stages.topology, now):
+        changes = reconcile(board, known, reported, self.stages.topology, now)
+        self.level = None if changes else level
+        for change in changes:
             kept = self.apply(uow, change)
             assert kept.incident is not None
             news = triggers.of_assessment(before.get(kept.incident.id), kept.incident, change.events)

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from daemon import log
 from daemon.assess.causes import undecided_causes
+from daemon.assess.levels import Level
 from daemon.assess.topology import Topology
 from daemon.detect.stage import Detection
 from daemon.errors import LeaseLost, Stale, StoreSick
@@ -27,6 +28,7 @@ from daemon.loop.inbox import Alerts
 from daemon.loop.messages import Message
 from daemon.loop.parked import ParkingLot
 from daemon.loop.pools import Pool
+from daemon.loop.standing import Standing
 from daemon.metrics import Metrics
 from daemon.mitigate.applying import Progress
 from daemon.mitigate.moves import Approval
@@ -117,6 +119,12 @@ class Ground(ABC):
     """What came back and is not written down yet: an answer that the store refuses now is heard again, never lost."""
     resting: dict[str, int] = field(default_factory=dict)
     """Incident -> its version when its ladder had ended and people had been told: nothing to do until it changes."""
+    standing: Standing = field(default_factory=Standing)
+    """What of the open incidents need not be asked again yet."""
+    level: Level | None = None
+    """What the last assessment looked at, when it asked for no change."""
+    behind: bool = False
+    """The last round left incidents for the next one, which follows at once."""
     outgoing: list[Change] = field(default_factory=list)
     """Changes of the transaction under way: their jobs and log lines leave after its commit, never before."""
 

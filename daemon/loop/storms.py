@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from config.scope import WHOLE
 from daemon.assess import storms
 from daemon.assess.storms import Gathered, Turn
 from daemon.escalate.triggers import Ended, PageOwed, SeverityRaised, Trigger
 from daemon.incidents.change import Change
 from daemon.incidents.escalation import Escalation
 from daemon.incidents.events import Event, Kind
-from daemon.incidents.model import STORM, Incident
+from daemon.incidents.model import Incident
 from daemon.loop import triggers
 from daemon.loop.ground import Ground
 from daemon.mitigate.facts import RECENT_CHANGES, mutings
@@ -23,9 +22,9 @@ def look(loop: Ground, now: float) -> None:
     board = loop.board
     if board is None or not board.all_rounds_done:
         return
+    found_open = loop.standing.open(loop.store)
+    standing, last = found_open.incidents, found_open.last_storm
     with loop.store.read() as uow:
-        standing = uow.incidents.open()
-        last = uow.incidents.latest(STORM, WHOLE)
         planned = [mute for mute in uow.mutes.active(now) if mute.kind != "pause"]
     if not standing:
         return

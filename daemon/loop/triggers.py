@@ -71,6 +71,16 @@ def of_progress(progress: Progress) -> tuple[Trigger, ...]:
     return tuple(news)
 
 
+def may_be_overdue(
+    incident: Incident, playbooks: Mapping[str, Playbook], last_storm: Incident | None, now: float
+) -> bool:
+    """Whether `overdue` has to be asked: by the clock alone, without a look at what was told already."""
+    if last_storm is not None and not last_storm.ended:
+        return False
+    calm_since = 0.0 if last_storm is None else last_storm.resolved_at or 0.0
+    return _why_overdue(incident, playbooks, now, calm_since) is not None
+
+
 def overdue(
     uow: UnitOfWork, incident: Incident, playbooks: Mapping[str, Playbook], now: float
 ) -> Overdue | None:

@@ -227,7 +227,8 @@ class VirtualDriver:
         self._heap = [entry for entry in self._heap if entry[2] != _DUE]
         heapq.heapify(self._heap)
         jobs = [job for name in self.loop.pools.by_name() for job in self._slots(name).jobs.values()]
-        due = self._horizon.next_at(self.loop, jobs, now) if self.skips else late
+        skips = self.skips and not self.loop.behind
+        due = self._horizon.next_at(self.loop, jobs, now) if skips else late
         if math.isfinite(due):
             self._push(max(due, now + 0.001), _DUE)
 

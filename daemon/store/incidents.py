@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from sqlalchemy import bindparam, select, tuple_
 
@@ -51,9 +52,9 @@ class Incidents:
         """The incident of this id."""
         return ROWS.get(self._tx, incident_id)
 
-    def open(self) -> tuple[Incident, ...]:
-        """Every incident that is neither resolved nor closed, oldest first."""
-        return tuple(map(MAPPER.value, self._tx.rows(_OPEN)))
+    def open(self, known: Mapping[str, Incident] = MappingProxyType({})) -> tuple[Incident, ...]:
+        """Every incident that is neither resolved nor closed, oldest first. `known`: committed ones read before, by id."""
+        return MAPPER.values(self._tx.rows(_OPEN), known)
 
     def quieted(self) -> tuple[Incident, ...]:
         """Closed by a person while it fired, and looked at again at `quiet_until`."""

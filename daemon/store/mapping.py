@@ -67,6 +67,19 @@ class Mapper(Generic[T]):
                 fields[name] = doc[name] if decode is None else decode(doc[name])
         return self.kind(**fields)
 
+    def values(self, rows: Sequence[Sequence[Any]], known: Mapping[str, T]) -> tuple[T, ...]:
+        """The values of many rows. One of `known`, by id, stands for its row while it has the row's version."""
+        id_at, version_at = self._place("id"), self._place("version")
+        found: list[T] = []
+        for row in rows:
+            same = known.get(row[id_at])
+            stands = same is not None and getattr(same, "version", None) == row[version_at]
+            found.append(same if stands and same is not None else self.value(row))
+        return tuple(found)
+
+    def _place(self, name: str) -> int:
+        return next(place for place, (column, _) in enumerate(self._decoders) if column == name)
+
 
 def dumps(value: Any) -> str:
     """JSON text of plain data, dataclasses and enums; what does not fit is replaced, never refused."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from sqlalchemy import bindparam, func, select, true
 
 from config.scope import Scope, scope_key
@@ -38,9 +41,9 @@ class Runs:
         """The run of this incident."""
         return ROWS.get(self._tx, incident_id)
 
-    def active(self) -> tuple[Run, ...]:
-        """Every run that has neither given up nor finished."""
-        return tuple(map(MAPPER.value, self._tx.rows(_ACTIVE)))
+    def active(self, known: Mapping[str, Run] = MappingProxyType({})) -> tuple[Run, ...]:
+        """Every run that has neither given up nor finished. `known`: committed ones read before, by id."""
+        return MAPPER.values(self._tx.rows(_ACTIVE), known)
 
     def climb_ended_at(self, playbook: str, scope: Scope) -> float | None:
         """When the latest climb of this playbook at this scope ended that had begun an action; None if none did."""
