@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from config.people import TimeZone
 from config.problems import Wrong, did_you_mean
+from config.schedules import Day
 from config.section import Section, Severity
 from config.units import Duration, Text, TimeOfDay, format_duration, shown
 
@@ -25,7 +26,6 @@ EXTERNAL = "external"
 _TARGET = re.compile(r"([a-z]+):(\S+)")
 
 Level = Literal["L1", "L2", "L3"]
-Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from config.people import TimeZone
 from config.problems import Wrong
 from config.section import Section
-from config.units import Duration, shown
+from config.units import Duration, TimeOfDay, shown
 
 _LOCAL = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2})?", re.ASCII)
 MIN_SHIFT = 3600.0
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def parse_local(text: object) -> datetime:
@@ -63,9 +65,63 @@ class Override(Section):
         return self
 
 
+class Swap(Section):
+    """Two people take each other's turns from `start` up to `end`."""
+
+    between: Annotated[tuple[str, str], Field(json_schema_extra={"example": ["ana", "ben"]})]
+    start: LocalTime
+    end: LocalTime
+
+    @model_validator(mode="after")
+    def _of_two(self) -> Self:
+        if self.end <= self.start:
+            raise Wrong("this swap ends before it starts", "swap start and end")
+        if self.between[0] == self.between[1]:
+            raise Wrong(f"{self.between[0]} is swapped with themselves", "name two people")
+        return self
+
+
+class Hours(Section):
+    """When a layer has the schedule: `from` up to `to` by its wall clock, on the next day where `to` is no later."""
+
+    days: Annotated[tuple[Day, ...], Field(min_length=1)] = DAYS
+    from_: Annotated[TimeOfDay, Field(alias="from", json_schema_extra={"default": "00:00"})] = TimeOfDay(0, 0)
+    to: TimeOfDay = Field(default=TimeOfDay(24, 0), json_schema_extra={"default": "24:00"})
+
+
+class Layer(Section):
+    """One rotation of several. `timezone` left out: the schedule's. `hours` left out: always."""
+
+    timezone: TimeZone | None = None
+    hours: Hours | None = None
+    rotation: Rotation
+
+
 class ScheduleSpec(Section):
-    """One entry of `schedules:`."""
+    """One entry of `schedules:`: a rotation, or layers of which the first whose hours it is has the schedule.
+
+    An override beats them all; of several the one written last wins. Their times, and those of swaps, are of `timezone`.
+    """
 
     timezone: TimeZone = "UTC"
-    rotation: Rotation
+    rotation: Rotation | None = None
+    layers: tuple[Layer, ...] = ()
     overrides: tuple[Override, ...] = ()
+    swaps: tuple[Swap, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.rotation is None) == (not self.layers):
+            raise Wrong(
+                "a schedule has either a rotation or layers",
+                "write rotation: {every: 1w, starts: …, people: […]}, or a list of layers with one each",
+            )
+        return self
+
+    @property
+    def turns(self) -> tuple[Layer, ...]:
+        """Its layers; one without hours where only a rotation was written."""
+        return self.layers or ((Layer(rotation=self.rotation),) if self.rotation is not None else ())
+
+    def zone(self, layer: Layer) -> str:
+        return layer.timezone or self.timezone

@@ -103,8 +103,13 @@ def mutes(kind: MuteKind) -> Question[models.Mutes]:
     return Question(models.Mutes, MUTE_PATHS[kind], lambda asked: queries.mutes(asked.uow, asked.now, kind))
 
 
-def oncall() -> Question[models.Oncall]:
-    return Question(models.Oncall, "/oncall", lambda asked: catalogue.oncall(asked.known, asked.now))
+def oncall(ahead: float = 0.0) -> Question[models.Oncall]:
+    return Question(
+        models.Oncall,
+        "/oncall",
+        lambda asked: catalogue.oncall(asked.known, asked.now, ahead),
+        {"next": f"{ahead:.0f}s"} if ahead else {},
+    )
 
 
 def postmortem(incident_id: str) -> Question[models.Postmortem]:

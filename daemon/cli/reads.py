@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from config.problems import Wrong
+from config.units import parse_duration
 from daemon.cli import output
 from daemon.cli.instants import LAST
 from daemon.cli.reach import Reach, with_reach
@@ -142,11 +144,27 @@ def debts(reach: Reach) -> None:
     answer(reach, questions.debts(), show.debts)
 
 
-def oncall(reach: Reach) -> None:
+def oncall(
+    reach: Reach,
+    when: Annotated[str, typer.Argument(metavar="[now]", help="Said or left out, it is now.")] = "now",
+    ahead: Annotated[
+        str | None, typer.Option("--next", help="List all turns for so long, for example 90d.")
+    ] = None,
+) -> None:
     """Who is on call now, until when, and who follows."""
     from daemon.cli import questions, show
 
-    answer(reach, questions.oncall(), show.oncall)
+    if when != "now":
+        raise UsageError(f"oncall tells of now, not of {when!r}; --next 90d lists what follows")
+    answer(reach, questions.oncall(0.0 if ahead is None else length("--next", ahead)), show.oncall)
+
+
+def length(option: str, text: str) -> float:
+    """Seconds of an option. Raises `UsageError`."""
+    try:
+        return parse_duration(text)
+    except Wrong as why:
+        raise UsageError(f"{option}: {why}") from None
 
 
 def instant(option: str, text: str | None) -> float | None:

@@ -190,6 +190,11 @@ def oncall(model: models.Oncall) -> Iterator[Text | Table]:
             row.schedule, ", ".join(row.now) or "nobody", when(row.until), ", ".join(row.next) or "-"
         )
     yield table
+    if model.turns:
+        turns = output.table("from", "to", "schedule", "who")
+        for turn in model.turns:
+            turns.add_row(when(turn.start), when(turn.end), turn.schedule, ", ".join(turn.who) or "nobody")
+        yield turns
 
 
 def _facts_of(model: models.Incident) -> Table:

@@ -11,7 +11,7 @@ from config.units import format_duration, format_share
 from daemon.desk import models
 from daemon.desk.known import Known
 from daemon.desk.snapshot import Snapshot
-from daemon.escalate.schedules import next_shifts
+from daemon.escalate.rota import next_shifts, shifts
 from daemon.incidents.model import Incident
 from daemon.incidents.records import Attempt, Phase
 from daemon.store.unit import UnitOfWork
@@ -130,8 +130,15 @@ def config(known: Known, live: Snapshot | None) -> models.Config:
     )
 
 
-def oncall(known: Known, now: float) -> models.Oncall:
-    """Who has each schedule now (nobody before a rotation starts), until when, and who follows."""
+LONGEST_AHEAD = 400 * 86400.0
+"""Seconds: a year with both its clock changes."""
+
+
+def oncall(known: Known, now: float, ahead: float = 0.0) -> models.Oncall:
+    """Who has each schedule now (nobody before a rotation starts), until when, and who follows.
+
+    `ahead`: seconds for which all turns are listed, at most `LONGEST_AHEAD`.
+    """
     duties = []
     for name, spec in sorted(known.schedules.items()):
         present, following = (*next_shifts(spec, now, 2), None, None)[:2]
@@ -144,7 +151,16 @@ def oncall(known: Known, now: float) -> models.Oncall:
                 next=_people(known, following.person) if following else [],
             )
         )
-    return models.Oncall(oncall=duties)
+    return models.Oncall(oncall=duties, turns=_turns(known, now, min(ahead, LONGEST_AHEAD)))
+
+
+def _turns(known: Known, now: float, ahead: float) -> list[models.Turn]:
+    turns = [
+        models.Turn(schedule=name, start=shift.start, end=shift.end, who=_people(known, shift.person))
+        for name, spec in sorted(known.schedules.items())
+        for shift in (shifts(spec, now, now + ahead) if ahead > 0 else ())
+    ]
+    return sorted(turns, key=lambda turn: turn.start)
 
 
 @dataclass(frozen=True, slots=True)

@@ -363,8 +363,20 @@ class Duty(Model):
     next: list[str]
 
 
+class Turn(Model):
+    """Who has a schedule from `start` up to `end`; nobody: an empty list."""
+
+    schedule: str
+    start: Instant
+    end: Instant
+    who: list[str]
+
+
 class Oncall(Model):
+    """`turns`: everything that follows, where a time ahead was asked for; in time order."""
+
     oncall: list[Duty]
+    turns: list[Turn] = []
 
 
 class Mute(Model):

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from config.escalation import DigestSpec, HeadsUpSpec, LevelSpec, WorkingHours
-from daemon.escalate.schedules import next_time_of_day, opens_at
+from daemon.escalate.wallclock import next_time_of_day, opens_at
 
 MAX_EXTENSION = 3600.0
 MAX_EXTENSIONS = 2

@@ -1,26 +1,13 @@
-"""Who is on call at an instant, and whom a policy's targets mean. Pure: instants are arguments.
-
-Shifts start by the wall clock of the schedule's zone and are half-open. A start that a change of daylight-saving
-time skips is the first instant that exists after it; one that happens twice is the first of the two. So neighbouring
-shifts always meet, without gap or overlap.
-"""
+"""The people of a configuration, and whom a policy's targets mean at an instant. Pure: instants are arguments."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from functools import lru_cache
-from itertools import pairwise
-from zoneinfo import ZoneInfo
 
-from config.escalation import WorkingHours
 from config.people import PersonSpec
-from config.schedules import Override, ScheduleSpec
-
-DAY = 86400.0
-_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_MAX_SHIFTS = 10_000
+from config.schedules import ScheduleSpec
+from daemon.escalate.rota import on_call
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +38,6 @@ class Person:
     def usable(self) -> tuple[Way, ...]:
         """The channels that can be used, in order."""
         return tuple(way for way in self.ways if way.available)
-
-
-@dataclass(frozen=True, slots=True)
-class Shift:
-    """`person` has the schedule from `start` up to `end` (unix seconds); None: nobody."""
-
-    start: float
-    end: float
-    person: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,113 +107,3 @@ def directory_of(
         teams={name: tuple(members) for name, members in teams.items()},
         schedules=dict(schedules),
     )
-
-
-def on_call(spec: ScheduleSpec, now: float) -> str | None:
-    """Who has the schedule at `now`; None before the rotation starts. Of several overrides the last written wins."""
-    for override in reversed(spec.overrides):
-        start, end = _span(spec, override)
-        if start <= now < end:
-            return override.person
-    index = _index(spec, now)
-    people = spec.rotation.people
-    return people[index % len(people)] if index is not None else None
-
-
-def shifts(spec: ScheduleSpec, start: float, end: float) -> tuple[Shift, ...]:
-    """Who has the schedule between two instants, cut at every change; at most ten thousand pieces."""
-    edges = {start, end}
-    edges.update(at for override in spec.overrides for at in _span(spec, override) if start < at < end)
-    edges.update(_rotation_edges(spec, start, end))
-    ordered = sorted(edges)[: _MAX_SHIFTS + 1]
-    return tuple(Shift(first, second, on_call(spec, first)) for first, second in pairwise(ordered))
-
-
-def next_shifts(spec: ScheduleSpec, now: float, count: int = 3) -> tuple[Shift, ...]:
-    """The present shift and those that follow, whole (the first begins before `now`)."""
-    index = _index(spec, now)
-    starts = _start(spec, 0)
-    since = _start(spec, index) if index is not None else now
-    until = max(since, starts)
-    for step in range(1, count + 2):
-        until = _start(spec, (index if index is not None else -1) + step)
-    return tuple(shift for shift in shifts(spec, since, until) if shift.end > now)[:count]
-
-
-def opens_at(hours: WorkingHours, now: float) -> float | None:
-    """None while working hours are open at `now`, else the instant they open next."""
-    zone = hours.timezone
-    today = datetime.fromtimestamp(now, ZoneInfo(zone)).date()
-    for ahead in range(-1, 9):
-        day = today + timedelta(days=ahead)
-        if _WEEKDAYS[day.weekday()] not in hours.days:
-            continue
-        midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - a wall-clock time, resolved in its zone
-        opens = instant(zone, midnight + timedelta(minutes=hours.from_.minutes))
-        closes = instant(zone, midnight + timedelta(minutes=hours.to.minutes))
-        if opens <= now < closes:
-            return None
-        if opens > now:
-            return opens
-    raise AssertionError("working hours have at least one day a week")
-
-
-def next_time_of_day(zone: str, minutes: int, now: float) -> float:
-    """The next instant after `now` at which the wall clock of `zone` shows `minutes` past midnight."""
-    today = datetime.fromtimestamp(now, ZoneInfo(zone)).date()
-    midnight = datetime(today.year, today.month, today.day)  # noqa: DTZ001 - a wall-clock time, resolved in its zone
-    for ahead in range(3):
-        at = instant(zone, midnight + timedelta(days=ahead, minutes=minutes))
-        if at > now:
-            return at
-    raise AssertionError("a time of day comes at least every second day")
-
-
-@lru_cache(maxsize=4096)
-def instant(zone: str, local: datetime) -> float:
-    """Unix seconds of a wall-clock time (naive) in an IANA zone; skipped and doubled times as the module says."""
-    info = ZoneInfo(zone)
-    first = local.replace(tzinfo=info, fold=0)
-    late = first.timestamp()
-    if datetime.fromtimestamp(late, info).replace(tzinfo=None) == local:
-        return late
-    early = local.replace(tzinfo=info, fold=1).timestamp()
-    low, high = sorted((early, late))
-    # The clock jumps over `local` somewhere between the two: the jump is the first second that shows a later time.
-    while high - low > 1:
-        middle = (low + high) // 2
-        if datetime.fromtimestamp(middle, info).replace(tzinfo=None) > local:
-            high = middle
-        else:
-            low = middle
-    return high
-
-
-def _index(spec: ScheduleSpec, now: float) -> int | None:
-    """Number of the rotation's shift at `now`; None before the first."""
-    local = datetime.fromtimestamp(now, ZoneInfo(spec.timezone)).replace(tzinfo=None)
-    guess = int((local - spec.rotation.starts).total_seconds() // spec.rotation.every)
-    reach = 1 + int(DAY // spec.rotation.every)  # a clock change moves the wall clock by at most a day
-    for index in range(guess + reach, guess - reach - 1, -1):
-        if index >= 0 and _start(spec, index) <= now:
-            return index
-    return None
-
-
-def _start(spec: ScheduleSpec, index: int) -> float:
-    local = spec.rotation.starts + timedelta(seconds=spec.rotation.every * index)
-    return instant(spec.timezone, local)
-
-
-def _span(spec: ScheduleSpec, override: Override) -> tuple[float, float]:
-    return instant(spec.timezone, override.start), instant(spec.timezone, override.end)
-
-
-def _rotation_edges(spec: ScheduleSpec, start: float, end: float) -> Iterator[float]:
-    index = _index(spec, start)
-    for number in range(0 if index is None else index + 1, _MAX_SHIFTS + (index or 0)):
-        at = _start(spec, number)
-        if at >= end:
-            return
-        if at > start:
-            yield at

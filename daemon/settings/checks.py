@@ -189,10 +189,15 @@ def _members(settings: Settings) -> Iterator[tuple[Path, str]]:
         for index, member in enumerate(members):
             yield ("teams", team, index), member
     for schedule, spec in settings.schedules.items():
-        for index, member in enumerate(spec.rotation.people):
-            yield ("schedules", schedule, "rotation", "people", index), member
+        for place, layer in enumerate(spec.turns):
+            within = ("layers", place) if spec.layers else ()
+            for index, member in enumerate(layer.rotation.people):
+                yield ("schedules", schedule, *within, "rotation", "people", index), member
         for index, override in enumerate(spec.overrides):
             yield ("schedules", schedule, "overrides", index, "person"), override.person
+        for index, swap in enumerate(spec.swaps):
+            for side, member in enumerate(swap.between):
+                yield ("schedules", schedule, "swaps", index, "between", side), member
 
 
 def _local_operator(loaded: Loaded[Settings]) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
+from config.units import Duration
 from daemon.desk import catalogue, models, queries
 from daemon.incidents.records import MuteKind
 from daemon.web.access import may_read
@@ -45,9 +48,9 @@ def config(request: Request) -> Response:
 
 
 @router.get("/oncall", response_model=models.Oncall, responses=FAILS)
-def oncall(request: Request) -> Response:
-    """Who has each schedule now, and who follows."""
-    return answer(request, lambda it: catalogue.oncall(it.known, it.now))
+def oncall(request: Request, ahead: Annotated[Duration, Query(alias="next")] = 0.0) -> Response:
+    """Who has each schedule now, and who follows; with `next=90d` every turn for so long."""
+    return answer(request, lambda it: catalogue.oncall(it.known, it.now, ahead))
 
 
 @router.get("/pauses", response_model=models.Mutes, responses=FAILS)

@@ -30,6 +30,7 @@ from daemon.settings.lint import (
     quantile_few_events,
     query_unanswered,
     ratio_of_itself,
+    schedule_gap,
     severity_lowered,
     slots_under_scrape,
     source_pace,
@@ -100,6 +101,7 @@ CHECKS: tuple[Check, ...] = (
     mends_nothing.ELSEWHERE,
     duplicate_detector.CHECK,
     severity_lowered.CHECK,
+    schedule_gap.CHECK,
     # the daemon itself
     daemon_itself.OPERATOR,
     daemon_itself.KEYS,

@@ -252,6 +252,7 @@ def test_the_command_line_and_this_interface_speak_the_same_language(face: Face,
         questions.debts(),
         *(questions.mutes(kind) for kind in MuteKind),
         questions.oncall(),
+        questions.oncall(90 * 86_400.0),
         questions.postmortem(HOT),
         questions.report(NOW - 86_400, NOW),
     ]

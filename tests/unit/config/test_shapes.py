@@ -173,8 +173,8 @@ def test_an_override_ends_after_it_starts() -> None:
     schedule = ScheduleSpec.model_validate(
         {"timezone": "Europe/Paris", "rotation": rotation, "overrides": [one]}
     )
-    assert schedule.rotation.starts == datetime(2026, 1, 5)  # noqa: DTZ001  # wall-clock time of the schedule's own zone
-    assert schedule.rotation.every == 604800.0
+    assert schedule.turns[0].rotation.starts == datetime(2026, 1, 5)  # noqa: DTZ001  # wall-clock time of the schedule's own zone
+    assert schedule.turns[0].rotation.every == 604800.0
     assert "ends before it starts" in refusal(
         ScheduleSpec, {"rotation": rotation, "overrides": [one | {"end": one["start"]}]}
     )

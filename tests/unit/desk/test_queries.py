@@ -350,6 +350,19 @@ def test_oncall_says_who_until_when_and_who_follows() -> None:
     assert (before.now, before.until, before.next) == ([], NOW, ["ana"])
 
 
+def test_oncall_lists_every_turn_of_the_time_ahead_that_was_asked_for() -> None:
+    rotation = {"every": "1w", "starts": "2026-01-05 09:00", "people": ["ana", "ben"]}
+    known = Known("0.1.0", schedules={"primary": ScheduleSpec.model_validate({"rotation": rotation})})
+    assert catalogue.oncall(known, NOW).turns == []
+    turns = catalogue.oncall(known, NOW, 14 * 86_400.0).turns
+    assert [(turn.schedule, turn.start - NOW, turn.who) for turn in turns] == [
+        ("primary", 0.0, ["ana"]),
+        ("primary", 7 * 86_400.0, ["ben"]),
+    ]
+    far = catalogue.oncall(known, NOW, 1e9).turns
+    assert far[-1].end - NOW == catalogue.LONGEST_AHEAD, "bounded"
+
+
 def test_config_says_what_is_loaded_and_what_was_refused() -> None:
     known = Known("0.1.0", files=("a.yaml",), digest="abc", data={"version": 1})
     assert catalogue.config(known, None).loaded_at is None

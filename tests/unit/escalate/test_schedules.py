@@ -11,16 +11,9 @@ import pytest
 from config.escalation import WorkingHours
 from config.people import PersonSpec
 from config.schedules import ScheduleSpec
-from daemon.escalate.schedules import (
-    Directory,
-    directory_of,
-    instant,
-    next_shifts,
-    next_time_of_day,
-    on_call,
-    opens_at,
-    shifts,
-)
+from daemon.escalate.rota import gaps, next_shifts, on_call, shifts
+from daemon.escalate.schedules import Directory, directory_of
+from daemon.escalate.wallclock import instant, next_time_of_day, opens_at
 
 ZONES = (
     "America/Chicago", "Europe/London", "Europe/Paris", "Australia/Lord_Howe", "Pacific/Apia",
@@ -53,13 +46,13 @@ def utc(text: str) -> float:
 )
 def test_five_years_have_no_gap_and_no_overlap(zone: str, every: str, starts: str, why: str) -> None:
     spec = schedule(zone, every, starts)
-    begin = instant(zone, spec.rotation.starts)
+    begin = instant(zone, spec.turns[0].rotation.starts)
     pieces = shifts(spec, begin, begin + 5 * 365 * 86400)
     assert pieces[0].start == begin, why
     for number, (one, two) in enumerate(pairwise(pieces)):
         assert one.end == two.start
         assert one.start < one.end
-        expected = spec.rotation.people[number % 3]
+        expected = spec.turns[0].rotation.people[number % 3]
         assert one.person == expected
         assert on_call(spec, one.end - 1) == expected, "half-open: the last second is still theirs"
 
@@ -67,7 +60,7 @@ def test_five_years_have_no_gap_and_no_overlap(zone: str, every: str, starts: st
 @pytest.mark.parametrize("zone", ["America/Chicago", "Europe/London"])
 def test_a_weekly_shift_starts_at_nine_on_both_sides_of_a_clock_change(zone: str) -> None:
     spec = schedule(zone)
-    begin = instant(zone, spec.rotation.starts)
+    begin = instant(zone, spec.turns[0].rotation.starts)
     for piece in shifts(spec, begin, begin + 366 * 86400)[:-1]:
         local = datetime.fromtimestamp(piece.start, ZoneInfo(zone))
         assert (local.hour, local.minute, local.weekday()) == (9, 0, 0)
@@ -105,6 +98,86 @@ def test_an_override_beats_the_rotation_and_the_last_written_wins() -> None:
         for at in ("2026-01-05 23:59", "2026-01-06 00:00", "2026-01-06 12:00", "2026-01-07 00:00")
     ]
     assert seen == ["ana", "dan", "eve", "ana"]
+
+
+SUN = {
+    "timezone": "UTC",
+    "layers": [
+        {
+            "timezone": zone,
+            "hours": {"from": opens, "to": closes},
+            "rotation": {"every": "1w", "starts": "2026-01-05 00:00", "people": people},
+        }
+        for zone, opens, closes, people in (
+            ("Asia/Singapore", "08:00", "16:00", ["ana", "ben"]),
+            ("Europe/London", "08:00", "16:00", ["chloe", "dan"]),
+            ("America/Los_Angeles", "08:00", "16:00", ["eve", "fay"]),
+        )
+    ],
+}
+"""Follow the sun: eight hours each by their own clocks, which do not move on the same days."""
+
+
+def test_a_schedule_that_follows_the_sun_starts_each_layer_by_its_own_clock() -> None:
+    spec = ScheduleSpec.model_validate(SUN)
+    for at, person in (
+        ("2026-01-06 00:00", "ana"),
+        ("2026-01-06 08:00", "chloe"),
+        ("2026-01-06 16:00", "eve"),
+    ):
+        assert on_call(spec, utc(at)) == person
+    assert on_call(spec, utc("2026-07-07 15:00")) == "eve", "in summer California starts an hour earlier"
+    spring = shifts(spec, utc("2026-03-01 00:00"), utc("2026-04-30 00:00"))
+    ends = [datetime.fromtimestamp(one.end, ZoneInfo("Europe/London")) for one in spring if one.person == "chloe"]
+    assert {(end.hour, end.minute) for end in ends} == {(16, 0)}, "on both sides of the clock change"
+
+
+def test_what_no_layer_covers_is_a_gap_and_the_first_layer_wins_where_two_do() -> None:
+    spec = ScheduleSpec.model_validate(SUN)
+    winter = gaps(spec, utc("2026-01-06 00:00"), utc("2026-01-13 00:00"))
+    assert winter == (), "24 hours in winter"
+    summer = gaps(spec, utc("2026-07-06 00:00"), utc("2026-07-07 00:00"))
+    assert [(gap.start, gap.end) for gap in summer] == [(utc("2026-07-06 23:00"), utc("2026-07-07 00:00"))]
+    assert on_call(spec, utc("2026-07-07 07:30")) == "ana", (
+        "London opens at 07:00 UTC, Singapore has it until 08:00"
+    )
+
+
+def test_hours_may_reach_past_midnight_and_keep_to_their_days() -> None:
+    night = {
+        "layers": [
+            {
+                "hours": {"days": ["fri"], "from": "22:00", "to": "06:00"},
+                "rotation": {"every": "1w", "starts": "2026-01-05 00:00", "people": ["ana"]},
+            }
+        ]
+    }
+    spec = ScheduleSpec.model_validate(night)
+    seen = [
+        on_call(spec, utc(at))
+        for at in (
+            "2026-01-09 21:59",
+            "2026-01-09 22:00",
+            "2026-01-10 05:59",
+            "2026-01-10 06:00",
+            "2026-01-10 23:00",
+        )
+    ]
+    assert seen == [None, "ana", "ana", None, None]
+
+
+def test_two_people_who_swap_have_each_others_turns_and_nothing_else_moves() -> None:
+    spec = schedule(
+        "UTC", swaps=[{"between": ["ana", "chloe"], "start": "2026-01-05 09:00", "end": "2026-01-26 09:00"}]
+    )
+    seen = [on_call(spec, utc(f"2026-01-{day} 12:00")) for day in ("06", "13", "20", "27")]
+    assert seen == ["chloe", "ben", "ana", "ana"]
+
+
+def test_a_schedule_is_a_rotation_or_layers() -> None:
+    for wrong in ({}, {**SUN, "rotation": SUN["layers"][0]["rotation"]}):  # type: ignore[index]  # a literal above
+        with pytest.raises(ValueError, match="either a rotation or layers"):
+            ScheduleSpec.model_validate(wrong)
 
 
 def test_nobody_has_a_schedule_before_it_starts() -> None:
