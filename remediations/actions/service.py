@@ -124,7 +124,8 @@ class ServiceAction:
             state, work.said = work.open, str(error)
         except (ManagerFault, PortError) as error:
             state, work.said = OutcomeState.FAILED, str(error)
-        effect = f"{order.operation} {order.unit}: {'; '.join(work.steps) or 'nothing was changed'}"
+        nothing = "it was told to" if work.ordered else "nothing was changed"
+        effect = f"{order.operation} {order.unit}: {'; '.join(work.steps) or nothing}"
         return Outcome(state, effect, work.said, ports.clock.now())
 
 

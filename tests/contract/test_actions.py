@@ -14,7 +14,7 @@ from remediations.actions.action import ActionError
 from remediations.actions.registry import KINDS, Actions, Prepared, mends
 from remediations.outcome import EFFECT_LIMIT, OUTPUT_LIMIT, Outcome, OutcomeState
 from remediations.ports import Ambiguous, Ports, Request, Response, TooLarge, Unreachable
-from tests.fakes.kinds import CANARY, ENVIRONMENT, KINDS_TRIED, MANAGERS, World
+from tests.fakes.kinds import CANARY, ENVIRONMENT, KINDS_TRIED, MANAGERS, World, plain
 from tests.fakes.ports import FakePermit
 
 HOT = scope_of({"tier": "hot"})
@@ -50,7 +50,7 @@ def made(world: World) -> Actions:
 
 
 def prepare(world: World, kind: str, written: Mapping[str, Any] | None = None, tier: str = "hot") -> Prepared:
-    return made(world).prepare({kind: dict(written or KINDS_TRIED[kind].written)}, names(tier), HOT)
+    return made(world).prepare({plain(kind): dict(written or KINDS_TRIED[kind].written)}, names(tier), HOT)
 
 
 def perform(
@@ -59,7 +59,7 @@ def perform(
     """As the daemon does it: what was prepared comes back from a row."""
     rendered = json.loads(json.dumps(prepare(world, kind).rendered))
     return made(world).perform(
-        kind,
+        plain(kind),
         rendered,
         ports or world.watched,
         deadline=world.clock.monotonic() + time,
@@ -73,11 +73,11 @@ def world() -> World:
     return World()
 
 
-every_kind = pytest.mark.parametrize("kind", KINDS)
+every_kind = pytest.mark.parametrize("kind", KINDS_TRIED)
 
 
 def test_every_kind_of_the_table_is_tried() -> None:
-    assert set(KINDS_TRIED) == set(KINDS)
+    assert {plain(kind) for kind in KINDS_TRIED} == set(KINDS)
 
 
 @every_kind
@@ -102,14 +102,14 @@ def test_it_declares_what_it_acts_upon_and_whether_that_disrupts_or_repeats(worl
     assert isinstance(prepared.idempotent, bool)
     assert prepared.targets
     assert all(target.strip() for target in prepared.targets)
-    whole = made(world).prepare({kind: dict(KINDS_TRIED[kind].written)}, names("hot"), WHOLE)
+    whole = made(world).prepare({plain(kind): dict(KINDS_TRIED[kind].written)}, names("hot"), WHOLE)
     assert whole.targets, "the whole pipeline is a target too, never an empty set"
 
 
 @every_kind
 def test_what_mends_nothing_disrupts_nothing(world: World, kind: str) -> None:
     prepared = prepare(world, kind)
-    assert prepared.mends is mends(kind) is KINDS[kind].mends
+    assert prepared.mends is mends(plain(kind)) is KINDS[plain(kind)].mends
     assert prepared.mends or not prepared.disruptive
 
 
@@ -194,7 +194,7 @@ class _Down:
 
 
 @pytest.mark.parametrize("error", [Unreachable("refused"), Ambiguous("lost"), TooLarge("too large")])
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if KINDS_TRIED[kind].touches])
+@pytest.mark.parametrize("kind", [kind for kind, tried in KINDS_TRIED.items() if tried.touches])
 def test_what_the_world_refuses_is_an_outcome_and_no_error(world: World, kind: str, error: Exception) -> None:
     inner = world.ports
     ports = Ports(_Down(error), inner.processes, inner.files, inner.databases, inner.clock)

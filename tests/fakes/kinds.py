@@ -1,6 +1,7 @@
 """One row for every kind of action: how it is written, a world in which it works, and what it did to that world.
 
-A new kind is held against the conformance suite (`tests/contract/test_actions.py`) by its row here.
+A new kind is held against the conformance suite (`tests/contract/test_actions.py`) by its row here; behind an `@`
+stands which way of it, such as the type of process manager.
 """
 
 from __future__ import annotations
@@ -10,24 +11,38 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from config.secrets import Environment
+from config.secrets import Environment, Secret
 from remediations.ports import Ambiguous, Command, Exit, Ports, Request, Response
-from remediations.spec_managers import SupervisorSpec
+from remediations.spec_managers import DockerSpec, KubernetesSpec, ManagerSpec, SupervisorSpec, SystemdSpec
+from tests.fakes.docker import FakeDocker
+from tests.fakes.kubernetes import FakeKubernetes
 from tests.fakes.ports import FakePorts, answer
+from tests.fakes.rest import behind
 from tests.fakes.supervisor import FakeSupervisor
+from tests.fakes.systemctl import FakeSystemd
 
 CANARY = "canary-0f3a9c"
 ENVIRONMENT = Environment({"TOKEN": CANARY, "DSN": f"postgresql://fleet:{CANARY}@hot-db/fleet"})
 SOCKET = "unix:///run/supervisor.sock"
-MANAGERS = {"pipeline": SupervisorSpec(type="supervisor", url=SOCKET)}
+ENGINE = "unix:///var/run/docker.sock"
+CLUSTER = "https://kubernetes.default.svc"
+MANAGERS: Mapping[str, ManagerSpec] = {
+    "pipeline": SupervisorSpec(type="supervisor", url=SOCKET),
+    "machine": SystemdSpec(type="systemd"),
+    "engine": DockerSpec(type="docker"),
+    "cluster": KubernetesSpec(type="kubernetes", namespace="pipeline", url=CLUSTER, token=Secret(CANARY)),
+}
 TOKEN = {"env": "TOKEN"}
 
 
 @dataclass
 class World(FakePorts):
-    """The fakes, a process manager, and every deadline that a door was given (monotonic seconds)."""
+    """The fakes, a process manager of each type, and every deadline that a door was given (monotonic seconds)."""
 
     supervisor: FakeSupervisor = field(default_factory=FakeSupervisor)
+    systemd: FakeSystemd = field(default_factory=FakeSystemd)
+    docker: FakeDocker = field(default_factory=FakeDocker)
+    cluster: FakeKubernetes = field(default_factory=lambda: FakeKubernetes(tokens={CANARY}))
     deadlines: list[float] = field(default_factory=list)
 
     @property
@@ -85,6 +100,11 @@ class Kind:
     touches: bool = True
 
 
+def plain(tried: str) -> str:
+    """The kind that a row is about."""
+    return tried.partition("@")[0]
+
+
 def _http_ready(world: World, says: str) -> None:
     world.http.on("POST", "http://x/", answer(202, says))
     world.http.on("GET", "http://x/jobs", answer(200, '{"state": "done", "said": "' + says + '"}'))
@@ -110,6 +130,31 @@ def _service_ready(world: World, says: str) -> None:
     del says  # supervisord says true
     world.supervisor.add("writer-hot")
     world.supervisor.serve(world.http, SOCKET)
+
+
+def _systemd_ready(world: World, says: str) -> None:
+    def run(command: Command) -> Exit:
+        code, output = world.systemd.run(list(command.argv[1:]))
+        return Exit(code, f"{output}{says}", 0.01)
+
+    world.systemd.add("writer-hot.service")
+    world.processes.exits["/usr/bin/systemctl"] = run
+
+
+def _docker_ready(world: World, says: str) -> None:
+    del says  # an order is answered without a word
+    world.docker.add("writer-hot")
+    behind(world.http, ENGINE, world.docker)
+
+
+def _cluster_ready(world: World, says: str) -> None:
+    world.cluster.add("writer-hot").told["metadata"]["annotations"]["said"] = says
+    behind(world.http, CLUSTER, world.cluster)
+
+
+def _cluster_never(world: World) -> None:
+    _cluster_ready(world, "")
+    world.cluster.add("writer-hot").blind = True
 
 
 def _link_ready(world: World, says: str) -> None:
@@ -174,6 +219,28 @@ KINDS_TRIED: Mapping[str, Kind] = {
         ),
         ready=_service_ready,
         effects=lambda world: world.supervisor.orders,
+    ),
+    "service@systemd": Kind(
+        written={"manager": "machine", "restart": "writer-{{ scope.tier }}"},
+        places=({"manager": "machine", "stop": "{{ scope.tier }}"},),
+        ready=_systemd_ready,
+        effects=lambda world: world.systemd.orders,
+    ),
+    "service@docker": Kind(
+        written={"manager": "engine", "restart": "writer-{{ scope.tier }}"},
+        places=({"manager": "engine", "scale": "service/{{ scope.tier }}", "to": 2},),
+        ready=_docker_ready,
+        effects=lambda world: world.docker.orders,
+    ),
+    "service@kubernetes": Kind(
+        written={"manager": "cluster", "restart": "deployment/writer-{{ scope.tier }}"},
+        places=(
+            {"manager": "cluster", "undo": "{{ scope.tier }}"},
+            {"manager": "cluster", "scale": "api", "to": "{{ scope.tier }}", "max": 2},
+        ),
+        ready=_cluster_ready,
+        effects=lambda world: world.cluster.orders,
+        never_ends=_cluster_never,
     ),
     "file_link": Kind(
         written={"link": "/srv/{{ scope.tier }}/current", "to": "previous"},

@@ -85,18 +85,17 @@ class Cluster:
 
 def selector_of(workload: Any) -> str:
     """A workload's selector as a query spells it."""
-    labels = at(workload, "spec", "selector", "matchLabels") or {}
-    words = [f"{name}={value}" for name, value in labels.items()]
+    labels = at(workload, "spec", "selector", "matchLabels")
+    words = [f"{name}={value}" for name, value in labels.items()] if isinstance(labels, dict) else []
     for rule in listed(at(workload, "spec", "selector", "matchExpressions")):
         key, values = at(rule, "key"), ",".join(listed(at(rule, "values")))
-        words.append(
-            {
-                "In": f"{key} in ({values})",
-                "NotIn": f"{key} notin ({values})",
-                "Exists": f"{key}",
-                "DoesNotExist": f"!{key}",
-            }[str(at(rule, "operator"))]
-        )
-    if not words:
-        raise ManagerFault("it has no selector: its pods cannot be told from others")
+        spelt = {
+            "In": f"{key} in ({values})",
+            "NotIn": f"{key} notin ({values})",
+            "Exists": f"{key}",
+            "DoesNotExist": f"!{key}",
+        }
+        words.append(spelt.get(str(at(rule, "operator")), ""))
+    if not words or not all(words):
+        raise ManagerFault("it has no selector that is understood: its pods cannot be told from others")
     return ",".join(words)

@@ -47,8 +47,11 @@ class Engine:
     def __init__(self, http: Http, spec: DockerSpec) -> None:
         self._http = http
         self._spec = spec
+        self._spoken: str | None = None
+        """Of the address: `/v1.47`. Asked anew with every question, so that an order is one call and no more."""
 
     def get(self, path: str, *, deadline: float, **query: str) -> Any:
+        self._spoken = self._version(deadline)
         return decoded(self._send("GET", path, query, deadline=deadline, fine=(200,)))
 
     def post(
@@ -67,7 +70,8 @@ class Engine:
         body: Any = None,
     ) -> Response:
         asked = "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items())
-        whole = f"{self._version(deadline)}{path}{f'?{asked}' if asked else ''}"
+        spoken = self._version(deadline) if self._spoken is None else self._spoken
+        whole = f"{spoken}{path}{f'?{asked}' if asked else ''}"
         request = self._request(method, whole, None if body is None else json.dumps(body).encode())
         return exchange(self._http, request, deadline=deadline, fine=fine)
 

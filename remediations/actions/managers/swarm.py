@@ -61,7 +61,8 @@ class Swarm:
         standing = Standing.RUNNING if service.running else Standing.DOWN
         if not service.running and service.update == "updating":
             standing = Standing.BETWEEN
-        return UnitState(unit, standing, str(service), f"version {service.version}", service.wanted == 0)
+        identity = f"version {service.version}" if service.running else ""
+        return UnitState(unit, standing, str(service), identity, idle=service.wanted == 0)
 
     def carry_out(self, order: Order, work: Work) -> OutcomeState:
         return self._operations[order.operation](order, work)

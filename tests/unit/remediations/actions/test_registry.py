@@ -12,7 +12,7 @@ from config.problems import Wrong
 from config.scope import scope_of
 from config.secrets import Redactor
 from remediations.actions.action import HostileLabel
-from remediations.actions.registry import Actions, managers_of, validate_action
+from remediations.actions.registry import KINDS, Actions, managers_of, validate_action
 from remediations.outcome import OutcomeState
 from remediations.ports import Exit
 from tests.fakes.kinds import ENVIRONMENT, KINDS_TRIED, MANAGERS
@@ -21,7 +21,7 @@ from tests.fakes.ports import FakePermit, FakePorts
 HOT = scope_of({"tier": "hot"})
 NAMES = {"scope": dict(HOT), "facts": {}, "vars": {}, "fault_since": 1.0}
 
-ONE_OF_EACH = {kind: dict(tried.written) for kind, tried in KINDS_TRIED.items()}
+ONE_OF_EACH = {kind: dict(tried.written) for kind, tried in KINDS_TRIED.items() if kind in KINDS}
 
 
 def actions() -> Actions:
