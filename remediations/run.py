@@ -158,4 +158,6 @@ class Run:
     contained_by: tuple[str, ...] = ()
     reason: str = ""
     ended_at: float | None = None
+    unheard: bool = False
+    """The life that asked has ended: what was asked is asked again."""
     version: int = 0

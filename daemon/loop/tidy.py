@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from daemon.escalate.message import Receipt, ReceiptKind
 from daemon.incidents.change import Change, Job
 from daemon.incidents.events import Event, Kind
 from daemon.loop import receive, say, selfcare
 from daemon.loop.ground import Ground
 from daemon.loop.messages import Answered, Performed, Posted
-from daemon.mitigate import journal, paying
+from daemon.mitigate import journal, paying, step
 from daemon.mitigate.facts import paused
 from daemon.store.unit import UnitOfWork
 from remediations.outcome import Outcome, OutcomeState
@@ -36,9 +38,12 @@ def park(loop: Ground, name: str, error: Exception, now: float) -> None:
 
 
 def interrupted(loop: Ground, now: float) -> None:
-    """At start: attempts and deliveries of an earlier life, whose workers are gone."""
+    """At start: questions, attempts and deliveries of an earlier life, whose workers are gone."""
     with loop.store.read() as uow:
         lost = [attempt for attempt in uow.attempts.in_flight() if attempt.outcome is None]
+        asking = [run for run in uow.runs.active() if run.asked]
+    for run in asking:
+        loop.item(run.id, partial(loop.apply, change=Change(run=step.interrupted(run))), now)
     for attempt in lost:
         receive.performed(loop, attempt.key, journal.interrupted(attempt, now), now)
     loop.item("post", lambda uow: loop.apply(uow, loop.stages.escalate.restart(uow, now)), now)

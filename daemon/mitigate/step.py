@@ -27,6 +27,8 @@ DIAGNOSE_WITHIN = 15.0
 """Seconds after which a probe that has not answered counts as failed."""
 CONFIRM = "confirm"
 """Evidence name of a rung's own check."""
+CONFIRM_EVERY = 5.0
+"""Seconds between two looks whether a containment shows; a tenth of the time it has, where that is less."""
 MAX_TRIES = 2
 """How often a rung is begun when it is proved that nothing happened."""
 
@@ -47,11 +49,11 @@ def step(run: Run, playbook: Playbook, situation: Situation, now: float) -> Step
 def _diagnosing(turn: Turn) -> Step:
     run = turn.run
     missing = [name for name in run.asked if not _answered(run, name)]
+    if missing and (run.unheard or turn.now > run.entered_at + 2 * DIAGNOSE_WITHIN):
+        # Restarted meanwhile, or held back by a cause: the questions were lost, or their answers would be stale.
+        return _ask_probes(replace_run(turn, entered_at=turn.now, unheard=False))
     if missing and turn.now < run.entered_at + DIAGNOSE_WITHIN:
         return turn.end(Await(run.entered_at + DIAGNOSE_WITHIN))
-    if missing and turn.now > run.entered_at + 2 * DIAGNOSE_WITHIN:
-        # Held back by a cause, or restarted meanwhile: the questions were lost, and their answers would be stale.
-        return _ask_probes(replace_run(turn, entered_at=turn.now))
     late = {name: Evidence(turn.now, ok=False, error="no answer in time") for name in missing}
     evidence = {**run.evidence, **late}
     for name in run.asked:
@@ -214,6 +216,9 @@ def _verify_contained(turn: Turn, check: Check, since: float) -> Step:
         return _not_recovered(turn, Judgement(Verdict.NOT_RECOVERED, why))
     if CONFIRM in turn.run.asked and (seen is None or seen.at < since):
         return turn.end(Await(deadline))
+    pace = min(CONFIRM_EVERY, turn.rung.verify.within / 10)
+    if seen is not None and since <= seen.at and turn.now < seen.at + pace:
+        return turn.end(Await(min(seen.at + pace, deadline)))
     return _ask_confirm(turn, check)
 
 
@@ -291,6 +296,13 @@ def own_check(rung: Rung) -> Check | None:
     if rung.effect is not None and rung.effect.probe is not None:
         return Check(probe=rung.effect.probe, ok=rung.effect.ok)
     return rung.confirm
+
+
+def interrupted(run: Run) -> Run:
+    """At a restart: nobody waits for the answers any more. A question that was lost is no probe that failed."""
+    if run.state is RunState.DIAGNOSING:
+        return replace(run, unheard=True)
+    return replace(run, asked=tuple(name for name in run.asked if name != CONFIRM))
 
 
 def _answered(run: Run, name: str) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from daemon.incidents.events import Kind
 from daemon.incidents.records import Phase
 from daemon.mitigate.moves import Act, Ask, Await, Done, GiveUp, Propose, Recheck
-from daemon.mitigate.step import DIAGNOSE_WITHIN
+from daemon.mitigate.step import CONFIRM_EVERY, DIAGNOSE_WITHIN, interrupted
 from remediations.guardrails.facts import Muting, Wheel
 from remediations.run import Evidence, RunState
 from remediations.verification import Reading, Seen, Verdict
@@ -60,6 +60,15 @@ def test_questions_that_were_lost_are_asked_again() -> None:
     done = Climb(playbook())(waiting, later)
     assert isinstance(done.move, Ask)
     assert done.run.entered_at == later
+
+
+def test_a_question_that_died_with_the_daemon_is_no_probe_that_failed() -> None:
+    """A rung for a dead process must not be carried out because it was us who died."""
+    book = playbook(rung("restart", when="not facts.health.ok"))
+    asked = run(RunState.DIAGNOSING, asked=("health",), evidence={})
+    done = Climb(book)(interrupted(asked), asked.entered_at + DIAGNOSE_WITHIN)
+    assert isinstance(done.move, Ask)
+    assert (done.run.entered_at, done.run.unheard) == (asked.entered_at + DIAGNOSE_WITHIN, False)
 
 
 def test_an_answer_from_before_this_state_is_no_answer() -> None:
@@ -223,6 +232,21 @@ def test_a_contain_rung_is_checked_by_its_own_effect_and_never_by_the_symptom_it
     assert done.contained == "spool"
     assert done.run.contained_by == ("spool",)
     assert done.run.rung == 1, "the climb goes on"
+
+
+def test_whether_a_containment_shows_is_asked_at_a_pace_and_not_as_fast_as_it_is_answered() -> None:
+    book = playbook(rung("spool", kind="contain", **CONFIRM, verify={"within": "1m", "hold": "10s"}))
+    seen = {"confirm": Evidence(NOW, ok=False)}
+    verifying = run(RunState.VERIFYING, acted_until=NOW - 5, acted=True, evidence=seen)
+    assert Climb(book)(verifying, NOW + 1).move == Await(NOW + CONFIRM_EVERY)
+    assert isinstance(Climb(book)(verifying, NOW + CONFIRM_EVERY).move, Ask)
+
+
+def test_whether_a_containment_shows_is_asked_again_when_the_question_died_with_the_daemon() -> None:
+    book = playbook(rung("spool", kind="contain", **CONFIRM, **VERIFY))
+    asked = run(RunState.VERIFYING, acted_until=NOW - 5, acted=True, evidence={}, asked=("confirm",))
+    assert isinstance(Climb(book)(asked).move, Await)
+    assert isinstance(Climb(book)(interrupted(asked)).move, Ask)
 
 
 def test_a_contain_rung_whose_effect_does_not_show_is_in_vain() -> None:
