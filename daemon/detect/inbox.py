@@ -56,10 +56,24 @@ class AlertmanagerInbox(Section):
     map: Annotated[tuple[AlertMap, ...], Field(max_length=1_000)] = ()
 
 
+class PagerDutyInbox(Section):
+    """What PagerDuty may post to `/api/v1/callbacks/pagerduty`: who acknowledged or resolved a page there."""
+
+    secret: Secret | Annotated[tuple[Secret, ...], Field(max_length=4)] = ()
+    """The webhook subscription's; two while it is changed. Left out: nothing is taken."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The secrets themselves."""
+        secrets = (self.secret,) if isinstance(self.secret, Secret) else self.secret
+        return tuple(secret.reveal() for secret in secrets)
+
+
 class InboxSpec(Section):
     """The section `inbox`."""
 
     alertmanager: AlertmanagerInbox = AlertmanagerInbox()
+    pagerduty: PagerDutyInbox = PagerDutyInbox()
 
 
 class Malformed(Exception):

@@ -28,6 +28,11 @@ NEVER_QUIET = frozenset({BLIND, DAEMON})
 """Failure modes whose pages no silence and no maintenance hides."""
 
 
+def dedup_key(incident: str) -> str:
+    """The key under which a paging service holds everything about an incident together."""
+    return f"fleetmend/{incident}"
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """Why first pages and heads-ups wait: a storm stands, whose own page has gone out; a day at most."""
@@ -89,7 +94,7 @@ class Turn:
                 person=person.id,
                 channel=way.kind,
                 address=f"{person.id}/{way.position}",
-                dedup_key=f"fleetmend/{self.incident.id}",
+                dedup_key=dedup_key(self.incident.id),
                 created_at=self.now,
                 due_at=due_at,
                 give_up_at=options.get("give_up_at", due_at + UNSENT_FOR),

@@ -20,6 +20,7 @@ from daemon.web import (
     api_lists,
     api_orders,
     api_reads,
+    callbacks,
     console,
     forms,
     intake,
@@ -41,9 +42,22 @@ from remediations.ports import Clock
 # Routes are tried in this order: alerts, which come by the thousand, first.
 ROUTERS = tuple(
     module.router
-    for module in (intake, console, listing, forms, login, links, live, api_reads, api_lists, api_orders, ops)
+    for module in (
+        intake,
+        callbacks,
+        console,
+        listing,
+        forms,
+        login,
+        links,
+        live,
+        api_reads,
+        api_lists,
+        api_orders,
+        ops,
+    )
 )
-INTAKE = frozenset({"/api/v2/alerts", "/api/v1/inbox/alertmanager"})
+INTAKE = frozenset({"/api/v2/alerts", "/api/v1/inbox/alertmanager", "/api/v1/callbacks/pagerduty"})
 
 
 def build_app(

@@ -51,6 +51,7 @@ NEEDS: dict[tuple[str, str], str] = {
     **{("POST", f"/api/v1/{path}"): OPERATOR for path in ("unlock", "changes", "pages/test")},
     ("POST", "/api/v2/alerts"): SENDER,
     ("POST", "/api/v1/inbox/alertmanager"): SENDER,
+    ("POST", "/api/v1/callbacks/pagerduty"): SENDER,
     ("POST", "/-/reload"): ADMIN,
     **{("GET", path): ANYONE for path in ("/-/healthy", "/-/ready", "/metrics", "/login", "/a/{token}")},
     **{("POST", path): SESSION for path in ("/login", "/logout", "/orders/{kind}")},
