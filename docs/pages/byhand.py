@@ -16,9 +16,14 @@ HOLES = re.compile(r"\{\{\s*(.*?)\s*\}\}")
 def command(do: Mapping[str, Any], names: Mapping[str, object]) -> str:
     """A shell command; what only the moment knows stands in `<…>`."""
     kind, args = action_of(do)
-    return {"http": _http, "service": _service, "file_link": _file_link, "command": _command}[kind](
-        args, names
-    )
+    by_kind = {
+        "http": _http,
+        "service": _service,
+        "file_link": _file_link,
+        "command": _command,
+        "notify": _notify,
+    }
+    return by_kind[kind](args, names)
 
 
 def filled(text: str, names: Mapping[str, object]) -> str:
@@ -36,6 +41,10 @@ def _http(args: Mapping[str, Any], names: Mapping[str, object]) -> str:
         body = filled(json.dumps(args["json"]), names)
         parts += ["-H 'content-type: application/json'", f"-d {_quoted(body)}"]
     return " ".join([*parts, f'"{filled(args["url"], names)}"'])
+
+
+def _notify(args: Mapping[str, Any], names: Mapping[str, object]) -> str:
+    return _http(args["webhook"], names)  # the one way that the pack uses
 
 
 def _quoted(body: str) -> str:

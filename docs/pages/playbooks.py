@@ -89,7 +89,8 @@ def drawn(book: Playbook) -> str:
     """The ladder, top rung first; indented lines say when a rung fits and how it is proved."""
     lines = ["detected"]
     for number, rung in enumerate(book.ladder, 1):
-        lines += ["│", f"├─ {number}. {rung.name}  [{rung.kind}, {rung.autonomy}]"]
+        kind = rung.kind if mends(action_of(rung.do)[0]) else "mends nothing"
+        lines += ["│", f"├─ {number}. {rung.name}  [{kind}, {rung.autonomy}]"]
         lines += [f"{INDENT}{line}" for line in _rung(rung)]
     lines += ["│", f"└─ page L1: {_end(book)}"]
     return "\n".join(lines)
@@ -111,7 +112,8 @@ def _rung(rung: Rung) -> Iterator[str]:
         yield f"return   {_returned(rung.return_)}"
         for step in rung.return_.then:
             yield f"  then   {_then(step)}"
-    yield f"killed in the middle: {rung.on_interrupt}{'; allowed in a storm' if rung.storm_safe else ''}"
+    killed = str(rung.on_interrupt) if mends(action_of(rung.do)[0]) else "the next rung"
+    yield f"killed in the middle: {killed}{'; allowed in a storm' if rung.storm_safe else ''}"
 
 
 def _returned(owed: Return) -> str:

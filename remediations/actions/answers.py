@@ -7,10 +7,11 @@ import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
-from config.addresses import probe_address
+from config.addresses import header_text, probe_address
 from config.problems import Wrong, did_you_mean
+from config.secrets import Secret
 from config.templates import Expression, ExpressionText, TemplateError, TemplateText
 from remediations.actions.action import Unrenderable
 from remediations.ports import Response
@@ -61,6 +62,10 @@ def _http_address(text: str) -> str:
 AboutTheAnswer = Annotated[ExpressionText, AfterValidator(_about_the_answer)]
 """An expression over `status` and `body`."""
 Address = Annotated[TemplateText, AfterValidator(_http_address)]
+Headers = dict[
+    Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")],
+    Secret | Annotated[TemplateText, AfterValidator(header_text)],
+]
 
 
 def accepted(expect: Any, response: Response) -> bool:
@@ -79,11 +84,15 @@ def accepted(expect: Any, response: Response) -> bool:
 
 def value(expression: str, response: Response) -> object:
     """What the expression gives for this answer; `body` is None when it is no JSON. Raises `TemplateError`."""
+    return Expression(expression).evaluate({"status": response.status, "body": parsed(response)})
+
+
+def parsed(response: Response) -> Any:
+    """The body as JSON; None when it is none."""
     try:
-        body = json.loads(response.body)
+        return json.loads(response.body)
     except ValueError:
-        body = None
-    return Expression(expression).evaluate({"status": response.status, "body": body})
+        return None
 
 
 def said(response: Response) -> str:

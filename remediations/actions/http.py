@@ -10,30 +10,26 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from config.addresses import header_text
 from config.scope import Scope, scope_key
-from config.secrets import Secret
 from config.section import Section
-from config.templates import TemplateText
 from config.units import Duration
 from remediations.actions.action import Action, Names, Permit, Rendered, Reveal
 from remediations.actions.answers import (
-    MAX_ANSWER,
     Address,
+    Headers,
     accepted,
     checked_expect,
     said,
     same_place,
     sound_address,
 )
-from remediations.actions.polling import Astray, Poll, ended, follow, render_poll, where_to_ask
+from remediations.actions.polling import HOW, Astray, Poll, ended, follow, render_poll, where_to_ask
 from remediations.actions.rendering import Renderer
+from remediations.actions.sending import KEY, SAFE, Sent, asked, given, no_permit, outcome
 from remediations.outcome import Outcome, OutcomeState
-from remediations.ports import Ambiguous, Ports, Request, Response, TooLarge, Unreachable
+from remediations.ports import Ports, Request, Response
 
-SAFE = frozenset({"GET", "HEAD"})
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
-KEY = "Idempotency-Key"
 
 
 class HttpArgs(Section):
@@ -45,10 +41,7 @@ class HttpArgs(Section):
 
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = "POST"
     url: Address
-    headers: dict[
-        Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")],
-        Secret | Annotated[TemplateText, AfterValidator(header_text)],
-    ] = Field(default_factory=dict)
+    headers: Headers = Field(default_factory=dict)
     body: Any = Field(default=None, alias="json")
     expect: Annotated[str | int | tuple[str | int, ...], AfterValidator(checked_expect)] = "2xx"
     poll: Poll | None = None
@@ -94,29 +87,20 @@ class HttpAction:
         self, rendered: Rendered, ports: Ports, *, deadline: float, permit: Permit, key: str
     ) -> Outcome:
         what = f"{rendered['method']} {rendered['url']}"
-        headers = self._headers(rendered)
+        headers = given(rendered["headers"], self._reveal)
         request = _request(rendered, headers, key)
         if not permit.granted():
-            return _outcome(OutcomeState.NOT_DONE, f"{what}: no permit, nothing was sent", ports)
+            return no_permit(what, ports)
         until = min(deadline, ports.clock.monotonic() + rendered["timeout"])
         try:
-            response = ports.http.send(request, deadline=until, max_bytes=MAX_ANSWER)
-        except Unreachable as error:
-            return _outcome(OutcomeState.FAILED, f"{what}: nothing was sent", ports, str(error))
-        except (Ambiguous, TooLarge) as error:
-            state = OutcomeState.FAILED if rendered["method"] in SAFE else OutcomeState.UNKNOWN
-            return _outcome(state, f"{what}: sent, and not known to have taken effect", ports, str(error))
-        if not accepted(rendered["expect"], response):
-            return _outcome(OutcomeState.FAILED, f"{what}: answered {response.status}", ports, said(response))
+            response = asked(
+                request, ports, what, until=until, good=lambda answer: accepted(rendered["expect"], answer)
+            )
+        except Sent as sent:
+            return sent.outcome
         if rendered.get("poll"):
             return self._await(rendered, headers, response, ports, deadline)
-        return _outcome(OutcomeState.DONE, f"{what}: answered {response.status}", ports, said(response))
-
-    def _headers(self, rendered: Rendered) -> dict[str, str]:
-        return {
-            name: self._reveal(value) if isinstance(value, dict) else value
-            for name, value in rendered["headers"].items()
-        }
+        return outcome(OutcomeState.DONE, f"{what}: answered {response.status}", ports, said(response))
 
     def _await(
         self, rendered: Rendered, headers: dict[str, str], answer: Response, ports: Ports, deadline: float
@@ -126,8 +110,8 @@ class HttpAction:
         try:
             address = where_to_ask(poll, rendered["url"], answer)
         except Astray as error:
-            state = OutcomeState.UNKNOWN
-            return _outcome(state, f"{what}: accepted and cannot be followed: {error}", ports, said(answer))
+            text = f"{what}: accepted and cannot be followed: {error}"
+            return outcome(OutcomeState.UNKNOWN, text, ports, said(answer))
         shown = headers if same_place(address, rendered["url"]) else {}
         state, last = follow(
             Request("GET", address, headers=shown),
@@ -137,27 +121,16 @@ class HttpAction:
             every=poll["every"],
             until=min(deadline, ports.clock.monotonic() + poll["within"]),
         )
-        return _outcome(state, f"{what}: accepted, {_HOW[state]}", ports, last)
-
-
-_HOW = {
-    OutcomeState.DONE: "and finished",
-    OutcomeState.FAILED: "and failed",
-    OutcomeState.UNKNOWN: "not seen to finish",
-}
+        return outcome(state, f"{what}: accepted, {HOW[state]}", ports, last)
 
 
 def _request(rendered: Rendered, headers: dict[str, str], key: str) -> Request:
-    headers = {name: value for name, value in headers.items() if name.lower() != KEY.lower()} | {KEY: key}
+    headers = {**headers, KEY: key}
     body = None
     if rendered["json"] is not None:
         headers.setdefault("Content-Type", "application/json")
         body = json.dumps(rendered["json"], ensure_ascii=False).encode()
     return Request(rendered["method"], rendered["url"], headers=headers, body=body)
-
-
-def _outcome(state: OutcomeState, effect: str, ports: Ports, output: str = "") -> Outcome:
-    return Outcome(state, effect, output, ports.clock.now())
 
 
 def _fits(action: HttpAction) -> Action[HttpArgs]:

@@ -111,6 +111,14 @@ def ended(poll: Mapping[str, Any], response: Response) -> OutcomeState | None:
     return None
 
 
+HOW = {
+    OutcomeState.DONE: "and finished",
+    OutcomeState.FAILED: "and failed",
+    OutcomeState.UNKNOWN: "not seen to finish",
+}
+"""In what people read."""
+
+
 def follow(
     question: Request,
     judged: Callable[[Response], OutcomeState | None],

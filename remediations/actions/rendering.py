@@ -20,6 +20,7 @@ PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]{0,199}", re.ASCII)
 
 _OUTSIDE = ("scope", "facts")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LINES = re.compile(r"[\t\n]")
 
 
 class Renderer:
@@ -35,14 +36,35 @@ class Renderer:
 
     def place(self, template: str) -> str:
         """A text that means something by its position: address, path, header, word of a command, unit."""
+        text = self._filled(template)
+        if not text or _CONTROL.search(text):
+            raise Unrenderable(f"{template!r} gives an empty text or one with control characters")
+        return text
+
+    def text(self, template: str) -> str:
+        """What people read, lines and all. A value from outside is a plain word here too: it mentions nobody."""
+        text = self._filled(template)
+        if not text.strip() or _CONTROL.search(_LINES.sub("", text)):
+            raise Unrenderable(f"{template!r} gives an empty text or one with control characters")
+        return text
+
+    def places_in(self, value: Any) -> Any:
+        """Data whose every text means something where it ends up: a variable of a job, a word of its command."""
+        if isinstance(value, str):
+            return self.place(value) if value else value
+        if isinstance(value, Mapping):
+            return {str(name): self.places_in(one) for name, one in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.places_in(one) for one in value]
+        return value
+
+    def _filled(self, template: str) -> str:
         try:
             text = Template(template).render(self._guarded)
         except TemplateError as error:
             self._refuse_offence()
             raise Unrenderable(str(error)) from None
         self._refuse_offence()
-        if not text or _CONTROL.search(text):
-            raise Unrenderable(f"{template!r} gives an empty text or one with control characters")
         return text
 
     def data(self, value: Any) -> Any:

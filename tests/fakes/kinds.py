@@ -178,6 +178,8 @@ def _sql_never(world: World) -> None:
 
 POLL = {"url": "http://x/jobs/{{ scope.tier }}", "until": "body.state == 'done'", "within": "30s"}
 
+PAGE = {"page": "p1", "name": "n", "text": "t"}
+
 KINDS_TRIED: Mapping[str, Kind] = {
     "http": Kind(
         written={
@@ -250,6 +252,27 @@ KINDS_TRIED: Mapping[str, Kind] = {
         ),
         ready=_link_ready,
         effects=lambda world: list(world.files.switched),
+    ),
+    "notify": Kind(
+        written={
+            "webhook": {
+                "url": "http://x/{{ scope.tier }}",
+                "headers": {"Authorization": TOKEN},
+                "json": {"tier": "{{ scope.tier }}"},
+            }
+        },
+        places=(
+            {"webhook": {"url": "http://x/hot", "headers": {"X-Tier": "{{ scope.tier }}"}}},
+            {"slack": {"url": "http://x/{{ scope.tier }}", "text": "down"}},
+            {"slack": {"url": "http://x/hot", "text": "{{ scope.tier }} is down"}},
+            *(
+                {"statuspage": {**PAGE, "token": TOKEN, name: "{{ scope.tier }}"}}
+                for name in (*PAGE, "component")
+            ),
+        ),
+        ready=_http_ready,
+        effects=lambda world: world.http.sent("POST"),
+        keys=lambda world: [sent.headers.get("Idempotency-Key") for sent in world.http.sent("POST")],
     ),
     "wait": Kind(
         written={"for": "2m"},

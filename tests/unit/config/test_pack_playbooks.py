@@ -94,7 +94,7 @@ def test_every_action_is_one_that_exists_with_arguments_it_takes(pack: Sections)
     assert len(actions) > 40
     for name, place, do in actions:
         kind, _ = validate_action(do)
-        assert kind in {"http", "service", "file_link"}, (name, place)
+        assert kind in {"http", "service", "file_link", "notify"}, (name, place)
 
 
 def test_every_name_refers_to_something(pack: Sections) -> None:
