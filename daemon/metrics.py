@@ -127,6 +127,15 @@ class Metrics:
             "receipt",
         )
         self.debts = declare.gauge("debts", "Debts not yet paid, by state.", "state")
+        self.drills = declare.counter(
+            "drills_total", "Drills by result: passed, failed, refused.", "playbook", "result"
+        )
+        self.drill_score = declare.gauge(
+            "drill_score", "Share of its checks that a playbook's newest drill passed.", "playbook"
+        )
+        self.drill_last_at = declare.gauge(
+            "drill_last_timestamp_seconds", "When a playbook's newest drill ended (unix).", "playbook"
+        )
         self.storm = declare.gauge(
             "storm", "1 while a storm stands: only storm-safe rungs are begun, and one page stands for all."
         )

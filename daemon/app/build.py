@@ -20,7 +20,7 @@ from daemon.escalate.stage import AckToken, Escalate, Setup
 from daemon.incidents.change import Job
 from daemon.loop.control import Lead, SwitchBoard
 from daemon.loop.core import Loop
-from daemon.loop.ground import Host, Pools, Stages
+from daemon.loop.ground import Host, Pools, Rehearsals, Stages
 from daemon.loop.inbox import Alerts
 from daemon.loop.messages import Message
 from daemon.loop.pools import Pool
@@ -124,6 +124,7 @@ def stages_of(loaded: Loaded[Settings], detection: Detection, tools: Tools, cont
         holds={name: spec.fire.for_ for name, spec in settings.detectors.items() if spec.enabled},
         alerts=Alerts(settings.inbox.alertmanager.map),
         storm=settings.storm,
+        drills=Rehearsals(settings.drills, {name: label_sets(settings, name) for name in settings.playbooks}),
     )
 
 

@@ -19,7 +19,9 @@ from daemon.escalate.direct import DirectPager
 from daemon.escalate.message import Receipt, ReceiptKind
 from daemon.escalate.post import post
 from daemon.incidents.change import Job
-from daemon.loop.messages import Answered, Fetched, Message, Performed, Posted, Tick, Told
+from daemon.loop import drills
+from daemon.loop.messages import Answered, Drilled, Fetched, Message, Performed, Posted, Tick, Told
+from daemon.mitigate.rehearsal import Rehearsed, rehearse
 from detectors.samples import Failed
 from remediations.actions.action import Permit
 from remediations.actions.looks import Looker
@@ -88,6 +90,7 @@ class Workers:
             "probe": self._probe,
             "action": self._action,
             "post": self._post,
+            drills.KIND: self._drill,
             HEARTBEAT: self._heartbeat,
             DIRECT: self._tell_directly,
         }[job.kind]
@@ -123,6 +126,14 @@ class Workers:
         )
         return Performed(job.key, outcome)
 
+    def _drill(self, tools: Tools, job: Job) -> Message:
+        deadline = self._deadline(job)
+        found = [
+            rehearse(task, tools.prober, tools.actions, tools.looker, self._ports, deadline=deadline)
+            for task in job.args["tasks"]
+        ]
+        return Drilled(drills.drill_of(job), tuple(_clean_all(tools, seen) for seen in found))
+
     def _post(self, tools: Tools, job: Job) -> Message:
         doors = Doors(self._ports.http, self._ports.clock, tools.redactor.text)
         return Posted(job.key, post(job.args, tools.book, doors, self._deadline(job)))
@@ -156,6 +167,8 @@ class Workers:
             return Performed(job.key, Outcome(OutcomeState.UNKNOWN, error, "", now))
         if job.kind == "post":
             return Posted(job.key, Receipt(ReceiptKind.TEMPORARY, error))
+        if job.kind == drills.KIND:
+            return Drilled(drills.drill_of(job), error=error)
         fetch: Any = job.args.get("fetch")
         if job.kind in {HEARTBEAT, DIRECT}:
             log.get().error(log.PAGE_NOT_SENT, error=error)
@@ -163,6 +176,13 @@ class Workers:
         if job.kind == "fetch":
             return Fetched(job.key, Failed(fetch.name, fetch.at, error))
         return Answered(job.key, Evidence(now, ok=False, error=error))
+
+
+def _clean_all(tools: Tools, seen: Rehearsed) -> Rehearsed:
+    """What probes said in a drill is kept as well."""
+    evidence = {name: _clean(tools, answer) for name, answer in seen.evidence.items()}
+    confirms = {name: _clean(tools, answer) for name, answer in seen.confirms.items()}
+    return replace(seen, evidence=evidence, confirms=confirms)
 
 
 def _clean(tools: Tools, evidence: Evidence) -> Evidence:

@@ -15,6 +15,7 @@ from daemon.incidents.events import Event, Kind
 from daemon.incidents.model import (
     BLIND,
     DAEMON,
+    DRILL,
     STORM,
     FindingRecord,
     Incident,
@@ -66,8 +67,10 @@ def reconcile(
             after[incident.id] = _outgrown(incident, want, now)
             del current[key]
             continue
-        if incident.failure_mode in {DAEMON, STORM} or (want is None and incident.id in known.in_flight):
-            # The daemon's own troubles and storms are on no board; whoever opened them ends them.
+        if incident.failure_mode in {DAEMON, STORM, DRILL} or (
+            want is None and incident.id in known.in_flight
+        ):
+            # The daemon's own troubles, storms and failed drills are on no board; whoever opened them ends them.
             continue
         moved, events = _update(incident, want, board, known.seen.get(incident.id), now)
         after[incident.id] = (moved, events)

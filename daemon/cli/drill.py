@@ -1,8 +1,13 @@
-"""`fleetmend drill PLAYBOOK`: would it work if its failure came now? Probes for real, actions dry, everything graded."""
+"""`fleetmend drill PLAYBOOK`: would it work if its failure came now? Probes for real, actions dry, everything graded.
+
+A running daemon does it, from where it stands and with its rights, and keeps what it came to. While none runs the
+command asks for itself, and nothing is kept.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,19 +15,20 @@ import typer
 from config.problems import did_you_mean
 from daemon.cli import output
 from daemon.cli.reach import Reach, with_reach
-from daemon.errors import ANSWER_IS_NO, UsageError
+from daemon.errors import ANSWER_IS_NO, DaemonUnreachable, NotFound, UsageError
 
 if TYPE_CHECKING:  # heavy: imported by the command that needs them
-    from rich.table import Table
-    from rich.text import Text
-
     from config.loader import Loaded
     from config.scope import Scope
-    from daemon.desk.drills import Drill, DrillRung
+    from daemon.cli.faces import Face
+    from daemon.desk.drills import Drill
     from daemon.settings.model import Settings
     from daemon.store.store import Store
 
-_STYLE: Mapping[str, str] = {"passed": "green", "held": "yellow", "failed": "bold red", "refused": "bold red"}
+TAKEN_WITHIN = 15.0
+"""Seconds until the loop has written an order down as a drill."""
+OVER_WITHIN = 600.0
+_LOOK = 0.2
 
 
 def register(app: typer.Typer) -> None:
@@ -32,19 +38,29 @@ def register(app: typer.Typer) -> None:
 
 def drill(
     reach: Reach,
-    playbook: Annotated[str, typer.Argument(help="Which playbook, such as storage-hot.")],
+    playbook: Annotated[str | None, typer.Argument(help="Which playbook, such as storage-hot.")] = None,
     *,
     scope: Annotated[
-        list[str] | None,
-        typer.Option(help="Where, such as tier=hot; may repeat. Left out: everywhere it is for."),
+        str | None, typer.Option(help="Where, such as tier=hot. Left out: everywhere it is for.")
     ] = None,
+    last: Annotated[bool, typer.Option("--last", help="Show the newest drills, and drill nothing.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="With --last: how many.")] = 10,
 ) -> None:
     """A game day: ask its probes, make its actions ready, look at what they act upon, ask all guardrails; do nothing.
 
     Exit 1 when something would not work.
     """
-    wanted = tuple(_scope(text) for text in scope or ())
-    model = _here(reach, playbook, wanted)
+    from daemon.cli.drillshow import rendered
+    from daemon.cli.faces import face_of
+
+    if last:
+        _newest(reach, playbook, limit)
+        return
+    if playbook is None:
+        raise UsageError("say which playbook, or --last for the newest drills")
+    _labels(scope)
+    face = face_of(reach)
+    model = _ordered(face, playbook, scope) if face.runs() else _here(reach, playbook, scope)
     if reach.json:
         output.json_of(model)
     else:
@@ -53,7 +69,47 @@ def drill(
         raise typer.Exit(ANSWER_IS_NO)
 
 
-def _here(reach: Reach, name: str, wanted: tuple[Scope, ...]) -> Drill:
+def _newest(reach: Reach, playbook: str | None, limit: int) -> None:
+    """Exit 1 when the newest drill of some playbook did not pass."""
+    from daemon.cli import questions
+    from daemon.cli.drillshow import listed
+    from daemon.cli.reads import answer
+
+    model = answer(reach, questions.drills_of(playbook, limit), listed)
+    newest = {row.playbook: row.state for row in reversed(model.drills)}
+    if set(newest.values()) & {"failed", "refused"}:
+        raise typer.Exit(ANSWER_IS_NO)
+
+
+def _ordered(face: Face, playbook: str, scope: str | None) -> Drill:
+    """The daemon does it; its result is waited for."""
+    from daemon.cli import questions
+    from daemon.clock import SystemClock
+
+    _must_be(playbook, [book.name for book in face.ask(questions.playbooks()).playbooks])
+    taken = face.order(
+        "drill", None, {"playbook": playbook, "scope": scope} if scope else {"playbook": playbook}
+    )
+    if taken.refused:
+        raise UsageError(f"refused: {taken.answer}")
+    clock, pause = SystemClock(), threading.Event()
+    began = clock.monotonic()
+    while clock.monotonic() < began + OVER_WITHIN:
+        try:
+            model = face.ask(questions.drill(f"dr-{taken.order}"))
+        except NotFound:
+            if clock.monotonic() > began + TAKEN_WITHIN:
+                raise
+        else:
+            if model.state in {"passed", "failed", "refused"}:
+                return model
+        pause.wait(_LOOK)
+    raise DaemonUnreachable(
+        f"drill dr-{taken.order} is not over; fleetmend drill --last shows what becomes of it"
+    )
+
+
+def _here(reach: Reach, name: str, scope: str | None) -> Drill:
     from daemon.app.drilling import Here
     from daemon.cli.files import need_files
     from daemon.cli.local import local_user
@@ -69,78 +125,43 @@ def _here(reach: Reach, name: str, wanted: tuple[Scope, ...]) -> Drill:
     files = reach.files()
     need_files(files)
     loaded = load(files, environment=reach.environment)
-    _must_be(name, loaded)
+    _must_be(name, loaded.model.playbooks)
     clock = SystemClock()
     http = HttpDoor(clock)
     ports = Ports(http, ProcessDoor(clock, reach.environment), FileDoor(), DatabaseDoor(clock), clock)
     with _store(loaded) as store:
-        found = Here(loaded, ports, store).drill(name, wanted, local_user(reach.environment))
+        who = local_user(reach.environment)
+        found = Here(loaded, ports, store).drill(name, _labels(scope), who)
     http.close()
     return shown(found)
 
 
-def _must_be(name: str, loaded: Loaded[Settings]) -> None:
-    books = loaded.model.playbooks
+def _must_be(name: str, known: Iterable[str]) -> None:
+    books = sorted(known)
     if name not in books:
-        near = did_you_mean(name, books) or f"known are {', '.join(sorted(books))}"
+        near = did_you_mean(name, books) or f"known are {', '.join(books)}"
         raise UsageError(f"there is no playbook {name!r}; {near}")
 
 
 def _store(loaded: Loaded[Settings]) -> Store:
-    """The daemon's store as it stands; an empty one where no daemon was ever started."""
+    """The store as the last daemon left it; an empty one where none was ever started."""
     from daemon.store.engine import place
     from daemon.store.store import Store
 
     path = place(loaded.model.state).path
     if path is not None and not path.exists():
-        output.say("no daemon has used this store yet: no pause, budget or lock is known")
+        output.say("no daemon has used this store yet: no pause, budget or lock is known; nothing is kept")
         return Store.open("sqlite://")
+    output.say("no daemon runs: asked from here, by you, and nothing is kept")
     return Store.open(loaded.model.state, read_only=True)
 
 
-def _scope(text: str) -> Scope:
+def _labels(text: str | None) -> tuple[Scope, ...]:
+    """The scope, none where it was left out. Raises `UsageError`."""
     from config.scope import scope_of
     from daemon.desk.arguments import BadOrder, labels
 
     try:
-        return scope_of(labels("scope", text))
+        return () if text is None else (scope_of(labels("--scope", text)),)
     except BadOrder as error:
-        raise UsageError(f"--scope: {error}") from None
-
-
-def rendered(model: Drill) -> Iterator[Text | Table]:
-    """A headline, then a table per scope: what is broken or held in words, what passed as a count."""
-    from rich.text import Text
-
-    from daemon.cli.show import scope_text
-
-    score = f"{model.score.passed} of {model.score.asked} checks passed"
-    yield Text.assemble(f"{model.playbook}: ", (model.state, _STYLE.get(model.state, "")), f", {score}")
-    if model.note:
-        yield Text(model.note)
-    for part in model.scopes:
-        yield Text(f"\n{scope_text(part.scope)}", style="bold")
-        table = output.table("what", "grade", "checks", "answer")
-        for check in part.checks:
-            table.add_row(check.name, _word(check.grade), "", check.text)
-        for number, rung in enumerate(part.rungs, start=1):
-            good = sum(check.grade == "passed" for check in rung.checks)
-            asked = sum(check.grade != "unasked" for check in rung.checks)
-            table.add_row(f"{number}. {rung.name}", _word(rung.grade), f"{good} of {asked}", _answers(rung))
-        yield table
-
-
-def _answers(rung: DrillRung) -> str:
-    """What is not as it should be; where all is well, what would be acted upon."""
-    told = [check for check in rung.checks if check.grade in {"failed", "held"} or rung.grade == "unasked"]
-    if told:
-        return "\n".join(f"{check.name}: {check.text}" for check in told)
-    return "\n".join(
-        f"{check.name}: {check.text}" for check in rung.checks if check.name in {"do", "guardrails"}
-    )
-
-
-def _word(grade: str) -> Text:
-    from rich.text import Text
-
-    return Text(grade, style=_STYLE.get(grade, ""))
+        raise UsageError(str(error)) from None

@@ -23,6 +23,10 @@ class Face(Protocol):
 
     def ask(self, question: Question[M]) -> M: ...
 
+    def runs(self) -> bool:
+        """Whether a daemon is there that takes orders."""
+        ...
+
     def order(self, kind: str, incident: str | None, args: Mapping[str, Any]) -> Taken: ...
 
 

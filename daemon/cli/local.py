@@ -60,6 +60,14 @@ class LocalFace:
             with store.read() as uow:
                 return question.answer(Asked(uow, self._setup.known, now, self._kill_switch()))
 
+    def runs(self) -> bool:
+        """Whether a daemon is there that takes orders."""
+        try:
+            with self._store(read_only=True) as store, store.read() as uow:
+                return self._runs(uow, self._clock.now())
+        except StoreError:
+            return False
+
     def order(self, kind: str, incident: str | None, args: Mapping[str, Any]) -> Taken:
         """Write the order down and wait a moment for the loop's answer.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from daemon.clock import rfc3339
-from daemon.desk import catalogue, models, queries
+from daemon.desk import catalogue, drills, models, queries
 from daemon.desk.known import Known
 from daemon.desk.queries import Wanted
 from daemon.incidents.records import MuteKind
@@ -97,6 +97,19 @@ def explain_target(target: str, at: float) -> Question[models.Explanation]:
 
 def debts() -> Question[models.Debts]:
     return Question(models.Debts, "/debts", lambda asked: queries.debts(asked.uow))
+
+
+def playbooks() -> Question[models.Playbooks]:
+    return Question(models.Playbooks, "/playbooks", lambda asked: catalogue.playbooks(asked.uow, asked.known))
+
+
+def drills_of(playbook: str | None, limit: int) -> Question[drills.Drills]:
+    params = {"limit": str(limit)} | ({} if playbook is None else {"playbook": playbook})
+    return Question(drills.Drills, "/drills", lambda asked: drills.newest(asked.uow, playbook, limit), params)
+
+
+def drill(drill_id: str) -> Question[drills.Drill]:
+    return Question(drills.Drill, f"/drills/{drill_id}", lambda asked: drills.one(asked.uow, drill_id))
 
 
 def mutes(kind: MuteKind) -> Question[models.Mutes]:

@@ -30,6 +30,7 @@ _ORDER_PATHS: Mapping[str, tuple[str, str]] = {
     "unlock": ("POST", f"{API}/unlock"),
     "change": ("POST", f"{API}/changes"),
     "page_test": ("POST", f"{API}/pages/test"),
+    "drill": ("POST", f"{API}/drills"),
 }
 _LIFTED_AT = {"pause": "pauses", "silence": "silences", "maintenance": "maintenance"}
 
@@ -63,6 +64,10 @@ class RemoteFace:
             raise FleetmendError(
                 f"{self._base} answers in a form this version does not know ({error.error_count()} differences)"
             ) from None
+
+    def runs(self) -> bool:
+        """Where it is asked it is meant to run."""
+        return True
 
     def order(self, kind: str, incident: str | None, args: Mapping[str, Any]) -> Taken:
         """Give an order; the daemon checks it. Raises as `ask` does."""

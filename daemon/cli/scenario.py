@@ -22,7 +22,7 @@ from daemon.clock import rfc3339
 from daemon.desk.queries import Wanted, listed
 from daemon.document.dossier import Dossier, load
 from daemon.errors import FleetmendError
-from daemon.incidents.model import BLIND, DAEMON, STORM, IncidentState
+from daemon.incidents.model import BLIND, DAEMON, DRILL, STORM, IncidentState
 from daemon.incidents.records import Attempt, Delivery, DeliveryState, PageEvent, Phase
 from daemon.store.store import Store
 from remediations.ports import Clock
@@ -46,7 +46,7 @@ ORDER_AGAIN = 10.0
 STAYS = 1.0
 """Seconds a story has to stay at its end before it counts as one."""
 LOOK = 0.25
-NOT_PIPELINE = frozenset({BLIND, DAEMON, STORM})
+NOT_PIPELINE = frozenset({BLIND, DAEMON, DRILL, STORM})
 """Incidents about the daemon's own sight and health: they may outlast a fault that took numbers with it."""
 PAGES = frozenset({PageEvent.TRIGGER, PageEvent.ESCALATE})
 NOT_PAGES = frozenset({DeliveryState.DROPPED, DeliveryState.FAILED})

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 from daemon.desk.instants import Instant
 from daemon.desk.models import GateAnswer, Model
+from daemon.errors import NotFound
 from daemon.incidents import drills
+from daemon.store.unit import UnitOfWork
 
 
 class DrillCheck(Model):
@@ -65,6 +67,19 @@ class Drills(Model):
     """Newest first."""
 
     drills: list[Drill]
+
+
+def newest(uow: UnitOfWork, playbook: str | None, limit: int) -> Drills:
+    """The newest drills, of one playbook or of all."""
+    return Drills(drills=[shown(row) for row in uow.drills.newest(playbook, limit=limit)])
+
+
+def one(uow: UnitOfWork, drill_id: str) -> Drill:
+    """The drill of this id. Raises `NotFound`."""
+    row = uow.drills.get(drill_id)
+    if row is None:
+        raise NotFound(f"there is no drill {drill_id!r}")
+    return shown(row)
 
 
 def shown(row: drills.Drill) -> Drill:

@@ -87,6 +87,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             scope={},
         ),
         "page_test": _general({"person": name}, "person"),
+        "drill": _general({"playbook": name, "scope": labels}, "playbook", scope={}),
         "reload": Rule(Role.ADMIN, False, {}),
     }
 )

@@ -89,6 +89,10 @@ class Detection:
             for fetch in fetches
         ]
 
+    def known_values(self, label: str, now: float) -> tuple[str, ...]:
+        """The values of a label that the inventory lists, or that were seen."""
+        return self._members.values(label, now)
+
     def next_due(self, now: float) -> float:
         """When to call `due` again at the latest."""
         return max(self._questions.schedule.next_at(), now)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from config.drills import Weekly
 from config.escalation import WorkingHours
 from config.schedules import DAYS
 
@@ -41,6 +42,18 @@ def next_time_of_day(zone: str, minutes: int, now: float) -> float:
         if at > now:
             return at
     raise AssertionError("a time of day comes at least every second day")
+
+
+def last_weekly(zone: str, at: Weekly, now: float) -> float:
+    """The newest instant, `now` at the latest, at which the wall clock of `zone` showed this day and time."""
+    today = datetime.fromtimestamp(now, ZoneInfo(zone)).date()
+    for back in range(9):
+        day = today - timedelta(days=back)
+        midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - a wall-clock time, resolved in its zone
+        found = instant(zone, midnight + timedelta(minutes=at.time.minutes))
+        if found <= now and at.day in {None, day.weekday()}:
+            return found
+    raise AssertionError("a day of the week comes within eight days")
 
 
 @lru_cache(maxsize=16_384)

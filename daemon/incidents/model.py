@@ -20,6 +20,9 @@ DAEMON = "daemon"
 STORM = "storm"
 """Failure mode of the incident that stands while so much fails at once that only storm-safe rungs are begun."""
 
+DRILL = "drill"
+"""Failure mode of incidents about a scheduled drill that failed: scope `{drill: its schedule, …}`."""
+
 SEVERITIES = ("critical", "high", "medium", "low")
 """Worst first."""
 QUIET_AFTER_CLOSE = 3600.0
@@ -35,6 +38,7 @@ _PREFIX = {
     BLIND: "bl",
     DAEMON: "dm",
     STORM: "st",
+    DRILL: "df",
 }
 
 

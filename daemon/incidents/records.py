@@ -201,7 +201,7 @@ class Order:
     """What a person asked for, in the append-only inbox table; the loop alone carries it out.
 
     `kind`: ack extend escalate resolve resume approve reject note verdict unlock pause unpause silence maintenance
-    change reload. `via`: cli, api, console, link. `id` is 0 until the store gave one.
+    change drill reload. `via`: cli, api, console, link. `id` is 0 until the store gave one.
     """
 
     id: int

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from config.drills import DrillsSpec
 from daemon import log
 from daemon.assess.causes import undecided_causes
 from daemon.assess.levels import Level
@@ -39,6 +40,25 @@ from detectors.board import Board
 from remediations.spec import Storm
 
 
+@dataclass(frozen=True, slots=True)
+class Rehearsals:
+    """Drills by the configuration. `label_sets`: playbook -> the labels that its incidents may have."""
+
+    spec: DrillsSpec = field(default_factory=DrillsSpec)
+    label_sets: Mapping[str, Sequence[Sequence[str]]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Drilling:
+    """What the loop remembers of drills. `sent`: those that a worker of this life has."""
+
+    sent: set[str] = field(default_factory=set)
+    wake: bool = True
+    scheduled: bool = True
+    """A schedule was there at the last look, or may have been."""
+    planned_at: float = float("-inf")
+
+
 @dataclass(slots=True)
 class Stages:
     """The stages, each built from its own section. Replaced as a whole by a reload."""
@@ -52,6 +72,7 @@ class Stages:
     alerts: Alerts
     storm: Storm
     """When so much fails at once that only storm-safe rungs are begun."""
+    drills: Rehearsals = Rehearsals()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +140,7 @@ class Ground(ABC):
     """What came back and is not written down yet: an answer that the store refuses now is heard again, never lost."""
     resting: dict[str, int] = field(default_factory=dict)
     """Incident -> its version when its ladder had ended and people had been told: nothing to do until it changes."""
+    drills: Drilling = field(default_factory=Drilling)
     standing: Standing = field(default_factory=Standing)
     """What of the open incidents need not be asked again yet."""
     level: Level | None = None

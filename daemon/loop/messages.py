@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from daemon.escalate.message import Receipt
 from daemon.incidents.events import Event
+from daemon.mitigate.rehearsal import Rehearsed
 from detectors.samples import Batch, Failed
 from remediations.outcome import Outcome
 from remediations.run import Evidence
@@ -69,4 +70,13 @@ class Told:
     events: tuple[Event, ...]
 
 
-Message = Told | Tick | Fetched | Answered | Performed | Posted | Recorded | Asked
+@dataclass(frozen=True, slots=True)
+class Drilled:
+    """The questions of a drill were asked at each of its scopes; `error`: why they could not be."""
+
+    drill: str
+    rehearsed: tuple[Rehearsed, ...] = ()
+    error: str = ""
+
+
+Message = Drilled | Told | Tick | Fetched | Answered | Performed | Posted | Recorded | Asked

@@ -12,6 +12,7 @@ from daemon.incidents.events import Event, Kind
 from daemon.incidents.model import QUIET_AFTER_CLOSE, STORM, Incident
 from daemon.incidents.records import Mute, MuteKind, Order, OrderState, PipelineChange
 from daemon.incidents.transitions import INCIDENT, IncidentEvent, incident_after
+from daemon.loop import drills
 from daemon.loop.ground import Ground
 from daemon.loop.storms import release
 from daemon.mitigate import paying
@@ -217,6 +218,10 @@ def _pipeline_change(_: Ground, uow: UnitOfWork, order: Order, now: float) -> An
     return Answer("recorded")
 
 
+def _drill(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> Answer:
+    return Answer(*drills.asked(loop, uow, order, now))
+
+
 def _reload(loop: Ground, _: UnitOfWork, order: Order, __: float) -> Answer:
     loop.host.reload(order.who)
     return Answer("reloading")
@@ -250,6 +255,7 @@ HANDLERS: Mapping[str, Handler] = {
     "maintenance": _mute(MuteKind.MAINTENANCE),
     "unpause": _unpause,
     "change": _pipeline_change,
+    "drill": _drill,
     "reload": _reload,
     "page_test": _page_test,
 }

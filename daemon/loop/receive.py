@@ -6,9 +6,9 @@ from daemon.errors import StoreSick
 from daemon.escalate.message import Receipt
 from daemon.incidents.change import Change
 from daemon.incidents.records import MuteKind, Order, Phase
-from daemon.loop import say
+from daemon.loop import drills, say
 from daemon.loop.ground import Ground
-from daemon.loop.messages import Answered, Asked, Fetched, Message, Performed, Posted, Tick, Told
+from daemon.loop.messages import Answered, Asked, Drilled, Fetched, Message, Performed, Posted, Tick, Told
 from daemon.loop.orders import carry_out
 from daemon.mitigate import journal, paying
 from daemon.store.unit import UnitOfWork
@@ -49,6 +49,9 @@ def take(loop: Ground, message: Message, now: float) -> None:
             _posted(loop, key, receipt, now)
         case Told(events):
             loop.item("told", lambda uow: loop.apply(uow, Change(events=events)), now)
+        case Drilled():
+            if not drills.heard(loop, message, now):
+                loop.drills.wake = True  # it is asked anew
         case Asked(what):
             _asked(loop, what, now)
         case Tick("heartbeat"):

@@ -7,9 +7,9 @@ from functools import partial
 from daemon.escalate.message import Receipt, ReceiptKind
 from daemon.incidents.change import Change, Job
 from daemon.incidents.events import Event, Kind
-from daemon.loop import receive, say, selfcare
+from daemon.loop import drills, receive, say, selfcare
 from daemon.loop.ground import Ground
-from daemon.loop.messages import Answered, Performed, Posted
+from daemon.loop.messages import Answered, Drilled, Performed, Posted
 from daemon.mitigate import journal, paying, step
 from daemon.mitigate.facts import paused
 from daemon.store.unit import UnitOfWork
@@ -25,6 +25,7 @@ def up(loop: Ground, now: float) -> None:
     _debts(loop, now)
     _well_again(loop, now)
     selfcare.look(loop, now)
+    drills.look(loop, now)
 
 
 def park(loop: Ground, name: str, error: Exception, now: float) -> None:
@@ -65,6 +66,8 @@ def _lost(loop: Ground, job: Job, now: float) -> None:
         loop.unheard.append(Posted(job.key, Receipt(ReceiptKind.AMBIGUOUS, "no answer in time")))
     elif job.kind == "probe":
         loop.unheard.append(Answered(job.key, Evidence(now, ok=False, error="no answer in time")))
+    elif job.kind == drills.KIND:
+        loop.unheard.append(Drilled(drills.drill_of(job), error="no answer in time"))
     else:
         loop.stages.detection.lost(job, now)
 

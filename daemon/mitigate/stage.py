@@ -9,7 +9,7 @@ from typing import Protocol
 from config.scope import Scope
 from daemon.incidents.change import Change
 from daemon.incidents.events import Event, Kind
-from daemon.incidents.model import BLIND, DAEMON, STORM, Incident, IncidentState
+from daemon.incidents.model import BLIND, DAEMON, DRILL, STORM, Incident, IncidentState
 from daemon.incidents.records import Attempt
 from daemon.mitigate import journal
 from daemon.mitigate.applying import Applying, Progress
@@ -53,7 +53,7 @@ class Mitigate:
     ) -> Progress | None:
         """One step of this incident's run; None when there is nothing to do."""
         run = uow.runs.get(incident.id)
-        if incident.failure_mode in {BLIND, DAEMON, STORM}:
+        if incident.failure_mode in {BLIND, DAEMON, STORM, DRILL}:
             return None
         if run is None:
             return self._first(uow, incident, causes, now)

@@ -14,6 +14,7 @@ from config.addresses import passwords_in
 from config.escalation import CALM_INTERVAL, EXTERNAL, Target
 from config.loader import Loaded
 from config.problems import Gravity, Wrong
+from config.scope import scope_of
 from config.section import Section
 from config.units import format_duration
 from daemon.desk.loopback import is_loopback
@@ -41,6 +42,7 @@ def cross_check(loaded: Loaded[Settings]) -> None:
         _playbook(loaded, name, playbook)
     _ties(loaded)
     _inbox(loaded)
+    _drills(loaded)
     _people(loaded)
     _local_operator(loaded)
     _floods(loaded)
@@ -144,6 +146,23 @@ def _inbox(loaded: Loaded[Settings]) -> None:
         if entry.verify_with is not None and entry.verify_with not in settings.detectors:
             path = ("inbox", "alertmanager", "map", index, "verify_with")
             loaded.unknown(path, "detector", entry.verify_with, settings.detectors)
+
+
+def _drills(loaded: Loaded[Settings]) -> None:
+    settings, seen = loaded.model, set[str]()
+    for index, plan in enumerate(settings.drills.schedule):
+        path: Path = ("drills", "schedule", index)
+        book = settings.playbooks.get(plan.playbook)
+        if book is None:
+            loaded.unknown((*path, "playbook"), "playbook", plan.playbook, settings.playbooks)
+        elif plan.scope and not book.matches(book.failure_mode, scope_of(plan.scope)):
+            loaded.problem(
+                (*path, "scope"), f"{plan.playbook} is not for this scope", "name labels that it matches"
+            )
+        written = f"{plan.playbook} {sorted(plan.scope.items())} {plan.at}"
+        if written in seen:
+            loaded.problem(path, "this drill stands here twice", "leave one of them out")
+        seen.add(written)
 
 
 def _people(loaded: Loaded[Settings]) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from config.addresses import HostPort, StoreAddress, WebAddress
+from config.drills import DrillsSpec
 from config.escalation import DEFAULT_REMIND, DigestSpec, HeadsUpSpec, Intervals, Policy, WorkingHours
 from config.people import Channels, PersonSpec, Teams
 from config.probes import ProbeSpec
@@ -91,6 +92,7 @@ class Settings(Section):
     working_hours: WorkingHours = WorkingHours()
 
     storm: Storm = Storm()
+    drills: DrillsSpec = DrillsSpec()
     limits: Limits = Limits()
     heartbeat: Heartbeat | None = None
     retention: Retention = Retention()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Table, and_, delete, exists, func, not_, or_, select
 
+from daemon.incidents.drills import OVER
 from daemon.incidents.escalation import EscalationState
 from daemon.incidents.model import ENDED
 from daemon.incidents.records import DeliveryState, OrderState
@@ -98,13 +99,14 @@ def _prune_incidents(tx: Tx, now: float, cutoff: float, limit: int) -> int:
 
 def _past(cutoff: float) -> list[tuple[Table, ColumnElement[bool]]]:
     """What is over by itself; an order or alert nobody handled yet is not."""
-    o, a, m = tables.orders.c, tables.alerts.c, tables.mutes.c
+    o, a, m, d = tables.orders.c, tables.alerts.c, tables.mutes.c, tables.drills.c
     return [
         (tables.orders, and_(o.at < cutoff, o.state != OrderState.NEW.value)),
         (tables.alerts, and_(a.at < cutoff, a.inbox != NEW)),
         (tables.pipeline_changes, tables.pipeline_changes.c.at < cutoff),
         (tables.mutes, or_(m.lifted_at < cutoff, m.ends_at < cutoff)),
         (tables.locks, tables.locks.c.until < cutoff),
+        (tables.drills, and_(d.at < cutoff, d.state.in_(_values(frozenset(OVER))))),
     ]
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, select
 from daemon.errors import StoreSick
 from daemon.store import tables
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration; a test keeps it equal to the scripts."""
 
 

@@ -219,6 +219,22 @@ rollups = Table(
     Index("rollups_by_hour", "hour"),
 )
 
+drills = Table(
+    "drills",
+    METADATA,
+    _key("id"),
+    _text("playbook"),
+    # Which schedule it belongs to; empty when a person asked.
+    _text("plan"),
+    _at("at", null=False),
+    _text("state"),
+    _version(),
+    _doc(),
+    Index("drills_by_state", "state"),
+    Index("drills_by_plan", "plan", "at"),
+    Index("drills_by_time", "at", "id"),
+)
+
 lease = Table(
     "lease",
     METADATA,

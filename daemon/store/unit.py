@@ -12,6 +12,7 @@ from daemon.store.attempts import Attempts
 from daemon.store.checkpoints import Checkpoints
 from daemon.store.debts import Debts
 from daemon.store.deliveries import Deliveries
+from daemon.store.drills import Drills
 from daemon.store.escalations import Escalations
 from daemon.store.inbox import Inbox
 from daemon.store.incidents import Incidents
@@ -89,6 +90,10 @@ class UnitOfWork:
     @cached_property
     def rollups(self) -> Rollups:
         return Rollups(self._tx)
+
+    @cached_property
+    def drills(self) -> Drills:
+        return Drills(self._tx)
 
     @cached_property
     def lease(self) -> Leases:

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from config.units import Duration
-from daemon.desk import catalogue, models, queries
+from daemon.desk import catalogue, drills, models, queries
 from daemon.incidents.records import MuteKind
 from daemon.web.access import may_read
-from daemon.web.api_reads import FAILS, Limit, answer
+from daemon.web.api_reads import FAILS, FINDS, Limit, answer
 from daemon.web.problems import responses
 
 router = APIRouter(prefix="/api/v1", tags=["reads"], dependencies=[Depends(may_read)])
@@ -27,6 +27,18 @@ def detectors(request: Request) -> Response:
 def playbooks(request: Request) -> Response:
     """Every ladder, what may be done by itself, and how it has fared."""
     return answer(request, lambda it: catalogue.playbooks(it.uow, it.known))
+
+
+@router.get("/drills", response_model=drills.Drills, responses=responses(401, 422, 503))
+def all_drills(request: Request, playbook: str | None = None, limit: Limit = 20) -> Response:
+    """The newest drills, of one playbook or of all."""
+    return answer(request, lambda it: drills.newest(it.uow, playbook, limit))
+
+
+@router.get("/drills/{drill_id}", response_model=drills.Drill, responses=FINDS)
+def one_drill(request: Request, drill_id: str) -> Response:
+    """One drill: what was asked, and what each answer is worth."""
+    return answer(request, lambda it: drills.one(it.uow, drill_id))
 
 
 @router.get("/pages", response_model=models.Pages, responses=responses(401, 422, 503))

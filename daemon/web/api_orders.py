@@ -33,6 +33,7 @@ GENERAL: Mapping[tuple[str, str], str] = {
     ("POST", "/unlock"): "unlock",
     ("POST", "/changes"): "change",
     ("POST", "/pages/test"): "page_test",
+    ("POST", "/drills"): "drill",
 }
 LIFTED: Mapping[str, str] = {"/pauses": "pause", "/silences": "silence", "/maintenance": "maintenance"}
 LIFTS = frozenset({"id", "scope", "reason"})

@@ -47,6 +47,7 @@ _FIELDS: Mapping[str, Any] = {
     "who": {"type": "string", "maxLength": 200},
     "ref": {"type": "string", "maxLength": 500},
     "person": _NAME,
+    "playbook": _NAME,
 }
 
 

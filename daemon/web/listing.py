@@ -17,6 +17,7 @@ from daemon.web.access import Visit, visit
 from daemon.web.frames import frame_of, page, reader_of
 from daemon.web.parts import Parts, parts_of
 from daemon.web.views import lists, looks, returns
+from daemon.web.views.drills import last_of_each
 from daemon.web.views.reader import Reader
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -49,6 +50,10 @@ def detectors(request: Request, visitor: Visitor) -> HTMLResponse:
     return _show(request, visitor, "detectors", "detectors.html", build)
 
 
+DRILLS = 100
+"""Drills among which the newest of each playbook is looked for."""
+
+
 @router.get("/playbooks")
 def playbooks(request: Request, visitor: Visitor) -> HTMLResponse:
     """Every ladder, how far it may go by itself, and how it has fared."""
@@ -58,6 +63,7 @@ def playbooks(request: Request, visitor: Visitor) -> HTMLResponse:
         return {
             "headline": lists.about_playbooks(rows),
             "books": rows,
+            "drills": last_of_each(uow.drills.newest(limit=DRILLS)),
             "locks": uow.locks.listed(reader.now),
         }
 

@@ -24,7 +24,8 @@ when empty: a list is `[]`. Unknown fields never appear: a script may rely on th
 | `postmortem ID --json`, `GET /api/v1/incidents/ID/postmortem` | [Postmortem](#postmortem) |
 | `status --json`, `GET /api/v1/status` | [Status](#status) |
 | `report --json` | [Report](#report) |
-| `drill PLAYBOOK --json` | [Drill](#drill) |
+| `drill PLAYBOOK --json`, `GET /api/v1/drills/ID` | [Drill](#drill) |
+| `drill --last --json`, `GET /api/v1/drills` | [Drills](#drills) |
 | `GET /api/v1/{detectors,playbooks,pages,debts,config,oncall}` | [Detectors](#detectors), [Playbooks](#playbooks), [Pages](#pages), [Debts](#debts), [Config](#config), [Oncall](#oncall) |
 | orders, answer 202 | [OrderTaken](#ordertaken) |
 | errors (`application/problem+json`) | [Problem](#problem) |

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from config import units
+from config.drills import Weekly
 from config.escalation import Target
 from config.secrets import Secret
 from config.templates import ExpressionText, TemplateText
@@ -37,6 +38,7 @@ PLAIN: Mapping[Any, tuple[str, str]] = {
     units.OfLast: ("M of N", 'written `"5 of 10"`'),
     units.Budget: ("N per time", 'written `"3 per 6h"`'),
     units.TimeOfDay: ("time of day", 'written `"08:30"`'),
+    Weekly: ("day and time", 'written `"Tue 10:00"`, or `"10:00"` for every day'),
 }
 SAME_AS = {
     TemplateText: ("text", "may hold `{{ … }}`"),

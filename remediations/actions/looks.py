@@ -1,7 +1,7 @@
 """A look at what an action would act upon, changing nothing: is it there, does it answer, could it be done at all?
 
-One row per kind; a kind without one says that nobody can look. Asked by drills, on a worker. Kinds that look before they
-act (`service`, `sql`) are begun without a permit: they go as far as the moment of acting, and no further.
+One row per kind; a kind without one says that nobody can look. Asked by drills, on a worker. `service` is begun
+without a permit: it asks its manager up to the moment of acting, and goes no further.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from config.problems import Wrong
 from remediations.actions.action import Rendered, Reveal
+from remediations.actions.dsn import Hidden
 from remediations.actions.file_link import PREVIOUS, NoGoodVersion, last_known_good
 from remediations.actions.registry import Actions
 from remediations.outcome import OutcomeState, bounded
@@ -128,6 +129,19 @@ def _service(rendered: Rendered, around: Around) -> Look:
     return _begun("service", f"{rendered['manager']} knows {rendered['unit']}", rendered, around)
 
 
+def _sql(rendered: Rendered, around: Around) -> Look:
+    """Every server that takes part is connected to, and asked nothing that matters."""
+    names = []
+    for role, server in rendered["servers"].items():
+        dsn = around.reveal(server["dsn"])
+        try:
+            around.ports.databases.execute(dsn, "SELECT 1", deadline=around.deadline)
+        except PortError as error:
+            return Look(False, f"{role} {server['name']}: {Hidden([dsn]).text(str(error))}")
+        names.append(str(server["name"]))
+    return Look(True, f"answered by {', '.join(names)}")
+
+
 def _begun(kind: str, good: str, rendered: Rendered, around: Around) -> Look:
     """As far as the moment of acting. What is as asked already needs no permit, and is good too."""
     came = around.actions.perform(
@@ -145,5 +159,6 @@ LOOKS: Mapping[str, How] = {
     "command": _command,
     "service": _service,
     "file_link": _file_link,
+    "sql": _sql,
 }
 """Kind of action -> how to look at what it acts upon. May raise `PortError`."""

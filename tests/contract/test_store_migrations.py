@@ -65,10 +65,12 @@ def test_an_older_database_keeps_its_rows_through_the_upgrade(store: Store) -> N
         uow.checkpoints.save({("silent", WHOLE): [1]})
     with store._engine.begin() as connection:
         tables.rollups.drop(connection)
+        tables.drills.drop(connection)
         connection.execute(tables.revision.update().values(version_num="0001"))
     store.migrate()
     with store.read() as uow:
         assert uow.rollups.load() == ()
+        assert uow.drills.newest() == ()
         assert uow.checkpoints.load() == {("silent", WHOLE): [1]}
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from daemon.desk.known import Known, known_of
 from daemon.incidents.change import Change
+from daemon.incidents.drills import Check, Drill, DrillState, Grade, RungDrill, ScopeDrill
 from daemon.incidents.escalation import EscalationState
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.model import FindingRecord, Impact, Incident, IncidentState
@@ -66,6 +67,7 @@ GUARDRAILS = (
 )
 
 
+DRILLED = "dr-7"
 HOT_BOOK = Playbook.model_validate(
     {
         "failure_mode": "storage_failure",
@@ -130,6 +132,7 @@ def record(store: Store) -> None:
         with store.write() as uow:
             uow.apply(change)
     with store.write() as uow:
+        uow.drills.save(_drill())
         uow.pipeline.add(PipelineChange(NOW - 700, "storage-writer 4.2.0 deployed", "ci", "a1b2c3d", TIER))
         uow.mutes.save(
             rows.mute("pause-31", owner="ben", reason="new mapping goes out", starts_at=NOW - 900, ends_at=NOW + 1800,
@@ -255,6 +258,18 @@ def _hot() -> Change:
             said(59, Kind.DEBT_OPENED, "fail-over-to-replica has to be returned within the hour.", debt="debt-hot"),
         ),
     )  # fmt: skip
+
+
+def _drill() -> Drill:
+    """Last Tuesday's, with one thing that would not have worked."""
+    wrong = Check("do", Grade.FAILED, "supervisord says BAD_NAME: storage-database-hot (fault 10)")
+    good = Check("probe health", Grade.PASSED, "storage-health answers, ok")
+    rung = RungDrill("restart-database", "cure", "service", checks=(wrong,))
+    part = ScopeDrill(TIER, (good,), (rung,))
+    asked = Drill(
+        DRILLED, "storage-hot", NOW - 86_400, "schedule", DrillState.ASKED, plan="storage-hot * Tue 10:00"
+    )
+    return replace(asked, scopes=(part,)).over(NOW - 86_398)
 
 
 def _silent() -> Change:

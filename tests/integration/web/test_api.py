@@ -253,6 +253,9 @@ def test_the_command_line_and_this_interface_speak_the_same_language(face: Face,
         *(questions.mutes(kind) for kind in MuteKind),
         questions.oncall(),
         questions.oncall(90 * 86_400.0),
+        questions.playbooks(),
+        questions.drills_of("storage-hot", 3),
+        questions.drill(scene.DRILLED),
         questions.postmortem(HOT),
         questions.report(NOW - 86_400, NOW),
     ]
@@ -281,5 +284,5 @@ def test_the_command_line_and_this_interface_speak_the_same_language(face: Face,
 
 ARGS = {
     "reason": "x", "for": "30m", "text": "t", "verdict": "real", "target": "db", "scope": "tier=hot", "what": "deployed",
-    "person": "ana",
+    "person": "ana", "playbook": "storage-hot",
 }  # fmt: skip

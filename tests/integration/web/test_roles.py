@@ -14,7 +14,7 @@ from daemon.desk.orders import RULES
 from daemon.store.store import Store
 from daemon.web.app import ROUTERS
 from tests.fakes.face import INBOX, Face, tokens
-from tests.fakes.scene import HOT
+from tests.fakes.scene import DRILLED, HOT
 from tests.integration.web.conftest import HOME, bearing
 
 ANYONE, VIEWER, OPERATOR, ADMIN, SENDER, SESSION = (
@@ -29,7 +29,7 @@ RANKS = [ANYONE, VIEWER, OPERATOR, ADMIN]
 READS = (
     "status", "incidents", "incidents/{incident_id}", "incidents/{incident_id}/explain", "explain",
     "incidents/{incident_id}/postmortem", "detectors", "playbooks", "pages", "debts", "config", "oncall", "pauses",
-    "silences", "maintenance", "report",
+    "silences", "maintenance", "report", "drills", "drills/{drill_id}",
 )  # fmt: skip
 PAGES = (
     "/", "/incidents/{incident_id}", "/incidents/{incident_id}/postmortem", "/detectors", "/playbooks", "/pages",
@@ -48,7 +48,7 @@ NEEDS: dict[tuple[str, str], str] = {
         for method in ("POST", "DELETE")
         for path in ("pauses", "silences", "maintenance")
     },
-    **{("POST", f"/api/v1/{path}"): OPERATOR for path in ("unlock", "changes", "pages/test")},
+    **{("POST", f"/api/v1/{path}"): OPERATOR for path in ("unlock", "changes", "pages/test", "drills")},
     ("POST", "/api/v2/alerts"): SENDER,
     ("POST", "/api/v1/inbox/alertmanager"): SENDER,
     ("POST", "/api/v1/callbacks/pagerduty"): SENDER,
@@ -68,6 +68,7 @@ BODIES: dict[str, Any] = {
     "maintenance": {"reason": "x", "for": "1h"},
     "unlock": {"target": "db", "reason": "x"},
     "changes": {"what": "deployed"},
+    "drills": {"playbook": "storage-hot"},
     "test": {"person": "ana"},
 }
 PARAMS = {"/api/v1/explain": {"target": "hot"}}
@@ -95,7 +96,7 @@ def test_the_table_knows_every_route_and_no_other() -> None:
 
 
 def ask(client: TestClient, end: Endpoint, headers: dict[str, str]) -> int:
-    path = end.path.format(incident_id=HOT, token="no-link", kind="pause")
+    path = end.path.format(incident_id=HOT, token="no-link", kind="pause", drill_id=DRILLED)
     body = BODIES.get(path.rsplit("/", 1)[-1], {}) if end.method in {"POST", "DELETE"} else None
     if end.method == "DELETE":
         body = {}

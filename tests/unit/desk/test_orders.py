@@ -35,6 +35,7 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "maintenance": {"reason": "new disks", "for": "2h"},
     "change": {"what": "mapping v7"},
     "page_test": {"person": "ana"},
+    "drill": {"playbook": "storage-hot"},
     "reload": {},
 }
 ABOUT_AN_INCIDENT = {"ack", "extend", "escalate", "resolve", "resume", "approve", "reject", "note", "verdict"}

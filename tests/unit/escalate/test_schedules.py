@@ -128,7 +128,9 @@ def test_a_schedule_that_follows_the_sun_starts_each_layer_by_its_own_clock() ->
         assert on_call(spec, utc(at)) == person
     assert on_call(spec, utc("2026-07-07 15:00")) == "eve", "in summer California starts an hour earlier"
     spring = shifts(spec, utc("2026-03-01 00:00"), utc("2026-04-30 00:00"))
-    ends = [datetime.fromtimestamp(one.end, ZoneInfo("Europe/London")) for one in spring if one.person == "chloe"]
+    ends = [
+        datetime.fromtimestamp(one.end, ZoneInfo("Europe/London")) for one in spring if one.person == "chloe"
+    ]
     assert {(end.hour, end.minute) for end in ends} == {(16, 0)}, "on both sides of the clock change"
 
 

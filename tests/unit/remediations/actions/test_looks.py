@@ -24,6 +24,7 @@ LINK = Path("/srv/pipeline/mapping/current")
 ROLL_BACK = {"file_link": {"link": str(LINK), "to": "previous"}}
 RESTART = {"service": {"manager": "pipeline", "restart": "storage-writer-hot"}}
 NOTIFIER = {"command": {"argv": ["/usr/local/bin/tell", "{{ scope.tier }}"]}}
+CLEAN_UP = {"server": {"name": "db-1/fleet", "dsn": {"env": "DSN"}}}
 NAMES = {"scope": {"tier": "hot"}, "facts": {}, "vars": {}, "fault_since": EPOCH}
 
 
@@ -145,6 +146,21 @@ def test_a_secret_that_is_gone_is_said_and_one_that_is_there_is_shown_to_nobody(
     assert seen.ok
     assert "s3cret" not in seen.text
     assert bench.http.sent("OPTIONS")[-1].headers["Authorization"] == "s3cret-of-the-bench"
+
+
+def test_a_database_that_answers_is_good_and_one_that_does_not_is_told_without_its_password(
+    bench: Bench,
+) -> None:
+    bench.secrets["DSN"] = "postgresql://fleet:hunter-of-the-bench@db-1/fleet"
+    looker = Looker(Actions({}, bench.reveal), bench.reveal)
+    asked = {"operation": "statement", "servers": CLEAN_UP}
+    until = bench.clock.monotonic() + 60
+    bench.databases.answers["SELECT 1"] = ((1,),)
+    assert looker.look("sql", asked, bench.ports, deadline=until) == Look(True, "answered by db-1/fleet")
+    bench.databases.answers["SELECT 1"] = Unreachable(f"cannot connect to {bench.secrets['DSN']}")
+    seen = looker.look("sql", asked, bench.ports, deadline=until)
+    assert (seen.ok, "hunter" in seen.text) == (False, False)
+    assert {statement for _, statement in bench.databases.statements} == {"SELECT 1"}
 
 
 def test_a_kind_that_nobody_can_look_at_counts_neither_way(bench: Bench) -> None:
