@@ -1,8 +1,7 @@
 """How well detectors did in a past with labelled incidents: what they found, how late, and what they cried wolf about.
 
 An incident counts once, however often it fired in it. Few incidents prove little: every share comes with the bounds of
-its Wilson score interval at 95 % (E. B. Wilson, Probable inference, the law of succession, and statistical inference,
-JASA 22, 1927): three of three is a share of at least 0.44.
+its Wilson score interval at 95 %: three of three is a share of at least 0.44.
 """
 
 from __future__ import annotations
@@ -11,10 +10,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from config import proportion
 from config.scope import WHOLE, Scope, covers
 
-Z = 1.959964
-"""Quantile of the normal distribution for 95 %, two-sided."""
 GRACE = 600.0
 """Seconds after its end in which a firing still counts as having found an incident."""
 WEEK = 604_800.0
@@ -68,13 +66,7 @@ class Share:
 
     @property
     def bounds(self) -> tuple[float, float] | None:
-        if not self.of:
-            return None
-        share, count = self.hits / self.of, self.of
-        middle = share + Z * Z / (2 * count)
-        half = Z * math.sqrt(share * (1 - share) / count + Z * Z / (4 * count * count))
-        scale = 1 + Z * Z / count
-        return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
+        return proportion.bounds(self.hits, self.of)
 
 
 @dataclass(frozen=True, slots=True)

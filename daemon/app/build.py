@@ -132,7 +132,15 @@ def rules_of(settings: Settings, actions: Actions) -> Rules:
     """Mitigation's part of the settings."""
     enabled = {name: book for name, book in settings.playbooks.items() if book.enabled}
     leave_after = settings.storm.leave_after
-    return Rules(settings.autonomy, enabled, settings.limits, settings.vars, actions, leave_after)
+    return Rules(
+        settings.autonomy,
+        enabled,
+        settings.limits,
+        settings.vars,
+        actions,
+        leave_after,
+        settings.earned_autonomy,
+    )
 
 
 def label_sets(settings: Settings, playbook: str) -> tuple[tuple[str, ...], ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from daemon.clock import rfc3339
-from daemon.desk import catalogue, drills, models, queries
+from daemon.desk import catalogue, drills, models, queries, reports
 from daemon.desk.known import Known
 from daemon.desk.queries import Wanted
 from daemon.incidents.records import MuteKind
@@ -121,7 +122,7 @@ def oncall(ahead: float = 0.0) -> Question[models.Oncall]:
         models.Oncall,
         "/oncall",
         lambda asked: catalogue.oncall(asked.known, asked.now, ahead),
-        {"next": f"{ahead:.0f}s"} if ahead else {},
+        {"next": f"{min(math.ceil(ahead / 86_400), 999)}d"} if ahead else {},
     )
 
 
@@ -133,10 +134,10 @@ def postmortem(incident_id: str) -> Question[models.Postmortem]:
     )
 
 
-def report(since: float, until: float) -> Question[models.Report]:
+def report(since: float, until: float) -> Question[reports.Report]:
     return Question(
-        models.Report,
+        reports.Report,
         "/report",
-        lambda asked: queries.report(asked.uow, since, until),
+        lambda asked: queries.report(asked.uow, asked.known, since, until),
         {"since": rfc3339(since), "until": rfc3339(until)},
     )

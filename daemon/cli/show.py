@@ -9,7 +9,7 @@ from rich.text import Text
 
 from daemon.cli import output
 from daemon.clock import rfc3339
-from daemon.desk import models
+from daemon.desk import models, reports
 
 _STYLE = {
     "open": "bold red",
@@ -132,7 +132,7 @@ def explanation(model: models.Explanation) -> Iterator[Text | Table]:
     yield table
 
 
-def report(model: models.Report) -> Iterator[Text | Table]:
+def report(model: reports.Report) -> Iterator[Text | Table]:
     """Counts, then what only the leash held back."""
     yield Text(f"{model.incidents} incidents from {when(model.since)} to {when(model.until)}", style="bold")
     facts = _grid()
@@ -155,6 +155,13 @@ def report(model: models.Report) -> Iterator[Text | Table]:
         table = output.table("would have run", "held by", "at", "incident")
         for row in model.would_have:
             table.add_row(row.rung, row.gate, when(row.at), row.incident)
+        yield table
+    if model.earned:
+        table = output.table("by its record", "helped", "at least", "configured", "should be")
+        for one in model.earned:
+            helped = f"{one.helped} of {one.helped + one.in_vain}"
+            bound, now = f"{one.at_least:.0%}", f"{one.suggests}{' (is, by now)' if one.demoted else ''}"
+            table.add_row(f"{one.playbook}: {one.rung}", helped, bound, one.autonomy, now)
         yield table
 
 

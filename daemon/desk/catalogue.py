@@ -8,8 +8,9 @@ from urllib.parse import urlencode
 
 from config.section import SEVERITY_OF, Autonomy
 from config.units import format_duration, format_share
-from daemon.desk import models
+from daemon.desk import ladders, models, reports
 from daemon.desk.known import Known
+from daemon.desk.records import earned
 from daemon.desk.snapshot import Snapshot
 from daemon.escalate.rota import next_shifts, shifts
 from daemon.incidents.model import Incident
@@ -97,13 +98,13 @@ def condition_text(condition: Condition) -> str:
     return f"{condition.op} {condition.threshold:g}{hold}{last}"
 
 
-def playbooks(uow: UnitOfWork, known: Known) -> models.Playbooks:
+def playbooks(uow: UnitOfWork, known: Known, now: float) -> ladders.Playbooks:
     """Every ladder, what may be done by itself, and how often each rung was tried and mended it."""
     recent = uow.incidents.search(limit=LOOKED_AT).incidents
     attempts = [attempt for row in recent for attempt in uow.attempts.of(row.id)]
-    return models.Playbooks(
+    return ladders.Playbooks(
         playbooks=[
-            models.Playbook(
+            ladders.Playbook(
                 name=name,
                 failure_mode=book.failure_mode,
                 match={label: _listed(wanted) for label, wanted in book.match.items()},
@@ -111,7 +112,10 @@ def playbooks(uow: UnitOfWork, known: Known) -> models.Playbooks:
                 escalation=book.escalation,
                 cooldown_s=book.guardrails.cooldown,
                 budget=str(book.guardrails.budget),
-                ladder=[_rung(name, rung, known.autonomy, attempts) for rung in book.ladder],
+                ladder=[
+                    _rung(name, rung, known.autonomy, attempts, earned(uow, known, name, rung, now))
+                    for rung in book.ladder
+                ],
             )
             for name, book in sorted(known.playbooks.items())
             if book.enabled
@@ -186,17 +190,27 @@ def record_of(playbook: str, rung: str, attempts: Iterable[Attempt]) -> Record:
     return Record(len(mine), worked)
 
 
-def _rung(playbook: str, rung: Rung, ceiling: Autonomy, attempts: Iterable[Attempt]) -> models.PlaybookRung:
+def _rung(
+    playbook: str,
+    rung: Rung,
+    ceiling: Autonomy,
+    attempts: Iterable[Attempt],
+    by_record: reports.Earned | None,
+) -> ladders.PlaybookRung:
+    levels = [rung.autonomy, ceiling]
+    if by_record is not None and by_record.demoted:
+        levels.append(Autonomy.PROPOSE)
     record = record_of(playbook, rung.name, attempts)
-    return models.PlaybookRung(
+    return ladders.PlaybookRung(
         name=rung.name,
         kind=rung.kind,
         action=action_of(rung.do)[0],
         when=rung.when,
         require=rung.require,
-        autonomy=min(rung.autonomy, ceiling, key=lambda level: level.rank),
+        autonomy=min(levels, key=lambda level: level.rank),
         tried=record.tried,
         recovered=record.recovered,
+        earned=by_record,
     )
 
 

@@ -15,6 +15,7 @@ from config.schedules import ScheduleSpec
 from config.section import Autonomy
 from daemon.desk.views import Ladders
 from detectors.spec import DetectorSpec, Source
+from remediations.earned import EarnedAutonomy
 from remediations.spec import Playbook
 
 
@@ -25,6 +26,7 @@ class Known:
     version: str
     environment: str = ""
     autonomy: Autonomy = Autonomy.OBSERVE
+    earned: EarnedAutonomy | None = None
     sources: Mapping[str, Source] = field(default_factory=dict)
     detectors: Mapping[str, DetectorSpec] = field(default_factory=dict)
     playbooks: Mapping[str, Playbook] = field(default_factory=dict)
@@ -46,6 +48,8 @@ class Composed(Protocol):
     def environment(self) -> str: ...
     @property
     def autonomy(self) -> Autonomy: ...
+    @property
+    def earned_autonomy(self) -> EarnedAutonomy | None: ...
     @property
     def telemetry(self) -> Mapping[str, Source]: ...
     @property
@@ -78,6 +82,7 @@ def known_of(loaded: LoadedSettings, version: str) -> Known:
         version=version,
         environment=settings.environment,
         autonomy=settings.autonomy,
+        earned=settings.earned_autonomy,
         sources=settings.telemetry,
         detectors=settings.detectors,
         playbooks=settings.playbooks,

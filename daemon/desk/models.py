@@ -181,35 +181,6 @@ class Postmortem(Model):
     markdown: str
 
 
-class WouldHave(Model):
-    """A rung that nothing but the leash held back; `gate`: what held it."""
-
-    incident: str
-    at: Instant
-    rung: str
-    gate: str
-
-
-class Report(Model):
-    """What was done, refused and told in a span of time, and what observe mode would have done. Lengths in seconds."""
-
-    since: Instant
-    until: Instant
-    incidents: int
-    by_mode: dict[str, int]
-    mended: int
-    self_resolved: int
-    still_open: int
-    actions: dict[str, int]
-    refused: dict[str, int]
-    pages: int
-    people_paged: dict[str, int]
-    paged_incidents: int
-    unattended_s: float
-    median_recovery_s: float | None
-    would_have: list[WouldHave]
-
-
 class SourceStatus(Model):
     """`state`: ok | late | down | unknown. `age_s`: seconds since its newest sample."""
 
@@ -313,34 +284,6 @@ class Detector(Model):
 
 class Detectors(Model):
     detectors: list[Detector]
-
-
-class PlaybookRung(Model):
-    """`autonomy`: what is left of it under the global ceiling. `tried`, `recovered`: so far, by the journal."""
-
-    name: str
-    kind: str
-    action: str
-    when: str | None
-    require: str | None
-    autonomy: str
-    tried: int
-    recovered: int
-
-
-class Playbook(Model):
-    name: str
-    failure_mode: str
-    match: dict[str, str | list[str]]
-    deadline_s: float
-    escalation: str
-    cooldown_s: float
-    budget: str
-    ladder: list[PlaybookRung]
-
-
-class Playbooks(Model):
-    playbooks: list[Playbook]
 
 
 class Config(Model):

@@ -11,8 +11,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from config.scope import scope_key
-from daemon.desk import models, views
+from daemon.desk import models, reports, views
 from daemon.desk.known import Known
+from daemon.desk.records import suggestions
 from daemon.desk.snapshot import Snapshot
 from daemon.document.dossier import Dossier, load
 from daemon.document.postmortem import as_json, markdown
@@ -173,8 +174,8 @@ def postmortem(uow: UnitOfWork, incident_id: str) -> models.Postmortem:
     return models.Postmortem.model_validate({**as_json(document), "markdown": markdown(document)})
 
 
-def report(uow: UnitOfWork, since: float, until: float) -> models.Report:
-    """What was done, refused and told about the incidents detected from `since` to `until`."""
+def report(uow: UnitOfWork, known: Known, since: float, until: float) -> reports.Report:
+    """What was done, refused and told about the incidents detected from `since` to `until`, and what records say then."""
     rows: list[Incident] = []
     after: Cursor | None = None
     while len(rows) < MOST_REPORTED:
@@ -185,12 +186,13 @@ def report(uow: UnitOfWork, since: float, until: float) -> models.Report:
             break
     dossiers = [found for row in rows if (found := load(uow, row.id)) is not None]
     made = report_on(dossiers, since, until)
-    fields = {name: getattr(made, name) for name in models.Report.model_fields if name != "would_have"}
+    own = reports.Report.model_fields.keys() - {"would_have", "earned"}
+    fields = {name: getattr(made, name) for name in own}
     would = [
-        models.WouldHave(incident=row.incident, at=row.at, rung=row.rung, gate=row.gate)
+        reports.WouldHave(incident=row.incident, at=row.at, rung=row.rung, gate=row.gate)
         for row in made.would_have
     ]
-    return models.Report(**fields, would_have=would)
+    return reports.Report(**fields, would_have=would, earned=[*suggestions(uow, known, until)])
 
 
 def debts(uow: UnitOfWork) -> models.Debts:

@@ -16,10 +16,11 @@ _ACTING = "acting"
 
 
 def heads_up(turn: Turn, trigger: HeadsUp) -> None:
-    """The first action of a critical incident starts, or a rung contained: said once each, paging nobody."""
-    if not trigger.contained and turn.incident.severity != "critical":
+    """The first action of a critical incident starts, a rung contained, or asks first: said once each, paging nobody."""
+    what = "demoted" if trigger.demoted else "contained" if trigger.contained else _ACTING
+    if what == _ACTING and turn.incident.severity != "critical":
         return
-    suffix = f"contained-{trigger.rung}" if trigger.contained else _ACTING
+    suffix = _ACTING if what == _ACTING else f"{what}-{trigger.rung}"
     rows = [row for row in turn.rows.values() if row.event is PageEvent.HEADS_UP]
     if any(row.key.endswith(f"/{PageEvent.HEADS_UP}.{suffix}") for row in rows):
         return
@@ -30,7 +31,7 @@ def heads_up(turn: Turn, trigger: HeadsUp) -> None:
     if turn.storm is not None:
         turn.record(Kind.NOTE, f"No heads-up: {turn.storm.why}")
         return
-    facts = {"what": "contained" if trigger.contained else _ACTING, "rung": trigger.rung}
+    facts = {"what": what, "rung": trigger.rung, "text": trigger.demoted}
     for person in turn.oncall.people(turn.policy.heads_up):
         way = quiet_way(person)
         if way is None:

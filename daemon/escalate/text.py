@@ -132,6 +132,8 @@ def _headline(dossier: Dossier, delivery: Delivery, clock: Clockface) -> str:
             return f"[NOTE] {broken}: {delivery.facts.get('text', '')}"
         case PageEvent.HEADS_UP:
             rung = delivery.facts.get("rung", "an action")
+            if delivery.facts.get("what") == "demoted":
+                return f"[HEADS-UP] {rung} asks first from now on"
             doing = "contained by" if delivery.facts.get("what") == "contained" else "being mended by"
             return f"[HEADS-UP] {broken}; {doing} {rung}"
         case PageEvent.DIGEST:
@@ -347,6 +349,6 @@ def _note_parts(dossier: Dossier, delivery: Delivery, clock: Clockface) -> Itera
     if delivery.event is PageEvent.RESOLVE:
         yield f"Lasted from {clock.both(dossier.incident.began_at)} to {clock.both(dossier.incident.resolved_at or clock.now)}."
         yield _left_behind(dossier, clock)
-    if delivery.event is PageEvent.HEADS_UP:
+    if delivery.event is PageEvent.HEADS_UP and delivery.facts.get("what") != "demoted":
         yield "Nothing is asked of you: you are paged if it fails."
     yield f"fleetmend incident {dossier.incident.id}"

@@ -19,10 +19,14 @@ class PageOwed:
 
 @dataclass(frozen=True, slots=True)
 class HeadsUp:
-    """Non-paging: the first action of a critical incident starts (`rung`), or a rung contained (`contained`)."""
+    """Non-paging: the first action of a critical incident starts (`rung`), or a rung contained (`contained`).
+
+    `demoted`: a rung asks first from now on, and why; empty for the other two.
+    """
 
     rung: str
     contained: bool = False
+    demoted: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,9 @@ def of_progress(progress: Progress) -> tuple[Trigger, ...]:
     if progress.heads_up is not None:
         rung, contained = progress.heads_up
         news.append(HeadsUp(rung, contained))
+    if progress.demoted is not None:
+        rung, text = progress.demoted
+        news.append(HeadsUp(rung, demoted=text))
     if progress.recovered is not None:
         news.append(Recovered(progress.recovered))
     if progress.page is not None:

@@ -8,7 +8,7 @@ from daemon.incidents.change import Change, Job
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.model import Incident
 from daemon.incidents.transitions import IncidentEvent, incident_after
-from daemon.mitigate import journal
+from daemon.mitigate import demotion, journal
 from daemon.mitigate.facts import Rules, names_for
 from daemon.mitigate.moves import Act, Ask, Done, GiveUp, Propose, Recheck, Step
 from daemon.mitigate.step import CONFIRM
@@ -26,12 +26,14 @@ class Progress:
     """A change, and what it means for people: the loop hands these to escalation in the same commit.
 
     `page`: why a person has to look. `heads_up`: (rung, contained). `recovered`: the rung that mended it.
+    `demoted`: (rung, why) of one that asks first from now on.
     """
 
     change: Change
     page: str | None = None
     heads_up: tuple[str, bool] | None = None
     recovered: str | None = None
+    demoted: tuple[str, str] | None = None
     recheck: bool = False
 
 
@@ -47,18 +49,23 @@ class Applying:
 
     def apply(self, change: Change, was: Run, done: Step) -> Progress:
         """`change` holds the incident and the new run; `was` is the run before the step."""
-        heads_up = None
+        heads_up, demoted = None, None
         if done.verdict is not None and was.attempt is not None:
             attempt = self.uow.attempts.get(was.attempt)
             if attempt is not None:
                 judged = replace(attempt, verdict=str(done.verdict.verdict), verdict_at=self.now)
-                change = replace(change, attempts=(judged,))
+                said = demotion.demoted(
+                    self.uow, judged, self.playbook.ladder[was.rung], self.rules, self.now
+                )
+                demoted = None if said is None else (judged.rung, said.text)
+                events = change.events if said is None else (*change.events, said)
+                change = replace(change, attempts=(judged,), events=events)
         change = self._settled(change, was)
         if done.contained is not None:
             change = self._contained(change, done.contained)
             heads_up = (done.contained, True)
         progress = self._move(change, done)
-        return replace(progress, heads_up=heads_up or progress.heads_up)
+        return replace(progress, heads_up=heads_up or progress.heads_up, demoted=demoted)
 
     def _settled(self, change: Change, was: Run) -> Change:
         """Nobody saw it end, and a probe has told by now. What took effect is owed for like any other; what did not

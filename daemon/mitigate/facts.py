@@ -13,6 +13,7 @@ from daemon.incidents.model import Incident
 from daemon.incidents.records import Attempt, FailoverLock, Mute, MuteKind, PipelineChange
 from remediations.actions.action import ActionError
 from remediations.actions.registry import Actions, Prepared, mends
+from remediations.earned import EarnedAutonomy, Standing, record_of, standing
 from remediations.guardrails.facts import Caps, Cause, Facts, Flight, Muting, Storming, Switched, Wheel
 from remediations.run import Run
 from remediations.spec import Limits, Playbook, Rung, action_of
@@ -48,6 +49,8 @@ class Rules:
     actions: Actions
     leave_after: float = 300.0
     """Seconds below its bounds after which a storm is left."""
+    earned: EarnedAutonomy | None = None
+    """How the record of a rung counts; None: it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,8 @@ class Rows:
     """The storm that stands."""
     carried_out: Callable[[str], bool] = lambda _: False
     """Whether a rung of this incident was carried out before, or may have been."""
+    verdicts: Callable[[str, float], Mapping[str, int]] = lambda _rung, _since: {}
+    """How often each verdict was given on a rung of this playbook since then."""
 
 
 def names_for(incident: Incident, run: Run | None, rows: Rows, rules: Rules, now: float) -> dict[str, Any]:
@@ -132,6 +137,7 @@ def facts_of(
         fresh_within=fresh_within,
         corroborated=incident.corroborated,
         causes=tuple(causes),
+        earned=_earned(rung, rows, rules, now),
         mutings=tuple(mutings(rows.mutes, incident, run.playbook, now)),
         storm=storming(rows.storm, rules.leave_after, now),
         in_flight=tuple(flight(attempt) for attempt in rows.in_flight if attempt.mends),
@@ -142,6 +148,13 @@ def facts_of(
         names=names,
     )
     return acting_on(facts, action, rows)
+
+
+def _earned(rung: Rung, rows: Rows, rules: Rules, now: float) -> Standing | None:
+    if rules.earned is None or not mends(action_of(rung.do)[0]):
+        return None
+    record = record_of(rows.verdicts(rung.name, now - rules.earned.window))
+    return standing(record, rung.autonomy, rules.earned)
 
 
 def acting_on(facts: Facts, action: Prepared | str, rows: Rows) -> Facts:

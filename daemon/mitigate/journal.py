@@ -45,6 +45,7 @@ def rows_of(uow: UnitOfWork, incident: Incident, run: Run, playbook: Playbook, n
         used=_Used(uow, since),
         storm=uow.incidents.storm(),
         carried_out=lambda rung: _carried_out(uow, incident.id, rung),
+        verdicts=lambda rung, since: uow.attempts.verdicts_since(run.playbook or "", rung, since),
     )
 
 

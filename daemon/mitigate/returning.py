@@ -50,7 +50,7 @@ def asked(
         ceiling=rules.autonomy,
         mutings=tuple(mutings(rows.mutes, incident, debt.playbook, now)),
         storm=storming(rows.storm, rules.leave_after, now),
-        in_flight=tuple(flight(attempt) for attempt in rows.in_flight),
+        in_flight=tuple(flight(attempt) for attempt in rows.in_flight if attempt.mends),
         caps=caps_of(rules.limits, playbook),
         climb_started=True,
         switched=tuple(Switched(lock.target, lock.until, lock.reason, lock.incident) for lock in rows.locks),

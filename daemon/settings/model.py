@@ -21,6 +21,7 @@ from daemon.assess.topology import Topology
 from daemon.desk.tokens import TokenSpec
 from daemon.detect.inbox import InboxSpec
 from detectors.spec import Detectors, Inventory, Telemetry
+from remediations.earned import EarnedAutonomy
 from remediations.spec import Limits, Playbook, Storm
 from remediations.spec_managers import ManagerSpec
 
@@ -91,6 +92,7 @@ class Settings(Section):
     digest: DigestSpec | None = None
     working_hours: WorkingHours = WorkingHours()
 
+    earned_autonomy: EarnedAutonomy | None = None
     storm: Storm = Storm()
     drills: DrillsSpec = DrillsSpec()
     limits: Limits = Limits()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from sqlalchemy import and_, bindparam, func, or_, select, true
 
 from daemon.incidents.records import Attempt, Phase
@@ -42,6 +44,10 @@ _DISRUPTIVE = (
     .order_by(_began)
 )
 
+_JUDGED = _all.where(_c.phase == Phase.DO.value, _c.verdict.is_not(None), _began >= bindparam("since")).where(
+    _c.key.like(bindparam("keys"))
+)
+
 
 class Attempts:
     """Reads of the journal."""
@@ -64,6 +70,16 @@ class Attempts:
     def in_flight(self) -> tuple[Attempt, ...]:
         """Intended, started without an outcome, or in verification or undo: its targets count as unhealthy."""
         return tuple(map(MAPPER.value, self._tx.rows(_IN_FLIGHT)))
+
+    def verdicts_since(self, playbook: str, rung: str, since: float) -> Counter[str]:
+        """How often each verdict was given on a rung's action that began at or after `since`.
+
+        Its key names the rung, so few rows are read whole; a `_` in a name matches more, which are left out here.
+        """
+        rows = self._tx.rows(_JUDGED, {"since": since, "keys": f"%/{rung}/{Phase.DO}/%"})
+        found = map(MAPPER.value, rows)
+        mine = (attempt for attempt in found if (attempt.playbook, attempt.rung) == (playbook, rung))
+        return Counter(attempt.verdict for attempt in mine if attempt.verdict is not None)
 
     def disruptive_since(self, action: str, target: str, since: float) -> tuple[float, ...]:
         """When each disruptive use of `action` on `target` at or after `since` began, in order.

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from config.units import Duration
-from daemon.desk import catalogue, drills, models, queries
+from config.units import parse_duration
+from daemon.desk import catalogue, drills, ladders, models, queries
 from daemon.incidents.records import MuteKind
 from daemon.web.access import may_read
 from daemon.web.api_reads import FAILS, FINDS, Limit, answer
@@ -23,10 +23,10 @@ def detectors(request: Request) -> Response:
     return answer(request, lambda it: catalogue.detectors(it.uow, it.known, it.live))
 
 
-@router.get("/playbooks", response_model=models.Playbooks, responses=FAILS)
+@router.get("/playbooks", response_model=ladders.Playbooks, responses=FAILS)
 def playbooks(request: Request) -> Response:
     """Every ladder, what may be done by itself, and how it has fared."""
-    return answer(request, lambda it: catalogue.playbooks(it.uow, it.known))
+    return answer(request, lambda it: catalogue.playbooks(it.uow, it.known, it.now))
 
 
 @router.get("/drills", response_model=drills.Drills, responses=responses(401, 422, 503))
@@ -59,10 +59,12 @@ def config(request: Request) -> Response:
     return answer(request, lambda it: catalogue.config(it.known, it.live))
 
 
-@router.get("/oncall", response_model=models.Oncall, responses=FAILS)
-def oncall(request: Request, ahead: Annotated[Duration, Query(alias="next")] = 0.0) -> Response:
+@router.get("/oncall", response_model=models.Oncall, responses=responses(401, 422, 503))
+def oncall(
+    request: Request, ahead: Annotated[str, Query(alias="next", pattern=r"^\d{1,3}d$")] = "0d"
+) -> Response:
     """Who has each schedule now, and who follows; with `next=90d` every turn for so long."""
-    return answer(request, lambda it: catalogue.oncall(it.known, it.now, ahead))
+    return answer(request, lambda it: catalogue.oncall(it.known, it.now, parse_duration(ahead)))
 
 
 @router.get("/pauses", response_model=models.Mutes, responses=FAILS)

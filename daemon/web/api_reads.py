@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from pydantic import AwareDatetime
 
 from config.section import FailureMode
-from daemon.desk import models, queries
+from daemon.desk import models, queries, reports
 from daemon.desk.arguments import BadOrder
 from daemon.desk.known import Known
 from daemon.desk.queries import Wanted
@@ -117,16 +117,16 @@ def explain_target(
     )
 
 
-@router.get("/report", response_model=models.Report, responses=responses(401, 422, 503))
+@router.get("/report", response_model=reports.Report, responses=responses(401, 422, 503))
 def report(request: Request, since: Instant = None, until: Instant = None) -> Response:
     """What was done, refused and told; the last seven days when left out."""
     start, end = unix("since", since), unix("until", until)
 
-    def ask(it: Asking) -> models.Report:
+    def ask(it: Asking) -> reports.Report:
         to = it.now if end is None else end
         begin = max(0.0, to - 7 * 86_400) if start is None else start
         if begin > to:
             raise BadOrder("since", "later than until")
-        return queries.report(it.uow, begin, to)
+        return queries.report(it.uow, it.known, begin, to)
 
     return answer(request, ask)

@@ -59,7 +59,7 @@ def playbooks(request: Request, visitor: Visitor) -> HTMLResponse:
     """Every ladder, how far it may go by itself, and how it has fared."""
 
     def build(uow: UnitOfWork, parts: Parts, reader: Reader) -> dict[str, Any]:
-        rows = catalogue.playbooks(uow, parts.known()).playbooks
+        rows = catalogue.playbooks(uow, parts.known(), reader.now).playbooks
         return {
             "headline": lists.about_playbooks(rows),
             "books": rows,
@@ -114,9 +114,8 @@ def history(
     """Incidents, newest first, and what the last seven days came to."""
 
     def build(uow: UnitOfWork, parts: Parts, reader: Reader) -> dict[str, Any]:
-        del parts
         found = uow.incidents.search(after=lists.cursor_of(before), limit=PER_PAGE)
-        report = queries.report(uow, reader.now - WEEK, reader.now)
+        report = queries.report(uow, parts.known(), reader.now - WEEK, reader.now)
         return {
             "headline": lists.about_week(report),
             "report": report,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from config.section import Autonomy
 from remediations.guardrails.gate import Gate, Question, Unsure
 
@@ -43,7 +45,9 @@ class Person:
 
 
 class AutonomyLevel:
-    """The lower of the rung's autonomy and the global ceiling; an approval stands for this one rung."""
+    """The lower of the rung's autonomy, the global ceiling and what its record leaves of it (`earned`); an approval
+    stands for this one rung.
+    """
 
     name = "autonomy"
     unsure = Unsure.CLOSED
@@ -51,13 +55,23 @@ class AutonomyLevel:
     def ask(self, question: Question) -> Gate:
         facts, rung = question.facts, question.rung
         level = effective_autonomy(rung.autonomy, facts.ceiling)
-        inputs = {"rung": rung.autonomy, "ceiling": facts.ceiling, "approved_by": facts.wheel.approved_by}
+        inputs: dict[str, Any] = {
+            "rung": rung.autonomy,
+            "ceiling": facts.ceiling,
+            "approved_by": facts.wheel.approved_by,
+        }
+        why = "needs a person's approval"
+        if facts.earned is not None:
+            inputs["earned"] = facts.earned.data()
+            if facts.earned.demoted:
+                level = effective_autonomy(level, Autonomy.PROPOSE)
+                why += f": it {facts.earned.text}"
         if level is Autonomy.AUTO:
             return Gate(self.name, True, "auto", inputs=inputs)
         if level is Autonomy.PROPOSE and facts.wheel.approved_by:
             return Gate(self.name, True, f"approved by {facts.wheel.approved_by}", inputs=inputs)
         if level is Autonomy.PROPOSE:
-            return Gate(self.name, False, "needs a person's approval", inputs=inputs)
+            return Gate(self.name, False, why, inputs=inputs)
         return Gate(self.name, False, "observing only: would have acted", inputs=inputs)
 
 

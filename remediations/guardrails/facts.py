@@ -11,6 +11,7 @@ from typing import Any
 
 from config.scope import WHOLE, Scope
 from config.section import Autonomy
+from remediations.earned import Standing
 from remediations.verification import NOTHING_SEEN, Reading
 
 
@@ -97,6 +98,7 @@ class Wheel:
 class Facts:
     """Everything the fifteen guardrails look at, and the names that `when` and `require` see.
 
+    `earned`: what the rung's record says, where records count.
     `returning`: a debt is paid, nothing is mended; `nearby`: incidents that stand open at its place.
     `used`: start times of disruptive actions on the same (action, target) within the budget's window.
     `climb_ended_at`: end of the last climb of the same playbook and scope. `target_error`: why the target set could
@@ -131,4 +133,5 @@ class Facts:
     switched: tuple[Switched, ...] = ()
     returning: bool = False
     nearby: tuple[str, ...] = ()
+    earned: Standing | None = None
     names: Mapping[str, Any] = field(default_factory=dict)

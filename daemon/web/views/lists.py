@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import Any
 
 from config.section import FailureMode
-from daemon.desk import models
+from daemon.desk import ladders, models, reports
 from daemon.desk.snapshot import Cell, Snapshot
 from daemon.document.words import length
 from daemon.incidents.model import Incident
@@ -93,11 +93,14 @@ def _watching(row: models.Detector, cells: Mapping[Any, Cell]) -> Watching:
     return Watching(row, tuple(places), max(0, len(ordered) - SCOPES))
 
 
-def about_playbooks(rows: Sequence[models.Playbook]) -> str:
+def about_playbooks(rows: Sequence[ladders.Playbook]) -> str:
     rungs = [rung for row in rows for rung in row.ladder]
     alone = sum(rung.autonomy == "auto" for rung in rungs)
     tried, helped = sum(rung.tried for rung in rungs), sum(rung.recovered for rung in rungs)
     record = f" So far {helped} of {tried} tries helped." if tried else " Nothing has been tried yet."
+    odd = sum(rung.earned is not None and rung.earned.suggests is not None for rung in rungs)
+    if odd:
+        record += f" {odd} {'record suggests' if odd == 1 else 'records suggest'} another autonomy."
     free = f"{alone} of them may" if alone else "none of them may"
     return f"{len(rows)} playbooks with {len(rungs)} steps; {free} run without being asked about.{record}"
 
@@ -129,7 +132,7 @@ def about_debts(rows: Sequence[models.Debt], reader: Reader) -> str:
     return f"{said}, none with a date."
 
 
-def about_week(report: models.Report) -> str:
+def about_week(report: reports.Report) -> str:
     if not report.incidents:
         return "No incident in the last seven days."
     said = (

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from daemon.desk import models
+from daemon.desk import models, reports
 from tests.fakes.stories import HOT
 from tests.unit.cli.conftest import Place, Run
 
@@ -45,7 +45,7 @@ def test_status_as_json_is_json_and_nothing_else(fleetmend: Run, place: Place) -
         (("silence",), ["mutes"]),
         (("maintenance",), ["mutes"]),
         (("postmortem", HOT), [*models.Postmortem.model_fields]),
-        (("report", "--since", "2026-01-01T00:00:00Z"), [*models.Report.model_fields]),
+        (("report", "--since", "2026-01-01T00:00:00Z"), [*reports.Report.model_fields]),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )

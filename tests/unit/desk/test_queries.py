@@ -247,7 +247,7 @@ def test_pages_name_person_channel_and_what_became_of_them(store: Store) -> None
 
 def test_a_report_counts_what_ended_by_itself(store: Store) -> None:
     with store.read() as uow:
-        report = queries.report(uow, NOW - 10_000, NOW)
+        report = queries.report(uow, KNOWN, NOW - 10_000, NOW)
     assert (report.incidents, report.self_resolved, report.still_open) == (2, 1, 1)
     assert report.by_mode == {"provider_outage": 1, "storage_failure": 1}
     assert json.loads(report.json_text())["since"].endswith("Z")
@@ -331,7 +331,7 @@ def test_detectors_speak_plainly_and_show_their_scopes(store: Store) -> None:
 
 def test_playbooks_show_what_is_left_of_autonomy_and_the_record_so_far(store: Store) -> None:
     with store.read() as uow:
-        (book,) = catalogue.playbooks(uow, KNOWN).playbooks
+        (book,) = catalogue.playbooks(uow, KNOWN, NOW).playbooks
     assert [(rung.name, rung.autonomy, rung.tried, rung.recovered) for rung in book.ladder] == [
         ("restart-writer", "propose", 1, 0),
         ("fail-over-to-replica", "propose", 0, 0),
