@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from daemon.clock import rfc3339
-from daemon.desk import catalogue, drills, models, queries, reports
+from daemon.desk import catalogue, drills, ladders, models, queries, reports
 from daemon.desk.known import Known
 from daemon.desk.queries import Wanted
 from daemon.incidents.records import MuteKind
@@ -100,8 +100,10 @@ def debts() -> Question[models.Debts]:
     return Question(models.Debts, "/debts", lambda asked: queries.debts(asked.uow))
 
 
-def playbooks() -> Question[models.Playbooks]:
-    return Question(models.Playbooks, "/playbooks", lambda asked: catalogue.playbooks(asked.uow, asked.known))
+def playbooks() -> Question[ladders.Playbooks]:
+    return Question(
+        ladders.Playbooks, "/playbooks", lambda asked: catalogue.playbooks(asked.uow, asked.known, asked.now)
+    )
 
 
 def drills_of(playbook: str | None, limit: int) -> Question[drills.Drills]:
