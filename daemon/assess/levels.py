@@ -23,7 +23,7 @@ class Level(NamedTuple):
     incidents: tuple[tuple[str, int], ...]
     in_flight: frozenset[str]
     reported: tuple[Reported, ...]
-    topology: int
+    topology: Topology
 
 
 def level_of(board: Board, known: Known, reported: Sequence[Reported], topology: Topology) -> Level | None:
@@ -40,7 +40,7 @@ def level_of(board: Board, known: Known, reported: Sequence[Reported], topology:
         tuple((incident.id, incident.version) for incident in known.incidents),
         known.in_flight,
         tuple(reported),
-        id(topology),
+        topology,
     )
 
 
