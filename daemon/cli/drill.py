@@ -86,7 +86,6 @@ def _ordered(face: Face, playbook: str, scope: str | None) -> Drill:
     from daemon.cli import questions
     from daemon.clock import SystemClock
 
-    _must_be(playbook, [book.name for book in face.ask(questions.playbooks()).playbooks])
     taken = face.order(
         "drill", None, {"playbook": playbook, "scope": scope} if scope else {"playbook": playbook}
     )
@@ -99,7 +98,7 @@ def _ordered(face: Face, playbook: str, scope: str | None) -> Drill:
             model = face.ask(questions.drill(f"dr-{taken.order}"))
         except NotFound:
             if clock.monotonic() > began + TAKEN_WITHIN:
-                raise
+                raise UsageError(f"the daemon did not begin it: has it a playbook {playbook!r}?") from None
         else:
             if model.state in {"passed", "failed", "refused"}:
                 return model

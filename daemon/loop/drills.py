@@ -11,6 +11,7 @@ from functools import partial
 from itertools import islice
 
 from config.drills import DrillPlan, DrillsSpec
+from config.problems import did_you_mean
 from config.scope import Scope, scope_key, scope_of
 from daemon import log
 from daemon.escalate.reachable import levels_reached
@@ -58,8 +59,9 @@ def look(loop: Ground, now: float) -> None:
 def asked(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> tuple[str, bool]:
     """A person's order: (the drill's id, or why not; whether it was taken)."""
     name = str(order.args.get("playbook"))
-    if name not in loop.stages.mitigate.rules.playbooks:
-        return f"there is no playbook {name}", False
+    books = loop.stages.mitigate.rules.playbooks
+    if name not in books:
+        return f"there is no playbook {name!r}; {did_you_mean(name, books)}".rstrip("; "), False
     labels = dict(order.args.get("scope", {}))
     drill = Drill(
         id=f"dr-{order.id}",

@@ -74,7 +74,7 @@ def test_an_order_is_answered_with_its_drill_and_nothing_is_done() -> None:
 def test_a_playbook_that_is_not_there_is_refused() -> None:
     told = story()
     told.order("drill", playbook="storage-lukewarm", scope={})
-    assert told.answer() == "there is no playbook storage-lukewarm"
+    assert told.answer().startswith("there is no playbook 'storage-lukewarm'")
     assert drills(told) == []
 
 
