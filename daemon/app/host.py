@@ -11,6 +11,7 @@ from daemon import log
 from daemon.app.build import setup_of
 from daemon.app.gauges import Gauges
 from daemon.app.publish import snapshot_of
+from daemon.app.systemd import Systemd
 from daemon.app.workers import DIRECT, HEARTBEAT, Workers
 from daemon.desk.known import Known, known_of
 from daemon.desk.snapshot import Snapshot
@@ -63,6 +64,7 @@ class LiveHost:
         self.snapshot: Snapshot | None = None
         self.workers: Workers | None = None
         self.gauges: Gauges | None = None
+        self.systemd: Systemd | None = None
         self._known: tuple[Loaded[Settings], Known] = (loaded, known_of(loaded, version))
         self._rest = PUBLISH_EVERY
         self._told_at = 0.0
@@ -91,6 +93,8 @@ class LiveHost:
 
     def publish(self, loop: Ground, now: float) -> None:
         """Everything true now, by one assignment."""
+        if self.systemd is not None:
+            self.systemd.alive(self._ports.clock.monotonic())
         if not self.ready[0] and self.ready[1] == "starting" and loop.board is not None:
             self.ready = (True, "")
         if self.snapshot is not None and 0.0 <= now - self.snapshot.at < self._rest:

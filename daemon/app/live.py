@@ -29,6 +29,7 @@ from daemon.app.faces import Face, faces_of
 from daemon.app.gauges import Gauges
 from daemon.app.host import LiveHost
 from daemon.app.loopthread import LoopThread
+from daemon.app.systemd import Systemd
 from daemon.clock import SystemClock, rfc3339
 from daemon.databases import DatabaseDoor
 from daemon.errors import ANSWER_IS_NO, GOOD, StoreSick
@@ -133,6 +134,8 @@ class Daemon:
         self._parts.workers.pager = self._host.pager
         self._ports = ports
         self._loop = LoopThread(self._parts.loop, self._host, self._inbox, self._clock, self._schedule)
+        self._systemd = Systemd(environment)
+        self._host.systemd = self._systemd
         self._face: Face | None = None
 
     def run(self) -> int:
@@ -163,6 +166,7 @@ class Daemon:
             autonomy=str(settings.autonomy),
             config=[str(file) for file in self._files],
         )
+        self._systemd.ready()
         while (asked := self._asked.get()) not in {"stop", "lost"}:
             if asked == "reload":
                 self._reload()
@@ -173,6 +177,7 @@ class Daemon:
     def _stop(self) -> None:
         """Not ready, intake closed -> scheduler off -> no new steps -> hands -> due pages -> web -> store."""
         self._host.ready = (False, "shutting down")
+        self._systemd.stopping()
         self._recorder.close()
         self._schedule.stop()
         self._loop.drain(self._processes.end_all)

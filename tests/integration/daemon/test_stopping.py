@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 
 import pytest
 
@@ -93,3 +94,28 @@ def test_a_page_that_is_owed_goes_out_before_it_stops(site: Site) -> None:
 
 def alert() -> dict[str, object]:
     return {"labels": {"alertname": "StorageWriteErrors", "tier": "hot"}, "annotations": {}}
+
+
+def test_systemd_hears_that_it_serves_that_its_loop_lives_and_that_it_stops(site: Site) -> None:
+    """A process whose loop hangs says nothing any more, and is restarted."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
+        ear.bind(str(site.folder / "notify"))
+        ear.settimeout(20.0)
+        site.environment |= {"NOTIFY_SOCKET": str(site.folder / "notify"), "WATCHDOG_USEC": "3000000"}
+        daemon = site.start()
+        first = {ear.recv(100) for _ in range(3)}
+        assert first == {b"READY=1", b"WATCHDOG=1"}
+        daemon.signal(signal.SIGTERM)
+        assert daemon.wait(25.0) == 0
+        ear.setblocking(False)
+        last = []
+        while (said := _heard(ear)) is not None:
+            last.append(said)
+        assert b"STOPPING=1" in last
+
+
+def _heard(ear: socket.socket) -> bytes | None:
+    try:
+        return ear.recv(100)
+    except BlockingIOError:
+        return None
