@@ -39,6 +39,21 @@ def _absolute(path: Path) -> Path:
     return path
 
 
+class _Watched(Section):
+    """What is looked at after its start, all within `timeout`."""
+
+    steady: Annotated[Duration, Field(ge=0, le=60)] = 1.0
+    """So long a new process has to have lasted before it counts as started."""
+    timeout: Timeout = 60.0
+    """Of one action, where the action itself gives none."""
+
+    @model_validator(mode="after")
+    def _room(self) -> Self:
+        if self.steady >= self.timeout:
+            raise Wrong("timeout leaves no room for steady", "make timeout longer than steady")
+        return self
+
+
 class ClientTls(Section):
     """Paths of PEM files; without `ca` the system's trust store is asked. `cert` and `key` go together."""
 
@@ -75,31 +90,34 @@ class SupervisorSpec(Section):
         return self
 
 
-class SystemdSpec(Section):
+class SystemdSpec(_Watched):
     """systemd on this machine, by its `systemctl`."""
 
     type: Literal["systemd"]
     user: bool = False
     """The units of the daemon's own user (`systemctl --user`), not the system's."""
     program: Annotated[Path, AfterValidator(_absolute)] = Path("/usr/bin/systemctl")
-    steady: Annotated[Duration, Field(ge=0, le=60)] = 1.0
-    """So long a new process has to have lasted before it counts as started."""
-    timeout: Timeout = 60.0
-    """Of one action, where the action itself gives none."""
 
 
-class DockerSpec(Section):
-    """A Docker Engine: containers, and the services of a swarm (written `service/NAME`)."""
+class DockerSpec(_Watched):
+    """A Docker Engine: containers, and the services of a swarm (written `service/NAME`).
+
+    A container with a health check counts as started once it is healthy.
+    """
 
     type: Literal["docker"]
     url: SocketOrWeb = "unix:///var/run/docker.sock"
     tls: ClientTls = ClientTls()
     stop_timeout: Annotated[Duration, Field(ge=0, le=3600)] | None = None
     """So long a container may take to stop before it is killed; left out: its own setting."""
-    steady: Annotated[Duration, Field(ge=0, le=60)] = 1.0
-    """So long a new process has to have lasted before it counts as started; a container with a health check is waited for."""
-    timeout: Timeout = 60.0
-    """Of one action, where the action itself gives none."""
+
+    @model_validator(mode="after")
+    def _room_to_stop(self) -> Self:
+        if self.stop_timeout is not None and self.stop_timeout + self.steady >= self.timeout:
+            raise Wrong(
+                "timeout leaves no room for stop_timeout and steady", "make timeout longer than the two"
+            )
+        return self
 
 
 class KubernetesSpec(Section):

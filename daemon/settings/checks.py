@@ -20,7 +20,7 @@ from config.units import format_duration
 from daemon.desk.loopback import is_loopback
 from daemon.escalate.channels.registry import BY_KIND, address_book
 from daemon.escalate.channels.shared import Shared
-from daemon.settings.managed import check_service, check_witness
+from daemon.settings.managed import check_reruns, check_service, check_witness
 from daemon.settings.model import Settings
 from daemon.settings.names import check_names
 from detectors.spec import DetectorSpec
@@ -98,6 +98,7 @@ def _playbook(loaded: Loaded[Settings], name: str, playbook: Playbook) -> None:
             loaded.unknown(where, "probe", check.probe, settings.probes)
     for place, do in playbook.actions():
         _action(loaded, (*path, *_parts(place)), do)
+    check_reruns(loaded, path, playbook)
     if playbook.escalation not in settings.escalation and playbook.escalation != EXTERNAL:
         loaded.unknown((*path, "escalation"), "escalation", playbook.escalation, settings.escalation)
 

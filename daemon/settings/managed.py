@@ -8,6 +8,7 @@ from config.section import Section
 from daemon.settings.model import Settings
 from remediations.actions.managers.registry import KINDS
 from remediations.actions.service import ServiceArgs
+from remediations.spec import OnInterrupt, Playbook, action_of
 from remediations.spec_managers import ManagerSpec
 
 Path = tuple[str | int, ...]
@@ -31,6 +32,23 @@ def check_service(loaded: Loaded[Settings], path: Path, args: Section, gravity: 
         )
     else:
         _unit(loaded, (*path, operation), spec, operation, args.unit, gravity)
+
+
+def check_reruns(loaded: Loaded[Settings], path: Path, playbook: Playbook) -> None:
+    """Record rungs that would undo their own undo. `path`: of the playbook."""
+    for index, rung in enumerate(playbook.ladder):
+        kind, args = action_of(rung.do)
+        if (
+            kind == "service"
+            and rung.on_interrupt is OnInterrupt.RERUN
+            and isinstance(args, dict)
+            and "undo" in args
+        ):
+            loaded.problem(
+                (*path, "ladder", index, "on_interrupt"),
+                "an undo that is done twice goes back to what it undid",
+                "write page, or probe with confirm",
+            )
 
 
 def check_witness(loaded: Loaded[Settings], path: Path, manager: str | None, unit: str | None) -> None:

@@ -94,8 +94,12 @@ class Work:
         return OutcomeState.DONE
 
     def ask_until(self, ask: Callable[[], T | None]) -> T | None:
-        """The first answer that settles it, or None at the deadline; an answer that cannot be had counts as "not yet"."""
-        while self.clock.monotonic() < self.deadline:
+        """The first answer that settles it, or None at the deadline; an answer that cannot be had counts as "not yet".
+
+        The deadline comes by the clock, or by what was waited: a replay's clock stands still while an action runs.
+        """
+        left = self.deadline - self.clock.monotonic()
+        while left > 0 and self.clock.monotonic() < self.deadline:
             try:
                 answer = ask()
             except (PortError, ManagerFault) as error:
@@ -104,6 +108,7 @@ class Work:
                 if answer is not None:
                     return answer
             self.pause(min(POLL, max(0.0, self.deadline - self.clock.monotonic())))
+            left -= POLL
         return None
 
 

@@ -153,13 +153,15 @@ class Supervisor:
         running = [process for process in members if process.running]
         idle = [process for process in members if not process.running]
         change = min(to, len(members)) - len(running)
-        if change and not work.permitted():
-            return OutcomeState.NOT_DONE
-        for process in idle[: max(0, change)]:
-            if (came := replaced(self, process.unit, work, again=False)) is not OutcomeState.DONE:
-                return came
-        for process in reversed(running[change:] if change < 0 else []):
-            if (came := stopped(self, process.unit, work)) is not OutcomeState.DONE:
+        start, stop = idle[: max(0, change)], running[change:] if change < 0 else []
+        for process in (*start, *reversed(stop)):
+            if not work.permitted():
+                return OutcomeState.UNKNOWN if work.ordered else OutcomeState.NOT_DONE
+            if process in start:
+                came = replaced(self, process.unit, work, again=False)
+            else:
+                came = stopped(self, process.unit, work)
+            if came is not OutcomeState.DONE:
                 return came
         run = sum(process.running for process in self.members(order.unit, deadline=work.deadline))
         work.steps.append(f"{run} of {len(members)} run")

@@ -72,6 +72,15 @@ def test_what_it_can_do_is_no_problem_and_what_is_calculated_is_seen_when_it_act
     assert about_managers(told(tmp_path, piece)) == []
 
 
+@pytest.mark.parametrize(("settled", "wrong"), [("rerun", True), ("page", False)])
+def test_an_undo_is_never_to_be_done_twice(tmp_path: Path, settled: str, wrong: bool) -> None:
+    piece = rung("{manager: cluster, undo: x}").replace(
+        "{name: one,", f"{{name: one, on_interrupt: {settled},"
+    )
+    found = [one for one in told(tmp_path, piece) if one.path.endswith("on_interrupt")]
+    assert [(one.line, one.severity) for one in found] == ([(11, Gravity.ERROR)] if wrong else [])
+
+
 def test_what_the_shipped_playbooks_ask_of_another_type_is_a_warning(tmp_path: Path) -> None:
     piece = (
         'pack: fleet\nmanagers: {pipeline: {type: systemd}}\nvars: {ingestion_units: "ingestion.service"}\n'
@@ -113,6 +122,8 @@ def test_a_witness_that_its_manager_cannot_name_is_an_error(tmp_path: Path) -> N
             "more than one way",
         ),
         ('{type: supervisor, url: "unix:///s.sock", username: u}', "managers.m", "go together"),
+        ("{type: systemd, steady: 10s, timeout: 5s}", "managers.m", "no room for steady"),
+        ("{type: docker, stop_timeout: 2m}", "managers.m", "no room for stop_timeout"),
         ("{type: systemd, timeout: 2h}", "managers.m.timeout", "3600"),
     ],
 )

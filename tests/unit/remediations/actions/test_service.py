@@ -165,6 +165,18 @@ def test_scaling_starts_and_stops_members(world: World, to: Any, orders: list[An
     assert world.supervisor.orders == orders, why
 
 
+def test_a_pause_stops_a_scaling_between_two_members(world: World) -> None:
+    permit = FakePermit()
+
+    def pause() -> None:
+        permit.grants = permit.asked == 1
+
+    permit.on_ask = pause
+    outcome = world.perform(permit, scale="api-worker", to=4)
+    assert outcome.state is OutcomeState.UNKNOWN
+    assert world.supervisor.orders == [("startProcess", "api-worker:api-worker-2")]
+
+
 def test_scaling_never_goes_over_its_maximum(world: World) -> None:
     assert rendered(scale="api-worker", to="{{ facts.health.body.workers * 100 }}", max=4)["to"] == 4
 
