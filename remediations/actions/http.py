@@ -114,7 +114,7 @@ class HttpAction:
             return outcome(OutcomeState.UNKNOWN, text, ports, said(answer))
         shown = headers if same_place(address, rendered["url"]) else {}
         state, last = follow(
-            Request("GET", address, headers=shown),
+            lambda: Request("GET", address, headers=shown),
             lambda response: ended(poll, response),
             ports,
             self._pause,

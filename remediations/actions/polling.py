@@ -120,7 +120,7 @@ HOW = {
 
 
 def follow(
-    question: Request,
+    question: Callable[[], Request],
     judged: Callable[[Response], OutcomeState | None],
     ports: Ports,
     pause: Callable[[float], object],
@@ -128,7 +128,7 @@ def follow(
     every: float,
     until: float,
 ) -> tuple[OutcomeState, str]:
-    """Ask until `judged` knows the end or `until` (monotonic seconds) has come: then it is unknown.
+    """Ask `question` until `judged` knows the end or `until` (monotonic seconds) has come: then it is unknown.
 
     An answer that cannot be had counts as "not yet". Gives also what was said last.
     """
@@ -136,7 +136,7 @@ def follow(
     while (now := ports.clock.monotonic()) < until:
         try:
             response = ports.http.send(
-                question, deadline=min(until, now + POLL_TIMEOUT), max_bytes=MAX_ANSWER
+                question(), deadline=min(until, now + POLL_TIMEOUT), max_bytes=MAX_ANSWER
             )
             last = said(response)
             state = judged(response)

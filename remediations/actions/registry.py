@@ -13,6 +13,7 @@ from remediations.actions.action import Action, Names, Permit, Rendered, Reveal
 from remediations.actions.command import CommandAction, CommandArgs
 from remediations.actions.file_link import FileLinkAction, FileLinkArgs
 from remediations.actions.http import HttpAction, HttpArgs
+from remediations.actions.job import JobAction, JobArgs
 from remediations.actions.notify import NotifyAction, NotifyArgs
 from remediations.actions.service import ServiceAction, ServiceArgs
 from remediations.actions.sql import SqlAction, SqlArgs
@@ -48,6 +49,7 @@ KINDS: Mapping[str, Entry] = {
     "command": Entry(CommandArgs, lambda around: CommandAction(around.reveal)),
     "service": Entry(ServiceArgs, lambda around: ServiceAction(around.managers, around.reveal, around.pause)),
     "file_link": Entry(FileLinkArgs, lambda _: FileLinkAction()),
+    "job": Entry(JobArgs, lambda around: JobAction(around.reveal, around.pause)),
     "notify": Entry(NotifyArgs, lambda around: NotifyAction(around.reveal), mends=False),
     "wait": Entry(WaitArgs, lambda _: WaitAction(), mends=False),
     "sql": Entry(SqlArgs, lambda around: SqlAction(around.reveal, around.pause)),

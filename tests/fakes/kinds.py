@@ -118,6 +118,21 @@ def _http_never(world: World) -> None:
     world.http.on("POST", "http://x/", answer(202)).on("GET", "http://x/jobs", slow)
 
 
+def _job_ready(world: World, says: str) -> None:
+    world.http.on("POST", "http://x/", answer(201, '{"job": 7}'))
+    world.http.on(
+        "GET", "http://x/api/v2/jobs/7/", answer(200, f'{{"status": "successful", "said": "{says}"}}')
+    )
+
+
+def _job_never(world: World) -> None:
+    def slow(_: Request) -> Response:
+        world.clock.advance(3.0)
+        return answer(200, '{"status": "running"}')
+
+    world.http.on("POST", "http://x/", answer(201, '{"job": 7}')).on("GET", "http://x/api/v2/jobs/7/", slow)
+
+
 def _command_ready(world: World, says: str) -> None:
     world.processes.exits["/bin/true"] = Exit(0, says, 0.1)
 
@@ -179,6 +194,7 @@ def _sql_never(world: World) -> None:
 POLL = {"url": "http://x/jobs/{{ scope.tier }}", "until": "body.state == 'done'", "within": "30s"}
 
 PAGE = {"page": "p1", "name": "n", "text": "t"}
+AWX = {"url": "http://x", "token": TOKEN}
 
 KINDS_TRIED: Mapping[str, Kind] = {
     "http": Kind(
@@ -252,6 +268,21 @@ KINDS_TRIED: Mapping[str, Kind] = {
         ),
         ready=_link_ready,
         effects=lambda world: list(world.files.switched),
+    ),
+    "job": Kind(
+        written={
+            "awx": {**AWX, "template": "restart-{{ scope.tier }}", "extra_vars": {"tier": "{{ scope.tier }}"}}
+        },
+        places=(
+            {"awx": {**AWX, "template": 7, "extra_vars": {"hosts": ["a", "{{ scope.tier }}"]}}},
+            {"awx": {**AWX, "url": "http://{{ scope.tier }}", "template": 7}},
+            {"rundeck": {**AWX, "job": "{{ scope.tier }}"}},
+            {"rundeck": {**AWX, "job": "j-1", "options": {"tier": "{{ scope.tier }}"}}},
+        ),
+        ready=_job_ready,
+        effects=lambda world: world.http.sent("POST"),
+        never_ends=_job_never,
+        keys=lambda world: [sent.headers.get("Idempotency-Key") for sent in world.http.sent("POST")],
     ),
     "notify": Kind(
         written={
