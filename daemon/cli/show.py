@@ -169,10 +169,11 @@ def debts(model: models.Debts) -> Iterator[Text | Table]:
     if not model.debts:
         yield Text("no debts")
         return
-    table = output.table("debt", "kind", "where", "state", "due", "incident")
+    table = output.table("debt", "where", "state", "due", "way back", "incident")
     for row in model.debts:
-        where = scope_text(row.scope)
-        table.add_row(row.id, row.kind, where, word(row.state), when(row.due_at), row.incident)
+        where, back = scope_text(row.scope), ", then ".join(step.action for step in row.steps) or "by hand"
+        state = f"{word(row.state)}: {row.note}" if row.note else word(row.state)
+        table.add_row(row.id, where, state, when(row.due_at), back, row.incident)
     yield table
 
 

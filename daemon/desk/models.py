@@ -220,7 +220,22 @@ class Status(Model):
     last_cycle: LastCycle
 
 
+class DebtStep(Model):
+    """One step of giving back. `when`: its pre-check; `confirm`: what has to show before it counts as paid.
+
+    `after_s`: seconds after the step before; null for the one that is next.
+    """
+
+    action: str
+    when: str | None
+    confirm: str | None
+    after_s: float | None
+    autonomy: str
+
+
 class Debt(Model):
+    """`steps`: what is still to be done, in order; empty when nothing gives it back by itself."""
+
     id: str
     kind: str
     due_at: Instant | None
@@ -232,6 +247,7 @@ class Debt(Model):
     opened_at: Instant
     autonomy: str
     note: str
+    steps: list[DebtStep]
 
 
 class Debts(Model):

@@ -150,7 +150,27 @@ def debt(row: Debt) -> models.Debt:
         opened_at=row.opened_at,
         autonomy=row.autonomy,
         note=row.note,
+        steps=_steps(row),
     )
+
+
+def _steps(row: Debt) -> list[models.DebtStep]:
+    """From its plan: the step that is next, and all that follow."""
+    if not row.plan.get("do"):
+        return []
+    present = {**row.plan, "after": None, "autonomy": row.autonomy}
+    return [
+        models.DebtStep(
+            action=next(iter(step["do"])),
+            when=step.get("when"),
+            confirm=None
+            if not step.get("confirm")
+            else step["confirm"].get("ok") or step["confirm"]["probe"],
+            after_s=step["after"],
+            autonomy=step["autonomy"],
+        )
+        for step in (present, *row.plan.get("then", ()))
+    ]
 
 
 def page(row: Delivery) -> models.Page:

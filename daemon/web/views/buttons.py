@@ -9,7 +9,7 @@ from daemon.incidents.escalation import EscalationState
 from daemon.incidents.model import QUIET_AFTER_CLOSE
 from daemon.web.views.button import WHY, Button, Field
 from daemon.web.views.reader import Reader
-from daemon.web.views.returns import asking
+from daemon.web.views.returns import asking, waiting
 from remediations.run import IN_FLIGHT, RunState
 
 _WHY_NEEDED = Field("reason", "Why (goes on the timeline)", needed=True)
@@ -20,6 +20,8 @@ _HOLDS = (("1h", "1 hour"), ("4h", "4 hours"), ("1d", "1 day"))
 def buttons(dossier: Dossier, rung: str | None, reader: Reader) -> list[Button]:
     """The orders that make sense now, the one to think of first on top."""
     returns = [button for one in asking(dossier.debts) for button in one.orders]
+    if dossier.run is not None and dossier.run.state not in IN_FLIGHT:
+        returns += [button for one in waiting(dossier.debts) for button in one.orders]
     if dossier.incident.ended:
         return [*returns, _note(dossier), _verdict(dossier)]
     return [

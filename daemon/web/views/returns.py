@@ -1,4 +1,4 @@
-"""Debts whose return waits for a person's word: the two answers, as buttons."""
+"""Debts whose return waits for a person's word, or may be given back before it asks: the two answers, as buttons."""
 
 from __future__ import annotations
 
@@ -32,23 +32,35 @@ class Asking:
 
 def asking(debts: Iterable[Owed]) -> list[Asking]:
     """Those of them that ask."""
+    words = {DebtState.PROPOSED: "Give back {}", DebtState.FAILED: "Try again to give back {}"}
     return [
-        Asking(debt.incident, debt.rung, _answers(debt.incident, debt.rung))
+        Asking(debt.incident, debt.rung, _answers(debt.incident, debt.rung, words[DebtState(debt.state)]))
         for debt in debts
-        if debt.state == DebtState.PROPOSED
+        if debt.state in words
     ]
 
 
-def _answers(incident: str, rung: str) -> tuple[Button, ...]:
+def waiting(debts: Iterable[Owed]) -> list[Asking]:
+    """Those that ask nobody yet: a person who mended the fault by hand need not wait for them."""
+    return [
+        Asking(
+            debt.incident, debt.rung, _answers(debt.incident, debt.rung, "Give back {} now", weight="plain")
+        )
+        for debt in debts
+        if debt.state in {DebtState.OPEN, DebtState.DUE}
+    ]
+
+
+def _answers(incident: str, rung: str, words: str, weight: str = "first") -> tuple[Button, ...]:
     tied, flag, tag = (("rung", rung),), f"{incident} --rung {rung}", f"{incident}-{rung}"
     return (
         Button(
             "approve",
-            f"Give back {rung}",
+            words.format(rung),
             "its pre-check is asked once more on fresh probes, then it runs",
             f"fleetmend approve {flag}",
             ask=f"Giving back {rung} changes the running pipeline. Let it run?",
-            weight="first",
+            weight=weight,
             hidden=tied,
             tag=tag,
         ),

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from starlette.testclient import TestClient
 
+from daemon.incidents.change import Change
+from daemon.incidents.events import Event, Kind
 from daemon.web.sessions import LINK_HOLDS, Sessions
+from remediations.run import RunState
 from tests.fakes.face import Face
 from tests.fakes.scene import HOT, NOW, SILENT
 
@@ -101,3 +106,50 @@ def test_a_link_to_an_incident_that_is_gone_says_so(face: Face, client: TestClie
 def test_a_link_opens_nothing_but_its_own_incident(client: TestClient, link: str) -> None:
     client.get(link)
     assert client.get(f"/incidents/{HOT}").status_code == 303
+
+
+RUNG = "fail-over-to-secondary"
+
+
+@pytest.fixture
+def asking(face: Face) -> None:
+    """The silent provider's ladder proposes its fail-over."""
+    with face.store.write() as uow:
+        run = uow.runs.get(SILENT)
+        assert run is not None
+        proposed = replace(run, state=RunState.PROPOSED, ended_at=None, rung=1)
+        said = Event(SILENT, NOW, Kind.PROPOSED, f"{RUNG} is proposed.", {"rung": RUNG})
+        uow.apply(Change(run=proposed, events=(said,)))
+
+
+@pytest.mark.usefixtures("asking")
+@pytest.mark.parametrize(("kind", "words"), [("approve", "Approved, ana"), ("reject", "Rejected, ana")])
+def test_a_proposal_is_answered_from_its_page_for_the_rung_on_the_button(
+    face: Face, client: TestClient, link: str, kind: str, words: str
+) -> None:
+    assert f"Approve {RUNG}" in client.get(link).text
+    answer = client.post(link, data={"do": kind, "rung": RUNG})
+    assert words in answer.text
+    (order,) = face.record.orders
+    assert (order.kind, order.who, order.via, order.incident) == (kind, "ana", "link", SILENT)
+    assert order.args["rung"] == RUNG
+
+
+@pytest.mark.usefixtures("asking")
+@pytest.mark.parametrize("rung", ["", "open-breaker", "<script>"])
+def test_an_answer_for_a_rung_that_is_not_proposed_does_nothing_and_says_so(
+    face: Face, client: TestClient, link: str, rung: str
+) -> None:
+    answer = client.post(link, data={"do": "approve", "rung": rung})
+    assert answer.status_code == 200
+    assert face.record.orders == []
+    assert "<script>" not in answer.text
+
+
+def test_where_nothing_is_proposed_a_link_only_acknowledges(
+    face: Face, client: TestClient, link: str
+) -> None:
+    assert "Approve" not in client.get(link).text
+    client.post(link, data={"do": "approve", "rung": RUNG})
+    client.post(link, data={"do": "resolve"})
+    assert [order.kind for order in face.record.orders] == ["ack"], "and gives no other order"

@@ -72,6 +72,18 @@ def test_what_contains_can_be_given_back(pack: Sections) -> None:
             assert contain.return_ is not None, (name, contain.name)
 
 
+def test_a_way_back_is_proved_before_it_counts_as_paid(pack: Sections) -> None:
+    unproved = {
+        rung.name
+        for book in pack.playbooks.values()
+        for rung in book.ladder
+        if rung.return_ is not None and rung.return_.confirm is None and "http" in rung.return_.do
+    }
+    assert unproved == {"rotate-credentials", "roll-back-mapping", "roll-back-rules"}, (
+        "they fetch or count once more"
+    )
+
+
 def test_a_gap_is_recovered_after_the_way_back_and_what_was_set_aside_goes_through_again(
     pack: Sections,
 ) -> None:

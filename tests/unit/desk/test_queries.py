@@ -18,10 +18,12 @@ from daemon.desk.known import Known
 from daemon.desk.queries import Wanted
 from daemon.desk.snapshot import Cell, Snapshot, SourceView
 from daemon.errors import NotFound
+from daemon.incidents.change import Change
 from daemon.incidents.records import MuteKind
 from daemon.store.store import Store
 from detectors.spec import DetectorSpec, FileSource, PrometheusSource, ScrapeSource, SignalSpec
 from remediations.spec import Playbook
+from tests.fakes import rows
 from tests.fakes.stories import HOT, NOW, SILENT, record
 
 HOT_BOOK = Playbook.model_validate(
@@ -231,6 +233,21 @@ def test_explain_finds_a_decision_by_what_it_concerned(store: Store, target: str
 def test_debts_come_the_soonest_first(store: Store) -> None:
     with store.read() as uow:
         assert [debt.id for debt in queries.debts(uow).debts] == ["debt-soon", "debt-hot"]
+
+
+def test_a_debt_shows_what_is_still_to_be_done(store: Store) -> None:
+    step = {"when": "facts.health.ok", "do": {"http": {}}, "confirm": {"probe": "health", "ok": None}}
+    then = {"when": None, "do": {"service": {}}, "after": 300.0, "autonomy": "propose"}
+    debt = rows.debt("debt-chain", due_at=NOW - 9_999, autonomy="auto", plan={**step, "then": [then]})
+    with store.write() as uow:
+        uow.apply(Change(debts=(debt,)))
+    with store.read() as uow:
+        chain, *others = queries.debts(uow).debts
+    assert [(one.action, one.when, one.confirm, one.after_s, one.autonomy) for one in chain.steps] == [
+        ("http", "facts.health.ok", "health", None, "auto"),
+        ("service", None, None, 300.0, "propose"),
+    ]
+    assert [one.steps for one in others] == [[], []], "nothing gives these back by itself"
 
 
 def test_mutes_that_are_over_are_left_out(store: Store) -> None:

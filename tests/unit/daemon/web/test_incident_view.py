@@ -256,6 +256,11 @@ def test_times_are_on_the_reader_s_clock_and_in_utc() -> None:
     ("state", "wanted", "why"),
     [
         (DebtState.PROPOSED, ["approve", "reject", "note", "verdict"], "its return waits for a word"),
+        (
+            DebtState.FAILED,
+            ["approve", "reject", "note", "verdict"],
+            "it is tried once more, or was done by hand",
+        ),
         (DebtState.DUE, ["note", "verdict"], "its pre-check is being asked, or it needs no word"),
         (DebtState.WAIVED, ["note", "verdict"], "somebody said no"),
     ],
@@ -270,6 +275,20 @@ def test_a_return_that_asks_is_answered_on_the_page_of_its_ended_incident(
     if state is DebtState.PROPOSED:
         assert offered[0].command == "fleetmend approve po-1 --rung fail-over"
         assert offered[0].hidden == (("rung", "fail-over"),)
+
+
+@pytest.mark.parametrize(
+    ("run", "offered", "why"),
+    [
+        (RunState.GAVE_UP, ["Give back fail-over now", "Keep fail-over"], "a person has the wheel"),
+        (RunState.VERIFYING, [], "a rung is under way"),
+    ],
+)
+def test_what_is_owed_may_be_given_back_before_it_asks(run: RunState, offered: list[str], why: str) -> None:
+    debt = rows.debt("debt-1", incident="po-1", rung="fail-over", state=DebtState.OPEN)
+    contained = rows.incident("po-1", state=IncidentState.CONTAINED)
+    shown = buttons.buttons(Dossier(contained, run=rows.run(state=run), debts=(debt,)), None, READER)
+    assert [button.label for button in shown if "fail-over" in button.label] == offered, why
 
 
 def test_two_returns_that_ask_are_told_apart_on_one_page() -> None:
