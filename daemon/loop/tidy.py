@@ -74,6 +74,9 @@ def _lost(loop: Ground, job: Job, now: float) -> None:
 
 def _waiting(loop: Ground, now: float) -> None:
     waiting, loop.waiting = loop.waiting, []
+    for job in waiting:
+        if job.kind == "probe" and now >= job.deadline_at:
+            _lost(loop, job, now)  # whoever asked waits for an answer
     loop.submit([job for job in waiting if now < job.deadline_at])
 
 

@@ -155,7 +155,7 @@ def _settle(turn: Turn) -> Step:
     if rung.on_interrupt is OnInterrupt.PROBE and rung.confirm is not None:
         seen = run.evidence.get(CONFIRM)
         if seen is None or seen.at <= run.entered_at:
-            return _ask_confirm(turn, rung.confirm)
+            return turn.end(Await()) if CONFIRM in run.asked else _ask_confirm(turn, rung.confirm)
         if seen.ok:
             return _verify_from(turn, turn.now)
         if not seen.error:

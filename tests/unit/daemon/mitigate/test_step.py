@@ -148,6 +148,14 @@ def test_a_rerun_keeps_its_key_and_is_not_repeated_for_ever() -> None:
     assert isinstance(third.move, GiveUp)
 
 
+def test_the_probe_that_settles_an_interrupted_action_is_asked_once_and_waited_for() -> None:
+    """A probe that hangs must not take one slot after the other."""
+    climb = Climb(playbook(rung(on_interrupt="probe", **CONFIRM)), attempt=attempt("unknown"))
+    first = climb(run(RunState.ACTING, attempt="sf-1/1/switch/do/1"))
+    assert isinstance(first.move, Ask)
+    assert climb(first.run, NOW + 1).move == Await()
+
+
 @pytest.mark.parametrize(
     ("seen", "state", "why"),
     [
