@@ -24,8 +24,7 @@ from daemon.settings.managed import check_reruns, check_service, check_witness
 from daemon.settings.model import Settings
 from daemon.settings.names import check_names
 from detectors.spec import DetectorSpec
-from remediations.actions.registry import KINDS as ACTIONS
-from remediations.actions.registry import managers_of, validate_action
+from remediations.actions.registry import brought, entry_of, managers_of, validate_action
 from remediations.spec import Playbook
 
 Path = tuple[str | int, ...]
@@ -40,6 +39,7 @@ def cross_check(loaded: Loaded[Settings]) -> None:
         _detector(loaded, name, detector)
     for name, playbook in loaded.model.playbooks.items():
         _playbook(loaded, name, playbook)
+    _plugins(loaded)
     _ties(loaded)
     _inbox(loaded)
     _drills(loaded)
@@ -107,8 +107,8 @@ def _action(loaded: Loaded[Settings], path: Path, do: Mapping[str, object]) -> N
     kind = next(iter(do), "")
     managers: frozenset[str] = frozenset()
     gravity = Gravity.WARNING if _from_pack(loaded, path) else Gravity.ERROR
-    model = ACTIONS[kind].args if kind in ACTIONS else Section
-    with _recording(loaded, (*path, kind), model):
+    entry = entry_of(kind)
+    with _recording(loaded, (*path, kind), Section if entry is None else entry.args):
         _, args = validate_action(do, loaded.environment.context)
         managers = managers_of(args)
         check_service(loaded, (*path, kind), args, gravity)
@@ -119,6 +119,19 @@ def _action(loaded: Loaded[Settings], path: Path, do: Mapping[str, object]) -> N
             "add it under managers; without it this rung is refused",
             gravity,
         )
+
+
+def _plugins(loaded: Loaded[Settings]) -> None:
+    """A kind of another package that is left out: told where it is used; where it is not, it keeps nobody from starting."""
+    used: dict[str, Path] = {}
+    for name, playbook in loaded.model.playbooks.items():
+        for place, do in playbook.actions():
+            used.setdefault(next(iter(do), ""), ("playbooks", name, *_parts(place)))
+    for one in brought().refused:
+        if one.shadows or one.kind not in used:
+            text = f"the action '{one.kind}' of {one.package} is left out: {one.reason}"
+            path = (*used[one.kind], one.kind) if one.kind in used else ()
+            loaded.problem(path, text, "mend or remove that package", Gravity.WARNING)
 
 
 def _ties(loaded: Loaded[Settings]) -> None:

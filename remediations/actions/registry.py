@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
+
+from pydantic import ValidationError
 
 from config.problems import Wrong, did_you_mean
 from config.scope import Scope
 from config.section import Section
-from remediations.actions.action import Action, Names, Permit, Rendered, Reveal
+from remediations.actions.action import (
+    Action,
+    ActionError,
+    Names,
+    Permit,
+    Rendered,
+    Reveal,
+    Unrenderable,
+)
 from remediations.actions.command import CommandAction, CommandArgs
 from remediations.actions.file_link import FileLinkAction, FileLinkArgs
 from remediations.actions.http import HttpAction, HttpArgs
 from remediations.actions.job import JobAction, JobArgs
 from remediations.actions.notify import NotifyAction, NotifyArgs
+from remediations.actions.plugins import Plugins, plugins
 from remediations.actions.service import ServiceAction, ServiceArgs
 from remediations.actions.sql import SqlAction, SqlArgs
 from remediations.actions.wait import WaitAction, WaitArgs
@@ -68,9 +80,26 @@ class Prepared:
     mends: bool = True
 
 
+@cache
+def brought() -> Plugins[Entry]:
+    """The kinds that other installed packages bring; looked for once."""
+    return plugins(KINDS, _entry)
+
+
+def _entry(found: object) -> Entry:
+    if not isinstance(found, Entry) or not issubclass(found.args, Section):
+        raise TypeError("it is no Entry of remediations.actions.registry with a Section of arguments")
+    return found
+
+
+def entry_of(kind: str) -> Entry | None:
+    """The row of a kind, shipped or brought by another package."""
+    return KINDS.get(kind) or brought().entries.get(kind)
+
+
 def mends(kind: str) -> bool:
     """Whether actions of this kind can mend anything; one that nobody knows may."""
-    entry = KINDS.get(kind)
+    entry = entry_of(kind)
     return entry is None or entry.mends
 
 
@@ -83,11 +112,23 @@ def validate_action(
     unknown kind and pydantic's `ValidationError` (locations below the arguments) for wrong arguments.
     """
     kind, written = action_of(do)
-    entry = KINDS.get(kind)
+    entry, refused = entry_of(kind), brought().reason(kind)
+    if entry is None and refused is not None:
+        text = f"the action '{kind}' of {refused.package} cannot be used: {refused.reason}"
+        raise Wrong(text, "mend or remove that package")
     if entry is None:
-        hint = did_you_mean(kind, KINDS) or f"known are {', '.join(KINDS)}"
+        known = [*KINDS, *brought().entries]
+        hint = did_you_mean(kind, known) or f"known are {', '.join(known)}"
         raise Wrong(f"there is no action '{kind}'", hint)
-    return kind, entry.args.model_validate(written, context=dict(context or {}))
+    try:
+        return kind, entry.args.model_validate(written, context=dict(context or {}))
+    except (Wrong, ValidationError):
+        raise
+    except Exception as error:
+        if kind in KINDS:
+            raise
+        text = f"the action '{kind}' broke while it checked its arguments: {type(error).__name__}: {error}"
+        raise Wrong(text, "mend or remove the package that brings it") from error
 
 
 def managers_of(args: Section) -> frozenset[str]:
@@ -112,12 +153,31 @@ class Actions:
         """
         around = Surroundings(managers, reveal, pause)
         self._actions = {kind: entry.build(around) for kind, entry in KINDS.items()}
+        self._broken: dict[str, str] = {}
+        for kind, entry in brought().entries.items():
+            try:
+                self._actions[kind] = entry.build(around)
+            except Exception as error:  # noqa: BLE001 - a stranger's mistake leaves out that kind alone
+                self._broken[kind] = f"{type(error).__name__}: {error}"
         self._context = context
         self._redact = redact
 
     def prepare(self, do: Mapping[str, Any], names: Names, scope: Scope) -> Prepared:
         """Pure. Raises `ActionError` (`HostileLabel`, `Unrenderable`): the reason for the guardrail `target_set`."""
         kind, args = validate_action(do, self._context)
+        if kind in self._broken:
+            raise Unrenderable(f"the action '{kind}' cannot be built: {self._redact(self._broken[kind])}")
+        try:
+            return self._prepared(kind, args, names, scope)
+        except ActionError:
+            raise
+        except Exception as error:
+            if kind in KINDS:
+                raise
+            text = self._redact(f"{type(error).__name__}: {error}")
+            raise Unrenderable(f"the action '{kind}' broke while it was prepared: {text}") from error
+
+    def _prepared(self, kind: str, args: Section, names: Names, scope: Scope) -> Prepared:
         action = self._actions[kind]
         rendered = action.render(args, names)
         return Prepared(

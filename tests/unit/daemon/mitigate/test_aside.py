@@ -8,13 +8,17 @@ from typing import Any
 import pytest
 
 from config.section import Autonomy
+from daemon.incidents.change import Change
 from daemon.incidents.events import Kind
 from daemon.incidents.records import ASIDE
+from daemon.mitigate import journal
 from daemon.mitigate.moves import Act, Ask, Await, GiveUp, Propose
+from daemon.store.store import Store
 from remediations.guardrails.facts import Flight, Storming, Wheel
 from remediations.guardrails.registry import ask
+from remediations.outcome import Outcome, OutcomeState
 from remediations.run import RunState
-from tests.fakes.climbing import NOW, Climb, attempt, playbook, run, rung
+from tests.fakes.climbing import INCIDENT, NOW, Climb, attempt, playbook, run, rung
 
 WAIT = {"do": {"wait": {"for": "2m"}}}
 TELL = {"do": {"http": {"method": "POST", "url": "http://hooks/tell"}}}
@@ -158,3 +162,30 @@ def test_what_mends_is_asked_everything_as_before() -> None:
     assert isinstance(climb(run()).move, GiveUp)
     made = climb.facts_for(climb.book.ladder[0], run())
     assert not ask(climb.book.ladder[0], climb.book.guardrails, made, NOW).allowed
+
+
+# ---------------------------------------------------------------------- the journal
+
+OWED = {"return": {"after": "1h", "do": TELL["do"], "autonomy": "auto"}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "outcome", "debts", "why"),
+    [
+        (OWED, OutcomeState.DONE, 1, "what was told is taken back"),
+        (OWED, OutcomeState.UNKNOWN, 1, "and what perhaps was"),
+        (OWED, OutcomeState.FAILED, 0, "not what was not"),
+        ({"kind": "contain", "effect": {"probe": "p"}}, OutcomeState.DONE, 0, "it contains nothing"),
+        ({}, OutcomeState.DONE, 0, "there is nothing to take back"),
+    ],
+)
+def test_what_is_owed_after_people_were_told_is_its_return_and_no_target_is_locked(
+    fields: dict[str, Any], outcome: OutcomeState, debts: int, why: str
+) -> None:
+    book = playbook(rung("tell", **fields), guardrails={"failover_lock": "1h"})
+    row = replace(told(None), playbook="storage-hot")
+    store = Store.open("sqlite://")
+    with store.write() as uow:
+        uow.apply(Change(incident=INCIDENT))
+        change = journal.ended(uow, row, book, Outcome(outcome, "told", "", NOW), NOW)
+    assert (len(change.debts), change.locks) == (debts, ()), why
