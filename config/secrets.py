@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import base64
 import hmac
-import html
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
@@ -23,13 +21,21 @@ from pydantic_core import CoreSchema, core_schema
 
 from config.problems import Wrong
 from config.regular import read_regular
+from config.spelling import spelled
 
 MIN_LENGTH = 6
 MAX_FILE_BYTES = 64 * 1024
+MOST_FORMER = 200
 HIDDEN = "***"
 _CONTEXT_KEY = "environment"
 _MIN_LINE = 12
-_BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
+_BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=%")
+_WRAP = 40
+"""Characters of a line of base64 at least: programs break it at 64 or 76."""
+_BREAK = re.compile(r"(?:\r|\\{1,8}r)?(?:\n|\\{1,8}n)[ \t]{0,8}")
+_LINES = re.compile(
+    rf"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{{{_WRAP},200}}={{0,2}}{_BREAK.pattern})+[A-Za-z0-9+/_-]+={{0,2}}"
+)
 _REMEDY = "write {env: NAME} or {file: PATH}"
 
 
@@ -50,11 +56,20 @@ class Environment:
         self._variables = variables
         self._read_file = read_file
         self._taken: set[str] = set()
+        self._former: dict[str, None] = {}
 
     @property
     def secrets(self) -> frozenset[str]:
-        """Every value resolved so far, in plain."""
-        return frozenset(self._taken)
+        """Every value resolved so far, and those of earlier configurations, in plain."""
+        return frozenset({*self._taken, *self._former})
+
+    def succeed(self, earlier: Environment) -> None:
+        """Take an earlier configuration's place: what was secret then stays so, the newest `MOST_FORMER` of it.
+
+        A secret that was changed still stands in answers under way, and in what others wrote down.
+        """
+        former = [*earlier._former, *sorted(earlier._taken - self._taken)]
+        self._former = dict.fromkeys(former[-MOST_FORMER:])
 
     @property
     def context(self) -> dict[str, object]:
@@ -183,21 +198,23 @@ def secret_from(value: object, info: ValidationInfo) -> Secret:
 
 
 class Redactor:
-    """Hides secrets in texts and data: plain, base64 (so Basic auth too), URL-, JSON- and HTML-escaped.
+    """Hides secrets in texts and data, however they are spelled: plain, base64 (so Basic auth too, also in lines), URL-,
+    JSON- and HTML-escaped, once or twice over.
 
     Costs one pass of a compiled alternation per text; a redactor without secrets returns its input.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        plain: set[str] = set()
-        encoded: set[str] = set()
-        for secret in secrets:
-            for part in {secret, *_long_lines(secret), *_address_parts(secret)}:
-                if len(part) >= MIN_LENGTH:
-                    plain |= _spellings(part)
-                    encoded |= _base64_cores(part.encode())
-        self._plain = _any_of(plain)
-        self._encoded = _any_of(encoded)
+        parts = {
+            part
+            for secret in secrets
+            for part in (secret, *_long_lines(secret), *_address_parts(secret))
+            if len(part) >= MIN_LENGTH
+        }
+        longest_first = sorted(parts, key=lambda part: (-len(part), part))
+        self._plain = _any_of(map(spelled, longest_first))
+        cores = {core for part in parts for core in _base64_cores(part.encode())}
+        self._encoded = _any_of(map(_wired, sorted(cores, key=lambda core: (-len(core), core))))
 
     def text(self, text: str) -> str:
         """The text with every form of every secret replaced by `***`."""
@@ -205,7 +222,14 @@ class Redactor:
             text = self._plain.sub(HIDDEN, text)
         if self._encoded is not None:
             text = _hide_runs(self._encoded, text)
+            if len(text) > _WRAP and _LINES.search(text):
+                text = _LINES.sub(self._lines, text)
         return text
+
+    def _lines(self, found: re.Match[str]) -> str:
+        """Base64 that was broken into lines: hidden as a whole when a secret is in it."""
+        assert self._encoded is not None
+        return HIDDEN if self._encoded.search(_BREAK.sub("", found[0])) else found[0]
 
     def data(self, data: Any) -> Any:
         """A copy of nested maps, lists and tuples with every text (keys too) redacted; bytes as text would be."""
@@ -247,13 +271,6 @@ def _address_parts(secret: str) -> list[str]:
     return [*whole, *tokens, *([parts.password] if parts.password else [])]
 
 
-def _spellings(secret: str) -> set[str]:
-    quoted = {quote(secret), quote(secret, safe=""), quote_plus(secret)}
-    lowered = {re.sub(r"%[0-9A-F]{2}", lambda code: code[0].lower(), text) for text in quoted}
-    escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
-    return {secret, *quoted, *lowered, *escaped, html.escape(secret)}
-
-
 def _base64_cores(secret: bytes) -> set[str]:
     """For each of the three alignments, the characters that depend on the secret alone."""
     cores: set[str] = set()
@@ -265,9 +282,17 @@ def _base64_cores(secret: bytes) -> set[str]:
     return cores
 
 
-def _any_of(texts: set[str]) -> re.Pattern[str] | None:
-    longest_first = sorted(texts, key=lambda text: (-len(text), text))
-    return re.compile("|".join(re.escape(text) for text in longest_first)) if texts else None
+def _wired(core: str) -> str:
+    """A pattern of base64 as it is, or as part of an address or of JSON."""
+    return "".join(
+        {"+": r"(?:\+|%(?:25){0,4}2[Bb]|\\{1,8}u002[Bb])", "/": r"(?:\\{0,8}/|%(?:25){0,4}2[Ff])"}.get(c, c)
+        for c in core
+    )
+
+
+def _any_of(patterns: Iterable[str]) -> re.Pattern[str] | None:
+    found = "|".join(patterns)
+    return re.compile(found) if found else None
 
 
 def _hide_runs(cores: re.Pattern[str], text: str) -> str:

@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 
@@ -109,7 +110,7 @@ class Daemon:
         self._store = Store.open(loaded.model.state)
         self._store.own()
         self._store.migrate()
-        self._recorder = Recorder(self._store, self._inbox.put)
+        self._recorder = Recorder(self._store, self._inbox.put, self._redacted)
         self._schedule = Schedule(lambda name: self._inbox.put(Tick(name)))
         now = self._clock.now()
         leader = f"{socket.gethostname()}/{os.getpid()}"
@@ -192,6 +193,7 @@ class Daemon:
             loaded = load(self._files, environment=self._environment)
         except ConfigError as error:
             return self._refuse(tuple(str(problem) for problem in error.problems))
+        loaded.environment.succeed(self._host.loaded.environment)
         if fixed := self._fixed(loaded):
             return self._refuse(fixed)
         self._loop.adopt(lambda now: self._take(loaded, now))
@@ -219,6 +221,10 @@ class Daemon:
         self._schedule.reschedule(self._intervals())
         self._metrics.config_reloads.labels("taken").inc()
         log.get().info(log.CONFIG_LOADED, digest=loaded.digest)
+
+    def _redacted(self, data: Any) -> Any:
+        """What others send, without the secrets of the configuration in force and of those before it."""
+        return self._parts.workers.redacted(data)
 
     def _intervals(self) -> dict[str, float]:
         settings = self._host.loaded.model

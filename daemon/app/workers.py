@@ -70,6 +70,10 @@ class Workers:
         if idle:
             old.fetcher.close()
 
+    def redacted(self, data: Any) -> Any:
+        """Text, or data with texts in it, without the secrets that are known now."""
+        return self.tools.redactor.data(data)
+
     def work(self, job: Job) -> Message:
         """Do one job of any kind. Never raises."""
         with self._guard:
@@ -106,6 +110,8 @@ class Workers:
             return Answered(job.key, _clean(tools, result))
         if isinstance(result, Failed):
             result = replace(result, reason=tools.redactor.text(result.reason))
+        elif result.warnings:
+            result = replace(result, warnings=tuple(map(tools.redactor.text, result.warnings)))
         return Fetched(job.key, result)
 
     def _probe(self, tools: Tools, job: Job) -> Message:

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import orjson
 from pydantic import Field
 
+from config.cutting import whole_words
 from config.scope import scope_of
 from config.secrets import Secret
 from config.section import SEVERITY_OF, FailureMode, Section, Severity
@@ -240,12 +241,12 @@ def _labels(value: Any) -> dict[str, str]:
 
 def _annotations(value: Any) -> dict[str, str]:
     notes = list(_map(value, "annotations").items())[:MAX_LABELS]
-    return {name[:_MAX_NAME]: _clean(str(text), _MAX_TEXT) for name, text in notes}
+    return {whole_words(name, _MAX_NAME): _clean(str(text), _MAX_TEXT) for name, text in notes}
 
 
 def _clean(text: str, limit: int) -> str:
     """Without NUL, which no database takes in a text."""
-    return text.replace("\x00", "")[:limit]
+    return whole_words(text.replace("\x00", ""), limit)
 
 
 def _instant(value: Any, what: str) -> float | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from queue import Empty, Full, Queue
+from typing import Any
 
 from daemon.incidents.records import Alert, Order
 from daemon.loop.messages import Message, Recorded
@@ -30,10 +31,18 @@ class _Submission:
 
 
 class Recorder:
-    """One thread that only appends. `deliver` wakes the loop after each commit."""
+    """One thread that only appends. `deliver` wakes the loop after each commit.
 
-    def __init__(self, store: Store, deliver: Callable[[Message], None]) -> None:
-        self._store, self._deliver = store, deliver
+    `redact` takes every known secret out of data: what others send, and what people type, is kept without them.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        deliver: Callable[[Message], None],
+        redact: Callable[[Any], Any] = lambda data: data,
+    ) -> None:
+        self._store, self._deliver, self._redact = store, deliver, redact
         self._backlog: Queue[_Submission | None] = Queue(BACKLOG)
         self._thread = threading.Thread(target=self._serve, name="recorder", daemon=True)
         self._closed = False
@@ -43,7 +52,9 @@ class Recorder:
 
     def submit(self, orders: Sequence[Order] = (), alerts: Sequence[Alert] = ()) -> Future[tuple[int, ...]]:
         """The orders' ids, once on disk. The future carries the store's error if it could not be. Raises `Overloaded`."""
-        submission = _Submission(orders, alerts)
+        submission = _Submission(
+            [self._order(order) for order in orders], [self._alert(alert) for alert in alerts]
+        )
         if self._closed:
             raise Overloaded("shutting down")
         try:
@@ -63,6 +74,13 @@ class Recorder:
         if self._thread.is_alive():
             self._backlog.put(None)
             self._thread.join(5.0)
+
+    def _order(self, order: Order) -> Order:
+        return replace(order, args=self._redact(order.args))
+
+    def _alert(self, alert: Alert) -> Alert:
+        labels, notes = self._redact(alert.labels), self._redact(alert.annotations)
+        return replace(alert, fingerprint=self._redact(alert.fingerprint), labels=labels, annotations=notes)
 
     def _serve(self) -> None:
         while (first := self._backlog.get()) is not None:

@@ -19,6 +19,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from config.cutting import whole_words
 from daemon.desk.tokens import Role
 from daemon.detect.inbox import Malformed, parse_alerts
 from daemon.incidents.records import Alert
@@ -32,7 +33,7 @@ router = APIRouter(tags=["intake"])
 MALFORMED = "malformed"
 """Status of a row that keeps a body nobody could read: it fires nothing."""
 KEPT, KEPT_EACH = 100_000, 4_000
-"""Bytes of a body, and of one alert in it, that are kept."""
+"""Characters of a body, and of one alert in it, that are kept."""
 LETTERS = 20
 """Odd alerts of one body that are kept."""
 _BODY: dict[str, Any] = {
@@ -111,20 +112,21 @@ def _with_hidden(alerts: Sequence[Alert], hidden: int) -> Sequence[Alert]:
 def _refused(items: Sequence[tuple[Any, str]], now: float) -> list[Alert]:
     """One odd alert must not take the good ones of its body with it: it is kept for people to look at."""
     if items:
-        structlog.get_logger().warning(ALERT_TAKEN, status=400, error=items[0][1][:200], refused=len(items))
-    letters = [_letter(orjson.dumps(item)[:KEPT_EACH], why, now) for item, why in items[:LETTERS]]
+        structlog.get_logger().warning(ALERT_TAKEN, status=400, error=whole_words(items[0][1], 200), refused=len(items))
+    letters = [_letter(orjson.dumps(item), KEPT_EACH, why, now) for item, why in items[:LETTERS]]
     return list({letter.fingerprint: letter for letter in letters}.values())
 
 
-def _letter(body: bytes, why: str, now: float) -> Alert:
-    text = body.decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
+def _letter(body: bytes, most: int, why: str, now: float) -> Alert:
+    """`most`: characters of the body that are kept."""
+    text = whole_words(body.decode("utf-8", "backslashreplace").replace("\x00", "\\x00"), most)
     return Alert(
         id=0,
         at=now,
         fingerprint=f"malformed-{hashlib.blake2s(body, digest_size=8).hexdigest()}",
         status=MALFORMED,
         labels={},
-        annotations={"error": why[:1000], "body": text},
+        annotations={"error": whole_words(why, 1000), "body": text},
         starts_at=now,
         ends_at=None,
         source="alertmanager",
@@ -133,6 +135,6 @@ def _letter(body: bytes, why: str, now: float) -> Alert:
 
 async def _dead_letter(request: Request, parts: Parts, body: bytes, why: str) -> Response:
     """Keep the raw body, then say 400."""
-    await keep(parts, alerts=[_letter(body[:KEPT], why, parts.now)])
-    structlog.get_logger().warning(ALERT_TAKEN, status=400, error=why[:200], bytes=len(body))
+    await keep(parts, alerts=[_letter(body, KEPT, why, parts.now)])
+    structlog.get_logger().warning(ALERT_TAKEN, status=400, error=whole_words(why, 200), bytes=len(body))
     return problem(request, HTTPStatus.BAD_REQUEST, why)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from config.cutting import whole_words
 from detectors.samples import Labels, Series
 
 MAX_REMEMBERED = 300_000
@@ -86,7 +87,7 @@ class Decoder:
     def _slow(self, line: str) -> Sample:
         found = _LINE.fullmatch(line.rstrip("\r"))
         if found is None:
-            raise Malformed(f"cannot read the line {line[:120]!r}")
+            raise Malformed(f"cannot read the line {whole_words(line, 120)!r}")
         series = self._join(found["name"], _labels(found["labels"] or "", line))
         end = found.start("rest")
         if found["labels"] is None:
@@ -103,7 +104,7 @@ def _labels(text: str, line: str) -> Labels:
         for name, value in _ONE_LABEL.findall(text)
     ]
     if len({name for name, _ in pairs}) != len(pairs):
-        raise Malformed(f"a label stands twice in {line[:120]!r}")
+        raise Malformed(f"a label stands twice in {whole_words(line, 120)!r}")
     return tuple(sorted(pair for pair in pairs if pair[1]))
 
 
@@ -123,4 +124,4 @@ def _sample(series: Series, rest: str, line: str) -> Sample:
         pass
     if "#" in words:
         return _sample(series, rest.partition("#")[0], line)
-    raise Malformed(f"cannot read value and time in {line[:120]!r}")
+    raise Malformed(f"cannot read value and time in {whole_words(line, 120)!r}")

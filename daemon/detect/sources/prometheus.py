@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 import numpy as np
 
+from config.cutting import whole_words
 from daemon.detect.sources import matrix
 from daemon.detect.sources.base import OVERLAP, QUERY, Access, Query, Source, Wanted, access_of
 from daemon.detect.sources.blocks import blocks_of
@@ -226,7 +227,7 @@ def _decoded(response: Response) -> dict[str, Any]:
         kind = Lost if busy else QueryFailed
         raise kind(f"HTTP {response.status} without an answer of the query API")
     if answer["status"] == "error":
-        text = f"{answer.get('errorType', 'error')}: {answer.get('error', '')}"[:_SHOWN]
+        text = whole_words(f"{answer.get('errorType', 'error')}: {answer.get('error', '')}", _SHOWN)
         if _OVER_A_LIMIT.search(text):
             raise TooMuch(text)
         raise Lost(text) if busy else QueryFailed(text)
@@ -236,7 +237,7 @@ def _decoded(response: Response) -> dict[str, Any]:
 def _warnings(answer: Mapping[str, Any]) -> list[str]:
     """Warnings mean that a part is missing (a store behind the API did not answer); `infos` are mere advice."""
     found = answer.get("warnings") or ()
-    return [str(text)[:_SHOWN] for text in found][:20]
+    return [whole_words(str(text), _SHOWN) for text in found][:20]
 
 
 def _result(answer: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:

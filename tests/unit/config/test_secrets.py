@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import base64
 import copy
-import html
 import json
 import pickle
 from pathlib import Path
-from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
@@ -16,8 +14,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from config.problems import Wrong
-from config.secrets import HIDDEN, MIN_LENGTH, Environment, Redactor, Secret
+from config.secrets import HIDDEN, MIN_LENGTH, MOST_FORMER, Environment, Redactor, Secret
 from config.section import Section
+from tests.fakes.leaking import in_lines, leaks, spellings
 
 VALUE = 'p&"ä/ss wörd+1'
 
@@ -108,38 +107,54 @@ def test_secrets_compare_by_value_so_that_a_reload_sees_a_change() -> None:
     assert len({Secret("abcdef"), Secret("abcdef")}) == 1
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        (VALUE, "plain"),
-        (quote(VALUE), "in a path"),
-        (quote(VALUE, safe=""), "in a query"),
-        (quote(VALUE, safe="").lower(), "with small hex digits"),
-        (quote_plus(VALUE), "in a form"),
-        (json.dumps({"key": VALUE}), "in JSON, escaped to ASCII"),
-        (json.dumps({"key": VALUE}, ensure_ascii=False), "in JSON"),
-        (repr({"key": VALUE}), "in a printed map"),
-        (html.escape(VALUE), "on a page"),
-        (base64.b64encode(VALUE.encode()).decode(), "base64"),
-        (base64.urlsafe_b64encode(VALUE.encode()).decode(), "base64 for addresses"),
-        ("Authorization: Basic " + base64.b64encode(f"user:{VALUE}".encode()).decode(), "basic auth"),
-        (
-            "Authorization: Basic " + base64.b64encode(f"me:{VALUE}".encode()).decode(),
-            "basic auth, other alignment",
-        ),
-        (
-            "Authorization: Basic " + base64.b64encode(f"a:{VALUE}!".encode()).decode(),
-            "basic auth, more behind it",
-        ),
-    ],
-)
-def test_the_redactor_hides_every_spelling(text: str, reason: str) -> None:
+BASIC = [f"Authorization: Basic {base64.b64encode(f'{user}:{VALUE}{more}'.encode()).decode()}"
+         for user, more in (("user", ""), ("me", ""), ("a", "!"))]  # fmt: skip
+MIXED = [json.dumps({"key": VALUE}), json.dumps([json.dumps({"key": VALUE})]), repr({"key": VALUE}), *BASIC]
+
+
+@pytest.mark.parametrize("secret", [VALUE, "p<w>&\"/\\'x", "two\nlines of it\t!", "plain-letters-09"])
+def test_the_redactor_hides_every_spelling(secret: str) -> None:
+    redactor = Redactor([secret])
+    for form, text in spellings(secret).items():
+        shown = redactor.text(f"before {text} after")
+        assert HIDDEN in shown, form
+        assert shown.startswith("before "), form
+        assert shown.endswith(" after"), form
+        assert leaks("it", shown, {"secret": secret}) == [], form
+
+
+@pytest.mark.parametrize("text", MIXED)
+def test_it_hides_it_inside_of_what_holds_more(text: str) -> None:
     shown = Redactor([VALUE]).text(f"before {text} after")
-    assert HIDDEN in shown, reason
-    assert shown.startswith("before ")
-    assert shown.endswith(" after")
-    for form in (VALUE, quote(VALUE, safe=""), base64.b64encode(VALUE.encode()).decode().rstrip("=")[:-1]):
-        assert form not in shown, reason
+    assert HIDDEN in shown
+    assert leaks("it", shown, {"secret": VALUE}) == []
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\\n", "\\\\n"])
+def test_base64_in_lines_is_hidden_as_a_whole_and_other_base64_is_left(newline: str) -> None:
+    """As `base64` prints it, as MIME has it, and as JSON quotes either."""
+    text = in_lines(VALUE * 3).replace("\n", newline)
+    shown = Redactor([VALUE]).text(f"before {text}after")
+    assert HIDDEN in shown
+    assert not any(line in shown for line in text.split(newline) if len(line) > 8)
+    other = in_lines("nothing that matters " * 5).replace("\n", newline)
+    assert Redactor([VALUE]).text(other) == other
+
+
+def test_what_was_secret_before_a_reload_stays_secret_and_no_more_than_so_much_of_it() -> None:
+    earliest = Environment({"KEY": "the-first-key"})
+    earliest.take({"env": "KEY"})
+    now = earliest
+    for number in range(MOST_FORMER + 5):
+        later = Environment({"KEY": f"key-number-{number}"})
+        later.take({"env": "KEY"})
+        later.succeed(now)
+        now = later
+        if number < 10:
+            assert "the-first-key" in now.secrets
+    assert len(now.secrets) == MOST_FORMER + 1
+    assert "the-first-key" not in now.secrets
+    assert f"key-number-{MOST_FORMER}" in now.secrets
 
 
 @given(st.binary(max_size=20), st.binary(max_size=20), st.text(min_size=MIN_LENGTH, max_size=40))
@@ -177,9 +192,11 @@ def test_lines_of_a_key_file_are_hidden_one_by_one() -> None:
     assert redactor.text("-----BEGIN PRIVATE KEY-----") == "-----BEGIN PRIVATE KEY-----"
 
 
-def test_a_long_text_of_base64_is_redacted_in_linear_time() -> None:
-    text = "A" * 500_000
-    assert Redactor([VALUE]).text(text) == text
+@pytest.mark.parametrize(
+    "text", ["A" * 500_000, ("QUJD" * 19 + "\n") * 5_000, "\\" * 200_000, "%25" * 100_000]
+)
+def test_a_long_text_of_base64_or_of_escapes_is_redacted_in_linear_time(text: str) -> None:
+    assert Redactor([VALUE, "/starts/with/an-odd-one"]).text(text) == text
 
 
 def test_a_redactor_without_secrets_changes_nothing() -> None:
