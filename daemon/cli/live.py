@@ -1,14 +1,20 @@
-"""`check --live`: asks every telemetry source for what the detectors need, and hands the answers to the live checks."""
+"""`check --live`: asks every telemetry source for what the detectors need, and process managers for the units named.
+
+The answers go to the live checks.
+"""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from config.loader import Loaded
 from config.problems import Problem
 from daemon.app.build import sections_of
+from daemon.cli.units import ask_units
 from daemon.detect.plan import SourcePlan, plan_of
 from daemon.detect.sources.base import Source, Wanted
 from daemon.detect.sources.registry import build_sources
@@ -18,6 +24,7 @@ from daemon.settings.lint.registry import lint_live
 from daemon.settings.model import Settings
 from detectors.rule import Rule
 from detectors.samples import Batch, Failed
+from remediations.actions.managers.manager import Manager
 from remediations.ports import Clock, Http, Request, Response
 
 DAY = 86_400.0
@@ -45,10 +52,19 @@ class Metered:
 
 
 def check_live(
-    loaded: Loaded[Settings], http: Http, clock: Clock, *, history: float = 7 * DAY
+    loaded: Loaded[Settings],
+    http: Http,
+    clock: Clock,
+    *,
+    history: float = 7 * DAY,
+    managers: Mapping[str, Manager] = MappingProxyType({}),
 ) -> list[Problem]:
-    """What the live checks find; each finding is also recorded on `loaded`. `history`: seconds, 0 for none."""
-    problems = lint_live(loaded, look(loaded.model, http, clock, history=history))
+    """What the live checks find; each finding is also recorded on `loaded`. `history`: seconds, 0 for none.
+
+    `managers`: the process managers that can be asked.
+    """
+    sight = look(loaded.model, http, clock, history=history)
+    problems = lint_live(loaded, replace(sight, units=ask_units(loaded.model, managers, clock)))
     loaded.problems += problems
     return problems
 

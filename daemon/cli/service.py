@@ -84,10 +84,20 @@ def check(
 def _ask_sources(loaded: Loaded[Settings], history: float) -> list[Problem]:
     from daemon.cli.live import check_live
     from daemon.clock import SystemClock
+    from daemon.databases import DatabaseDoor
+    from daemon.files import FileDoor
     from daemon.http.door import HttpDoor
+    from daemon.processes import ProcessDoor
+    from remediations.actions.managers.registry import built
+    from remediations.ports import Ports
 
     clock = SystemClock()
-    return check_live(loaded, HttpDoor(clock), clock, history=history)
+    http = HttpDoor(clock)
+    ports = Ports(http, ProcessDoor(clock, os.environ), FileDoor(), DatabaseDoor(clock), clock)
+    managers = {
+        name: built(spec, ports, loaded.environment.take) for name, spec in loaded.model.managers.items()
+    }
+    return check_live(loaded, http, clock, history=history, managers=managers)
 
 
 def _length(text: str) -> float:

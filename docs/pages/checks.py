@@ -16,7 +16,7 @@ finding ends in the code of its check: `file:line: path: problem [code]; hint`, 
 `fleetmend check --explain CODE` prints a section of this page; `--explain all` lists the codes.
 
 A warning leaves the exit code at 0. An error refuses the configuration (exit 2): it stands only where something cannot
-work. `--live` asks the sources as well; there an error means that the answer is no (exit 1).
+work. `--live` asks the sources and the process managers as well; there an error means that the answer is no (exit 1).
 
 ## Silencing
 

@@ -78,7 +78,7 @@ class FakeSystemd:
 
 def _shown(unit: dict[str, Any] | None, wanted: list[str]) -> str:
     said = {"LoadState": "not-found", "ActiveState": "inactive", "SubState": "dead", "MainPID": "0"}
-    said |= {"NRestarts": "0", "InvocationID": ""}
+    said |= {"NRestarts": str((unit or {}).get("restarts", 0)), "InvocationID": ""}
     if unit is not None:
         unit["seen"] += 1
         if unit["starts"] > 1 and unit["seen"] > unit.get("dies", 99):

@@ -24,7 +24,7 @@ def _weight(topic: Topic) -> str:
 
 def _before(topic: Topic) -> str:
     if isinstance(topic, LiveCheck):
-        return f"It is found where the source gives {topic.sees}:"
+        return f"It is found where {topic.asked} gives {topic.sees}:"
     return "It is found in:"
 
 

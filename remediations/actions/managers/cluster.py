@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +21,7 @@ JSON_PATCH = "application/json-patch+json"
 NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 """Of a list only what the objects are called: a pod in full is tens of kilobytes."""
 SERVER_ERRORS = 500
+WORD = re.compile(r"[\x21-\x7e]+")
 
 
 class Cluster:
@@ -72,15 +74,25 @@ class Cluster:
         )
 
     def _token(self) -> str:
-        """From its file each time: it is renewed under our feet. Raises `ManagerFault`."""
-        if self._spec.token is not None:
-            return self._spec.token.reveal()
-        if self._spec.token_from is None:
+        """From its file each time: it is renewed under our feet. Raises `ManagerFault`.
+
+        What could not stand in a header is refused here: the door's complaint would repeat it.
+        """
+        if self._spec.token is None and self._spec.token_from is None:
             return ""
         try:
-            return self._reveal({"file": str(self._spec.token_from)}).strip()
+            token = (
+                self._reveal({"file": str(self._spec.token_from)})
+                if self._spec.token is None
+                else self._spec.token.reveal()
+            ).strip()
         except Wrong as wrong:
             raise ManagerFault(f"no token to ask Kubernetes with: {wrong}") from None
+        if not WORD.fullmatch(token):
+            raise ManagerFault(
+                "what should be a token to ask Kubernetes with is none: it has more than one word"
+            )
+        return token
 
 
 def selector_of(workload: Any) -> str:

@@ -61,9 +61,9 @@ class Systemd:
         if active in IDLE or sub.startswith(DOWN):
             standing = Standing.DOWN
         running = standing is Standing.RUNNING
-        return UnitState(
-            unit, standing, f"{active} ({sub})", _identity(said) if running else "", active in IDLE
-        )
+        restarts = said.get("NRestarts", "").strip("0")
+        told = f"{active} ({sub})" + (f", {said['NRestarts']} times restarted by itself" if restarts else "")
+        return UnitState(unit, standing, told, _identity(said) if running else "", active in IDLE)
 
     def carry_out(self, order: Order, work: Work) -> OutcomeState:
         return one(self, order, work)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from daemon.settings.lint.live import buckets, cardinality, cost, pace, past, series, source
+from daemon.settings.lint.live import buckets, cardinality, cost, pace, past, series, source, units
 from daemon.settings.lint.live.seen import LiveCheck
 
 LIVE_CHECKS: tuple[LiveCheck, ...] = (
@@ -22,4 +22,6 @@ LIVE_CHECKS: tuple[LiveCheck, ...] = (
     pace.LATE,
     past.NEVER,
     past.OFTEN,
+    units.SILENT,
+    units.UNKNOWN,
 )

@@ -17,10 +17,11 @@ from detectors.samples import UP, Batch, Failed, Series
 
 @dataclass(frozen=True, slots=True)
 class LiveCheck(Topic):
-    """A check that needs an answer. `sees`: what the source says in the example, in words."""
+    """A check that needs an answer. `sees`: what `asked`, a source or a manager, says in the example, in words."""
 
     sees: str
     find: Callable[[Sight], Iterable[Found]]
+    asked: str = "the source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +103,24 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class UnitSeen:
+    """What a process manager says of a unit that is named at `path`. `silent`: nobody answered; `unknown`: it cannot tell."""
+
+    path: Path
+    manager: str
+    name: str
+    said: str
+    silent: bool = False
+    unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Sight:
-    """All sources that detectors read."""
+    """All sources that detectors read, and all units that rungs and witnesses name."""
 
     settings: Settings
     sources: tuple[Seen, ...]
+    units: tuple[UnitSeen, ...] = ()
 
     @property
     def answering(self) -> Iterator[Seen]:

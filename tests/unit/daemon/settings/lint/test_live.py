@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,6 +15,8 @@ from daemon.cli.live import DAY, check_live
 from daemon.settings.lint.live.registry import LIVE_CHECKS
 from daemon.settings.lint.live.seen import LiveCheck
 from detectors.samples import Series
+from remediations.actions.managers.manager import Manager, ManagerFault, Order, Standing, UnitState, Work
+from remediations.outcome import OutcomeState
 from remediations.ports import Request, Response, Unreachable
 from tests.fakes.linted import BARE, lines, loaded
 from tests.fakes.ports import FakeClock
@@ -40,6 +42,7 @@ class World:
     takes: float = 0.0
     padding: int = 0
     warns: Sequence[str] = ()
+    managers: Mapping[str, Manager] = field(default_factory=dict)
 
     def send(self, request: Request, *, deadline: float, max_bytes: int = 1_000_000) -> Response:
         if self.host and urlsplit(request.url).hostname != self.host:
@@ -49,6 +52,24 @@ class World:
         asked = not self.host or urlsplit(request.url).hostname == self.host
         body = orjson.loads(told.body) | ({"warnings": [*self.warns]} if self.warns and asked else {})
         return replace(told, body=orjson.dumps(body) + b" " * self.padding)
+
+
+class Manages:
+    """A process manager that knows these units; without any, nobody answers."""
+
+    def __init__(self, *units: str) -> None:
+        self.units, self.asked = units, list[str]()
+
+    def state(self, unit: str, *, deadline: float) -> UnitState:
+        self.asked.append(unit)
+        if not self.units:
+            raise Unreachable("connection refused")
+        if unit not in self.units:
+            raise ManagerFault(f"no unit {unit}")
+        return UnitState(unit, Standing.RUNNING, "running", "7")
+
+    def carry_out(self, order: Order, work: Work) -> OutcomeState:
+        raise AssertionError("a check changes nothing")
 
 
 def series(name: str, **labels: str) -> Series:
@@ -94,6 +115,10 @@ WORLDS: Mapping[str, World] = {
     "samples-late": World(steady([series("queue_depth")], late=120.0), FakeClock()),
     "threshold-never-near": World(week(lambda at: at % 40), FakeClock()),
     "fires-often": World(week(lambda at: 200.0 if at % 7200 < 600 else 20.0), FakeClock()),
+    "manager-silent": World(
+        DEPTH, FakeClock(), managers={"old": Manages(), "pipeline": Manages("storage-writer-hot")}
+    ),
+    "unit-unknown": World(DEPTH, FakeClock(), managers={"pipeline": Manages("storage-writer-hot")}),
 }
 """By code: what the check's own text says that the source gives."""
 OVER_HISTORY = frozenset({"threshold-never-near", "fires-often"})
@@ -106,7 +131,8 @@ def asked(folder: Path, piece: str, world: World, *, history: float = 0.0, bare:
     """What `check --live` adds, on a fresh clock. A piece without detectors is laid over one that reads a gauge."""
     clock = FakeClock()
     under = bare if "detectors:" in piece else bare + WATCHING
-    return check_live(loaded(folder, piece, under), replace(world, clock=clock), clock, history=history)
+    there = replace(world, clock=clock)
+    return check_live(loaded(folder, piece, under), there, clock, history=history, managers=world.managers)
 
 
 def asked_as_told(folder: Path, piece: str, code: str, world: World) -> list[Problem]:
@@ -230,4 +256,52 @@ def test_only_errors_make_the_answer_no() -> None:
         "samples-late",
         "threshold-never-near",
         "fires-often",
+        "unit-unknown",
     }
+
+
+WITNESSES = """inventory: {provider: [navixy, oem-a]}
+managers: {pipeline: {type: supervisor, url: "unix:///run/supervisor.sock"}, cluster: {type: kubernetes, namespace: p}}
+probes: {x: {http: {url: "http://x/health"}}}
+detectors:
+  down:
+    failure_mode: ingestion_stopped
+    signal: {gauge: {of: queue_depth, by: [provider]}}
+    fire: {above: 1000, for: 5m}
+    clear: {below: 500, for: 1m}
+    corroborate: {any: [{manager: pipeline, unit: "ingestion-{{ scope.provider }}", is: down}]}
+playbooks:
+  book:
+    failure_mode: ingestion_stopped
+    escalation: external
+    diagnose: {x: {probe: x}}
+    ladder:
+      - {name: all, do: {service: {manager: pipeline, restart: "ingestion-*"}}}
+      - {name: one, do: {service: {manager: pipeline, restart: "ingestion-{{ scope.provider }}"}}}
+      - {name: told, when: "true", do: {service: {manager: pipeline, restart: "{{ facts.x.body.unit }}"}}}
+      - {name: more, do: {service: {manager: pipeline, scale: ingestion, to: 3}}}
+      - {name: back, do: {service: {manager: cluster, undo: ingestion}}}
+"""
+
+
+def test_units_are_asked_for_by_every_name_that_the_inventory_gives(tmp_path: Path) -> None:
+    pipeline, cluster = Manages("ingestion-navixy"), Manages("ingestion")
+    world = World(DEPTH, FakeClock(), managers={"pipeline": pipeline, "cluster": cluster})
+    found = [one for one in asked(tmp_path, WITNESSES, world) if one.code == "unit-unknown"]
+    assert set(pipeline.asked) == {"ingestion-navixy", "ingestion-oem-a"}
+    assert cluster.asked == ["ingestion"]
+    assert [one.path for one in found] == [
+        "detectors.down.corroborate.any[0].unit",
+        "playbooks.book.ladder[1].do.service.restart",
+    ]
+    assert all("ingestion-oem-a" in one.problem for one in found)
+
+
+def test_a_manager_that_does_not_answer_is_asked_once_and_told_once(tmp_path: Path) -> None:
+    pipeline = Manages()
+    world = World(DEPTH, FakeClock(), managers={"pipeline": pipeline, "cluster": Manages("ingestion")})
+    codes = [
+        one.code for one in asked(tmp_path, WITNESSES, world) if "manager" in one.code or "unit" in one.code
+    ]
+    assert codes == ["manager-silent"]
+    assert len(pipeline.asked) == 1

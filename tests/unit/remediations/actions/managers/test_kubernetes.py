@@ -212,6 +212,17 @@ def test_a_token_that_cannot_be_read_is_a_failure_that_names_the_file(bench: OfK
     assert bench.http.requests == []
 
 
+@pytest.mark.parametrize("token", ["canary-first\ncanary-second", "canary one", "canary\x00x"])
+def test_what_could_not_stand_in_a_header_is_no_token_and_is_not_repeated(
+    bench: OfKubernetes, token: str
+) -> None:
+    bench.token = token
+    outcome = bench.perform(restart="writer")
+    assert outcome.state is OutcomeState.FAILED
+    assert "canary" not in str(outcome)
+    assert bench.http.requests == []
+
+
 def test_inside_a_pod_its_service_account_is_who_it_is() -> None:
     own = KubernetesSpec(type="kubernetes", namespace="pipeline")
     assert str(own.token_from) == "/var/run/secrets/kubernetes.io/serviceaccount/token"

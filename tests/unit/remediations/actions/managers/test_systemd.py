@@ -80,6 +80,13 @@ def test_its_states_are_understood(active: str, sub: str, standing: Standing, *,
     assert (state.standing, state.idle) == (standing, idle)
 
 
+def test_how_often_systemd_itself_restarted_it_is_told() -> None:
+    bench = OfSystemd()
+    bench.writer["restarts"] = 10
+    state = bench.manager().state("writer", deadline=bench.clock.monotonic() + 5)
+    assert state.said == "active (running), 10 times restarted by itself"
+
+
 @pytest.mark.parametrize(
     ("ended", "state", "why"),
     [
