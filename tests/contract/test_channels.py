@@ -25,8 +25,9 @@ from daemon.escalate.message import Message, Receipt, ReceiptKind
 from daemon.escalate.post import deliver
 from daemon.incidents.records import PageEvent
 from remediations.ports import Ambiguous, Clock, PortError, Response, Unreachable
-from tests.fakes import ntfy, pagerduty, slack, standard_webhook, teams, twilio
+from tests.fakes import ntfy, opsgenie, pagerduty, slack, standard_webhook, teams, twilio
 from tests.fakes.ntfy import FakeNtfy
+from tests.fakes.opsgenie import FakeOpsgenie
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.ports import EPOCH, FakeClock, FakeHttp, answer
 from tests.fakes.slack import FakeSlack
@@ -184,6 +185,21 @@ def _sms() -> Bench:
     return bench
 
 
+def _opsgenie() -> Bench:
+    fake, clock = FakeOpsgenie(), FakeClock()
+    http = FakeHttp(clock).on("POST", opsgenie.HOST, fake)
+    book, environment = _book({"opsgenie": {"env": "K"}}, {"K": opsgenie.KEY})
+
+    def arrived() -> list[tuple[str, str, str]]:
+        names = {"create": "trigger", "close": "resolve"}
+        return [
+            (alias, names.get(what, what), json.dumps(body, ensure_ascii=False))
+            for alias, what, body in fake.calls
+        ]
+
+    return _bench(book, _doors(http, clock, environment), arrived, fake.script, opsgenie.KEY)
+
+
 def _told(text: str) -> tuple[str, str, str]:
     """A message that knows of no event and no identity but what people read in it."""
     found = re.search(r"page ([0-9a-f]{8})", text)
@@ -239,6 +255,7 @@ HTTP: dict[str, Callable[[], Bench]] = {
     "ntfy": _ntfy,
     "teams": _teams,
     "sms": _sms,
+    "opsgenie": _opsgenie,
 }
 
 

@@ -15,6 +15,7 @@ from config.section import Section
 from daemon.escalate.channels.console import Console
 from daemon.escalate.channels.email import Email
 from daemon.escalate.channels.ntfy import Ntfy
+from daemon.escalate.channels.opsgenie import Opsgenie
 from daemon.escalate.channels.pagerduty import PagerDuty
 from daemon.escalate.channels.port import Channel, Doors
 from daemon.escalate.channels.shared import Shared
@@ -68,6 +69,7 @@ CHANNELS: tuple[Channel, ...] = (
     Sms(),
     Ntfy(),
     Teams(),
+    Opsgenie(),
     NotYet("voice", wakes=True),
 )
 BY_KIND: Mapping[str, Channel] = {channel.kind: channel for channel in CHANNELS}
