@@ -30,8 +30,8 @@ class Here:
     ports: Ports
     store: Store
 
-    def drill(self, name: str, wanted: Sequence[Scope], who: str) -> Drill:
-        """All of it, at each scope asked for, or at every known one. `name`: of an enabled playbook."""
+    def drill(self, name: str, wanted: Sequence[Scope], who: str, rung: str = "") -> Drill:
+        """All of it, or one rung, at each scope asked for, or at every known one. `name`: of a playbook that is there."""
         now = self.ports.clock.now()
         settings = self.loaded.model
         tools = tools_of(self.loaded, self.ports)
@@ -54,7 +54,7 @@ class Here:
                 with self.store.read() as uow:
                     case = Case.of(uow, name, scope, rules, self.ports.clock.now())
                     pages = levels_reached(setup.policy_for(case.incident), setup.directory, now)
-                    found.append(judged(case, seen, control, pages))
+                    found.append(judged(case, seen, control, pages).only(rung))
         finally:
             tools.fetcher.close()
         ended = self.ports.clock.now()

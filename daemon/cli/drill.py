@@ -7,8 +7,8 @@ command asks for itself, and nothing is kept.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -43,12 +43,18 @@ def drill(
     scope: Annotated[
         str | None, typer.Option(help="Where, such as tier=hot. Left out: everywhere it is for.")
     ] = None,
+    for_real: Annotated[
+        bool,
+        typer.Option("--for-real", help="Carry out what can be taken back, and take it back at once."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --for-real: do so without asking.")] = False,
+    rung: Annotated[str | None, typer.Option(help="Only this rung of it.")] = None,
     last: Annotated[bool, typer.Option("--last", help="Show the newest drills, and drill nothing.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=200, help="With --last: how many.")] = 10,
 ) -> None:
     """A game day: ask its probes, make its actions ready, look at what they act upon, ask all guardrails; do nothing.
 
-    Exit 1 when something would not work.
+    With --for-real, where the configuration allows it: do it, and take it back. Exit 1 when something would not work.
     """
     from daemon.cli.drillshow import rendered
     from daemon.cli.faces import face_of
@@ -60,7 +66,12 @@ def drill(
         raise UsageError("say which playbook, or --last for the newest drills")
     _labels(scope)
     face = face_of(reach)
-    model = _ordered(face, playbook, scope) if face.runs() else _here(reach, playbook, scope)
+    if for_real:
+        _must_mean(face, yes=yes)
+    if face.runs():
+        model = _ordered(face, playbook, {"scope": scope, "rung": rung, "for_real": for_real or None})
+    else:
+        model = _here(reach, playbook, scope, rung or "")
     if reach.json:
         output.json_of(model)
     else:
@@ -81,14 +92,21 @@ def _newest(reach: Reach, playbook: str | None, limit: int) -> None:
         raise typer.Exit(ANSWER_IS_NO)
 
 
-def _ordered(face: Face, playbook: str, scope: str | None) -> Drill:
+def _must_mean(face: Face, *, yes: bool) -> None:
+    """Changing the pipeline takes a running daemon, and a word. Raises `UsageError`."""
+    if not face.runs():
+        raise UsageError("--for-real takes a running daemon: it alone acts")
+    if not yes and not typer.confirm("Carry out rungs of this playbook on the pipeline, and take them back?"):
+        raise UsageError("--for-real takes --yes")
+
+
+def _ordered(face: Face, playbook: str, more: Mapping[str, Any]) -> Drill:
     """The daemon does it; its result is waited for."""
     from daemon.cli import questions
     from daemon.clock import SystemClock
 
-    taken = face.order(
-        "drill", None, {"playbook": playbook, "scope": scope} if scope else {"playbook": playbook}
-    )
+    given = {key: value for key, value in more.items() if value is not None}
+    taken = face.order("drill", None, {"playbook": playbook, **given})
     if taken.refused:
         raise UsageError(f"refused: {taken.answer}")
     clock, pause = SystemClock(), threading.Event()
@@ -108,7 +126,7 @@ def _ordered(face: Face, playbook: str, scope: str | None) -> Drill:
     )
 
 
-def _here(reach: Reach, name: str, scope: str | None) -> Drill:
+def _here(reach: Reach, name: str, scope: str | None, rung: str) -> Drill:
     from daemon.app.drilling import Here
     from daemon.cli.files import need_files
     from daemon.cli.local import local_user
@@ -124,22 +142,24 @@ def _here(reach: Reach, name: str, scope: str | None) -> Drill:
     files = reach.files()
     need_files(files)
     loaded = load(files, environment=reach.environment)
-    _must_be(name, loaded.model.playbooks)
+    _must_be("playbook", name, loaded.model.playbooks)
+    if rung:
+        _must_be("rung", rung, [one.name for one in loaded.model.playbooks[name].ladder])
     clock = SystemClock()
     http = HttpDoor(clock)
     ports = Ports(http, ProcessDoor(clock, reach.environment), FileDoor(), DatabaseDoor(clock), clock)
     with _store(loaded) as store:
         who = local_user(reach.environment)
-        found = Here(loaded, ports, store).drill(name, _labels(scope), who)
+        found = Here(loaded, ports, store).drill(name, _labels(scope), who, rung)
     http.close()
     return shown(found)
 
 
-def _must_be(name: str, known: Iterable[str]) -> None:
-    books = sorted(known)
-    if name not in books:
-        near = did_you_mean(name, books) or f"known are {', '.join(books)}"
-        raise UsageError(f"there is no playbook {name!r}; {near}")
+def _must_be(what: str, name: str, known: Iterable[str]) -> None:
+    names = sorted(known)
+    if name not in names:
+        near = did_you_mean(name, names) or f"known are {', '.join(names)}"
+        raise UsageError(f"there is no {what} {name!r}; {near}")
 
 
 def _store(loaded: Loaded[Settings]) -> Store:

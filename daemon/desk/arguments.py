@@ -53,6 +53,15 @@ def name(argument: str, value: Any) -> str:
     return value
 
 
+def flag(argument: str, value: Any) -> bool:
+    """Yes or no."""
+    if value in {"true", "false"}:
+        return bool(value == "true")
+    if not isinstance(value, bool):
+        raise BadOrder(argument, "expected true or false")
+    return value
+
+
 def length(least: float, most: float) -> Parse:
     """A length of time: `15m`, or a number of seconds; within bounds."""
 

@@ -17,6 +17,7 @@ from daemon.desk.arguments import (
     BadOrder,
     Parse,
     choice,
+    flag,
     instant,
     labels,
     length,
@@ -87,7 +88,12 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             scope={},
         ),
         "page_test": _general({"person": name}, "person"),
-        "drill": _general({"playbook": name, "scope": labels}, "playbook", scope={}),
+        "drill": _general(
+            {"playbook": name, "scope": labels, "rung": name, "for_real": flag},
+            "playbook",
+            scope={},
+            for_real=False,
+        ),
         "reload": Rule(Role.ADMIN, False, {}),
     }
 )

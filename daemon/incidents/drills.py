@@ -64,6 +64,10 @@ class ScopeDrill:
     def grade(self) -> Grade:
         return worst((*(check.grade for check in self.checks), *(rung.grade for rung in self.rungs)))
 
+    def only(self, rung: str) -> ScopeDrill:
+        """The same with this rung alone; all of them where none is named."""
+        return replace(self, rungs=tuple(one for one in self.rungs if rung in {"", one.name}))
+
     def every(self) -> Iterable[Check]:
         """All its checks."""
         yield from self.checks

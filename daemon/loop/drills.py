@@ -19,11 +19,12 @@ from daemon.escalate.wallclock import last_weekly
 from daemon.incidents.change import Job
 from daemon.incidents.drills import OVER, Check, Drill, DrillState, Grade, ScopeDrill
 from daemon.incidents.records import Order
-from daemon.loop import drillpages
+from daemon.loop import drillpages, realdrills
 from daemon.loop.ground import Ground
 from daemon.loop.messages import Drilled
 from daemon.mitigate.drill import MOST_SCOPES, Case, judged, scopes_of
 from daemon.mitigate.facts import mutings
+from daemon.mitigate.rehearsal import Rehearsed
 from daemon.store.unit import UnitOfWork
 
 KIND = "drill"
@@ -33,6 +34,8 @@ SCHEDULE = "schedule"
 PLAN_EVERY = 15.0
 """Seconds between two looks at the schedule."""
 WITHIN = 60.0
+ASK_EVERY = 2.0
+"""Seconds between two rounds of probes of a drill for real."""
 PER_SCOPE = 15.0
 """Seconds that a worker has for a drill, and more for each scope."""
 
@@ -49,10 +52,12 @@ def look(loop: Ground, now: float) -> None:
     if not mind.wake or not rounds_done:
         return
     with loop.store.read() as uow:
-        waiting = [row for row in uow.drills.under_way() if row.id not in mind.sent]
-    mind.wake = bool(waiting)
-    for row in waiting:
-        if row.state is DrillState.ASKED and loop.pools.sources.free() > 1:
+        rows = uow.drills.under_way()
+    mind.wake = bool(rows)
+    for row in rows:
+        if row.state is DrillState.REAL and not realdrills.asks(row):
+            loop.item(row.id, partial(_go_on, loop, drill_id=row.id, seen=None, now=now), now)
+        elif row.id not in mind.sent and loop.pools.sources.free() > 1 and _in_time(loop, row, now):
             _send(loop, row, now)
 
 
@@ -62,7 +67,12 @@ def asked(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> tuple[str,
     books = loop.stages.mitigate.rules.playbooks
     if name not in books:
         return f"there is no playbook {name!r}; {did_you_mean(name, books)}".rstrip("; "), False
-    labels = dict(order.args.get("scope", {}))
+    labels, rung = dict(order.args.get("scope", {})), str(order.args.get("rung", ""))
+    for_real = bool(order.args.get("for_real"))
+    if rung and rung not in {one.name for one in books[name].ladder}:
+        return f"{name} has no rung {rung!r}", False
+    if for_real and (why := realdrills.refusal(loop, uow)):
+        return why, False
     drill = Drill(
         id=f"dr-{order.id}",
         playbook=name,
@@ -70,7 +80,12 @@ def asked(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> tuple[str,
         who=order.who,
         state=DrillState.ASKED,
         wanted=(scope_of(labels),) if labels else (),
+        rung=rung,
+        for_real=for_real,
     )
+    if for_real and len(known := _scopes(loop, drill, now)) != 1:
+        named = ", ".join(scope_key(scope) for scope in known[:5]) or "none is known"
+        return f"name the one scope at which it is carried out: {named}", False
     uow.drills.save(drill)
     loop.drills.wake = True
     return drill.id, True
@@ -165,6 +180,10 @@ def _refuse(loop: Ground, uow: UnitOfWork, *, drill_id: str, why: str, now: floa
 
 def _judge(loop: Ground, uow: UnitOfWork, *, message: Drilled, now: float) -> None:
     row = uow.drills.get(message.drill)
+    if row is not None and row.state is DrillState.REAL:
+        seen = message.rehearsed[0] if message.rehearsed else None
+        _go_on(loop, uow, drill_id=row.id, seen=seen, now=now)
+        return
     if row is None or row.state is not DrillState.ASKED:
         return
     rules = loop.stages.mitigate.rules
@@ -177,18 +196,46 @@ def _judge(loop: Ground, uow: UnitOfWork, *, message: Drilled, now: float) -> No
         case = Case.of(uow, row.playbook, seen.scope, rules, now)
         setup = loop.stages.escalate.setup
         pages = levels_reached(setup.policy_for(case.incident), setup.directory, now)
-        found.append(judged(case, seen, loop.control, pages))
+        found.append(judged(case, seen, loop.control, pages).only(row.rung))
     done = {part.scope for part in found}
     for scope in _scopes(loop, row, now):
         reasons = _muted(loop, uow, row, scope, now) if scope not in done else []
         if reasons:
             found.append(ScopeDrill(scope, (Check("maintenance", Grade.HELD, "; ".join(reasons)),)))
-    _keep(loop, uow, replace(row, scopes=tuple(found)).over(now), now)
+    judged_row = replace(row, scopes=tuple(found)).over(now)
+    if row.for_real and judged_row.state is DrillState.PASSED:
+        judged_row = realdrills.begin(loop, uow, replace(row, scopes=tuple(found)), message.rehearsed[0], now)
+    _keep(loop, uow, judged_row, now)
+
+
+def _go_on(loop: Ground, uow: UnitOfWork, *, drill_id: str, seen: Rehearsed | None, now: float) -> None:
+    """One step of a drill for real."""
+    row = uow.drills.get(drill_id)
+    if row is None or row.state is not DrillState.REAL:
+        return
+    after = realdrills.advance(loop, uow, row, seen, now)
+    if after.state in OVER:
+        whole = after.scopes[0]
+        after = replace(after, scopes=(replace(whole, checks=(*whole.checks, *realdrills.results(after))),))
+    if after != row:
+        _keep(loop, uow, after, now)
+
+
+def _in_time(loop: Ground, row: Drill, now: float) -> bool:
+    """Probes of a drill for real are not asked more often than they may have something new to say."""
+    if row.state is not DrillState.REAL:
+        return True
+    due = now >= loop.drills.asked_at.get(row.id, float("-inf")) + ASK_EVERY
+    if due:
+        loop.drills.asked_at[row.id] = now
+    return due
 
 
 def _keep(loop: Ground, uow: UnitOfWork, row: Drill, now: float) -> None:
     """Write it down, count it, and tell people where a schedule asked."""
     uow.drills.save(row)
+    if row.state not in OVER:
+        return
     passed, of = row.score
     loop.metrics.drills.labels(row.playbook, str(row.state)).inc()
     if of:

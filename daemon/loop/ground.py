@@ -57,6 +57,8 @@ class Drilling:
     scheduled: bool = True
     """A schedule was there at the last look, or may have been."""
     planned_at: float = float("-inf")
+    asked_at: dict[str, float] = field(default_factory=dict)
+    """Drills for real: when their probes were last asked."""
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from daemon.errors import StoreSick
 from daemon.escalate.message import Receipt
 from daemon.incidents.change import Change
+from daemon.incidents.model import DRILL
 from daemon.incidents.records import MuteKind, Order, Phase
 from daemon.loop import drills, say
 from daemon.loop.ground import Ground
@@ -83,7 +84,11 @@ def performed(loop: Ground, key: str, outcome: Outcome, now: float) -> None:
         attempt = uow.attempts.get(key)
         if attempt is None or attempt.outcome is not None:
             return
-        playbook = loop.stages.mitigate.rules.playbooks.get(attempt.playbook)
+        incident = uow.incidents.get(attempt.incident)
+        drilled = (
+            incident is not None and incident.failure_mode == DRILL
+        )  # taken back at once: nothing is owed
+        playbook = None if drilled else loop.stages.mitigate.rules.playbooks.get(attempt.playbook)
         loop.apply(uow, journal.ended(uow, attempt, playbook, outcome, now))
         if attempt.phase is Phase.RETURN:
             loop.apply(uow, paying.ended(uow, attempt, outcome, now))

@@ -23,6 +23,7 @@ from daemon.mitigate.step import own_check
 from daemon.store.unit import UnitOfWork
 from remediations.actions.registry import Prepared
 from remediations.guardrails.control import effective_autonomy
+from remediations.guardrails.facts import Facts
 from remediations.guardrails.gate import Answer, Gate
 from remediations.guardrails.registry import ask
 from remediations.run import Evidence, Run, RunState
@@ -167,9 +168,23 @@ def _answered(name: str, probe: str, seen: Evidence | None) -> Check:
     return Check(name, Grade.PASSED, f"{probe} answers, {'ok' if seen.ok else 'not ok'}")
 
 
-def _rung(case: Case, rung: Rung, seen: Rehearsed, control: Control) -> RungDrill:
-    run = Run(DRILL, case.name, RunState.RECHECKING, case.now, evidence=seen.evidence)
-    facts = facts_of(
+def trace(
+    case: Case, rung: Rung, seen: Rehearsed, control: Control, *, approved_by: str | None = None
+) -> Answer:
+    """Every guardrail's answer as if the failure had come now."""
+    return ask(rung, case.playbook.guardrails, _facts(case, rung, seen, control, approved_by), case.now)
+
+
+def _facts(case: Case, rung: Rung, seen: Rehearsed, control: Control, approved_by: str | None) -> Facts:
+    run = Run(
+        DRILL,
+        case.name,
+        RunState.RECHECKING,
+        case.now,
+        evidence=seen.evidence,
+        approved_by=approved_by,
+    )
+    return facts_of(
         rung,
         run,
         case.playbook,
@@ -181,6 +196,10 @@ def _rung(case: Case, rung: Rung, seen: Rehearsed, control: Control) -> RungDril
         causes=(),
         now=case.now,
     )
+
+
+def _rung(case: Case, rung: Rung, seen: Rehearsed, control: Control) -> RungDrill:
+    facts = _facts(case, rung, seen, control, None)
     kind, _ = action_of(rung.do)
     if rung.when is not None and never(rung.when, facts.names):
         return RungDrill(rung.name, str(rung.kind), kind, checks=(Check("when", Grade.UNASKED, NEVER),))

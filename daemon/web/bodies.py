@@ -48,6 +48,7 @@ _FIELDS: Mapping[str, Any] = {
     "ref": {"type": "string", "maxLength": 500},
     "person": _NAME,
     "playbook": _NAME,
+    "for_real": {"type": "boolean", "description": "Carry rungs out, and take them back at once."},
 }
 
 

@@ -59,6 +59,14 @@ def ordered(kind: str, args: dict[str, Any] | None = None, caller: Caller = ROOT
     return order_of(kind, caller, SMALLEST[kind] if args is None else args, now=NOW, incident=about)
 
 
+def test_a_flag_is_yes_or_no_and_no_when_left_out() -> None:
+    assert ordered("drill").args["for_real"] is False
+    for written, meant in ((True, True), ("true", True), (False, False), ("false", False)):
+        assert ordered("drill", {"playbook": "storage-hot", "for_real": written}).args["for_real"] is meant
+    with pytest.raises(BadOrder, match="for_real"):
+        ordered("drill", {"playbook": "storage-hot", "for_real": "perhaps"})
+
+
 def test_the_table_knows_every_order_and_no_other() -> None:
     assert set(RULES) == set(SMALLEST)
     assert {kind for kind, rule in RULES.items() if rule.about_incident} == ABOUT_AN_INCIDENT
