@@ -160,4 +160,6 @@ class Run:
     ended_at: float | None = None
     unheard: bool = False
     """The life that asked has ended: what was asked is asked again."""
+    at: str = ""
+    """Name of the rung at `rung` when the run last moved: a reload may put another one there."""
     version: int = 0

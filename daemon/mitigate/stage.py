@@ -15,6 +15,7 @@ from daemon.mitigate import journal
 from daemon.mitigate.applying import Applying, Progress
 from daemon.mitigate.facts import Control, Rules, facts_of, mutings
 from daemon.mitigate.moves import Approval, Recheck, Situation, Step
+from daemon.mitigate.reloaded import Lost, on_ladder, stepped_back
 from daemon.mitigate.step import CONFIRM, begin, step
 from daemon.store.unit import UnitOfWork
 from detectors.modes import MODES
@@ -57,21 +58,18 @@ class Mitigate:
             return None
         if run is None:
             return self._first(uow, incident, causes, now)
-        playbook = self.rules.playbooks.get(run.playbook or "")
         if incident.ended:
             return self._finish(uow, incident, run, now)
-        if playbook is None or self._holds_still(incident, run) or _waits_for_storm(uow, run):
+        if self._holds_still(incident, run) or _waits_for_storm(uow, run):
             return None
-        situation = self._situation(uow, incident, run, playbook, causes, now, approval)
-        done = step(run, playbook, situation, now)
-        if done.run == run and not done.events and not isinstance(done.move, Recheck):
-            return None
-        return self._apply(uow, incident, run, playbook, done, now)
+        return self._climb(uow, incident, run, causes, now, approval)
 
     def proposed(self, run: Run | None) -> str | None:
         """The name of the rung that waits for a person's word; None when none does."""
         if run is None or run.state is not RunState.PROPOSED:
             return None
+        if run.at:
+            return run.at
         playbook = self.rules.playbooks.get(run.playbook or "")
         if playbook is None or run.rung >= len(playbook.ladder):
             return ""  # it was removed from the configuration since
@@ -131,6 +129,29 @@ class Mitigate:
         return Change(run=replace(run, evidence={**run.evidence, name: evidence}, asked=asked))
 
     # ------------------------------------------------------------------ inside
+
+    def _climb(
+        self,
+        uow: UnitOfWork,
+        incident: Incident,
+        run: Run,
+        causes: Sequence[Cause],
+        now: float,
+        approval: Approval | None,
+    ) -> Progress | None:
+        playbook = self.rules.playbooks.get(run.playbook or "")
+        attempt = uow.attempts.get(run.attempt) if run.attempt else None
+        found = on_ladder(run, playbook, attempt)
+        if isinstance(found, Lost):
+            return None if found.waits else stepped_back(incident, run, attempt, found.reason, now)
+        if playbook is None:
+            return None
+        run = found
+        situation = self._situation(uow, incident, run, playbook, causes, now, approval)
+        done = step(run, playbook, situation, now)
+        if done.run == run and not done.events and not isinstance(done.move, Recheck):
+            return None
+        return self._apply(uow, incident, run, playbook, done, now)
 
     def _first(
         self, uow: UnitOfWork, incident: Incident, causes: Sequence[Cause], now: float
@@ -248,6 +269,8 @@ class Mitigate:
     def _apply(
         self, uow: UnitOfWork, incident: Incident, was: Run, playbook: Playbook, done: Step, now: float
     ) -> Progress:
+        ladder, index = playbook.ladder, done.run.rung
+        done = replace(done, run=replace(done.run, at=ladder[index].name if index < len(ladder) else ""))
         change = Change(incident=incident, run=done.run, events=done.events)
         return Applying(uow, self.rules, self._control.epoch, playbook, now).apply(change, was, done)
 
