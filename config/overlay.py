@@ -22,7 +22,8 @@ NAMED = frozenset({
 })  # fmt: skip
 """The sections that hold entries by name."""
 
-_ACTIONS = frozenset({"http", "command", "service", "file_link", "sql", "job", "notify", "wait"})
+_ONE_ACTION = frozenset({"do", "undo"})
+"""Maps of exactly one action, whose kind another package may bring: another kind replaces it, whatever it is."""
 _CONDITIONS = frozenset({"above", "below", "equals"})
 _SECRET = frozenset({"env", "file"})
 _PROBES = frozenset({"http", "tcp", "tls", "dns"})
@@ -32,8 +33,8 @@ _SIGNALS = frozenset({
 })  # fmt: skip
 _ALTERNATIVES: dict[str | int, frozenset[str]] = {
     "signal": _SIGNALS,
-    "do": _ACTIONS,
-    "undo": _ACTIONS,
+    "notify": frozenset({"statuspage", "webhook", "slack"}),
+    "job": frozenset({"awx", "rundeck"}),
     "service": frozenset({"restart", "stop", "start", "scale"}),
     "fire": _CONDITIONS,
     "clear": _CONDITIONS,
@@ -78,7 +79,9 @@ def settle(tree: Node, report: Report) -> Node:
 def _replaced_alternatives(base: Iterable[str], over: Iterable[str], path: Path) -> set[str]:
     base, over = set(base), set(over)
     group = _ALTERNATIVES.get(path[-1], frozenset()) if path else frozenset()
-    if path[:1] == ("probes",) and len(path) == _ENTRY_DEPTH:
+    if path and path[-1] in _ONE_ACTION and _PAYLOAD not in path:
+        group = frozenset(base | over)
+    elif path[:1] == ("probes",) and len(path) == _ENTRY_DEPTH:
         group = _PROBES
     elif base | over <= _SECRET:
         group = _SECRET

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from config.problems import Wrong
+from remediations.actions import looks_afar
 from remediations.actions.action import Rendered, Reveal
 from remediations.actions.dsn import Hidden
 from remediations.actions.file_link import PREVIOUS, NoGoodVersion, last_known_good
@@ -152,6 +153,26 @@ def _begun(kind: str, good: str, rendered: Rendered, around: Around) -> Look:
     return Look(False, "; ".join(filter(None, (came.effect, came.output))))
 
 
+def _job(rendered: Rendered, around: Around) -> Look:
+    kind = "awx" if "awx" in rendered else "rundeck"
+    ask = {"awx": looks_afar.awx, "rundeck": looks_afar.rundeck}[kind]
+    return Look(*ask(rendered[kind], around.ports, around.reveal, around.deadline))
+
+
+def _notify(rendered: Rendered, around: Around) -> Look:
+    if "statuspage" in rendered:
+        page = rendered["statuspage"]
+        return Look(*looks_afar.statuspage(page, around.ports, around.reveal, around.deadline))
+    if "webhook" in rendered:
+        return _http(rendered["webhook"], around)
+    url = rendered["slack"]["url"]
+    return _http({"url": around.reveal(url) if isinstance(url, dict) else url, "headers": {}}, around)
+
+
+def _wait(_: Rendered, __: Around) -> Look:
+    return Look(True, "a wait needs nothing")
+
+
 How = Callable[[Rendered, Around], Look]
 
 LOOKS: Mapping[str, How] = {
@@ -160,5 +181,8 @@ LOOKS: Mapping[str, How] = {
     "service": _service,
     "file_link": _file_link,
     "sql": _sql,
+    "job": _job,
+    "notify": _notify,
+    "wait": _wait,
 }
 """Kind of action -> how to look at what it acts upon. May raise `PortError`."""

@@ -50,10 +50,9 @@ class FakeAwx:
             raise Refused(401, {"detail": "Authentication credentials were not provided."})
         if not asked.path.endswith("/"):
             return Said(301, b"", {"Location": f"{asked.path}/"})
-        if asked.method == "POST" and asked.path.startswith(TEMPLATES) and asked.path.endswith("/launch/"):
-            return self._launched(
-                self._template(unquote(asked.path[len(TEMPLATES) : -len("/launch/")])), asked
-            )
+        if asked.path.startswith(TEMPLATES) and asked.path.endswith("/launch/"):
+            template = self._template(unquote(asked.path[len(TEMPLATES) : -len("/launch/")]))
+            return self._launched(template, asked) if asked.method == "POST" else self._would(template)
         if asked.method == "GET" and asked.path.startswith(JOBS):
             return self._job(asked.path.removeprefix(JOBS).rstrip("/"))
         raise Refused(404, {"detail": "Not found."})
@@ -63,6 +62,16 @@ class FakeAwx:
         if not found:
             raise Refused(404, {"detail": "Not found."})
         return found[0]
+
+    def _would(self, template: Template) -> Said:
+        """What launching it would ask for."""
+        body = {
+            "ask_variables_on_launch": template.asks,
+            "survey_enabled": False,
+            "can_start_without_user_input": not template.needs,
+            "variables_needed_to_start": [*template.needs],
+        }
+        return Said(200, body)
 
     def _launched(self, template: Template, asked: Asked) -> Said:
         if not template.launchable:

@@ -14,6 +14,7 @@ from typing import Any
 from tests.fakes.rest import Asked, Refused, Said
 
 CURRENT, OLDEST = 46, 14
+_INFO = re.compile(r"/api/(\d+)/job/([^/]+)/info")
 _RUN = re.compile(r"/api/(\d+)/job/([^/]+)/run")
 _EXECUTION = re.compile(r"/api/(\d+)/execution/(\d+)")
 
@@ -29,6 +30,7 @@ class FakeRundeck:
     requires: tuple[str, ...] = ()
     ends: list[str] = field(default_factory=lambda: ["succeeded"])
     steps: int = 1
+    enabled: bool = True
     executions: dict[int, dict[str, Any]] = field(default_factory=dict)
     _end_of: dict[int, str] = field(default_factory=dict)
     _asked: dict[int, int] = field(default_factory=dict)
@@ -43,11 +45,14 @@ class FakeRundeck:
         if asked.headers.get("x-rundeck-auth-token") != self.token:
             raise _error(403, "unauthorized")
         run, execution = _RUN.fullmatch(asked.path), _EXECUTION.fullmatch(asked.path)
-        found = run or execution
+        info = _INFO.fullmatch(asked.path)
+        found = run or execution or info
         if found and not OLDEST <= int(found[1]) <= CURRENT:
             raise _error(400, "api-version.unsupported")
         if run and asked.method == "POST":
             return self._run(run[2], asked)
+        if info and asked.method == "GET" and info[2] in self.jobs:
+            return Said(200, {"id": info[2], "executionEnabled": self.enabled, "scheduleEnabled": True})
         if execution and asked.method == "GET":
             return self._said(int(execution[2]))
         raise _error(404, "request.invalid")

@@ -51,6 +51,9 @@ def merged(base: str, over: str) -> Any:
         ("{token: {env: A}}", "{token: {file: /b}}", {"token": {"file": "/b"}}, "a secret from another place"),
         ("{vars: {a: 1}}", "{vars: {b: 2}}", {"vars": {"a": 1, "b": 2}}, "free maps merge"),
         ("{playbooks: {p: {do: {http: {json: {a: null, b: 1}}}}}}", "{}", {"playbooks": {"p": {"do": {"http": {"json": {"a": None, "b": 1}}}}}}, "null in what is sent is a value"),
+        ("{playbooks: {p: {do: {http: {url: x}}}}}", "{playbooks: {p: {do: {reboot: {host: y}}}}}", {"playbooks": {"p": {"do": {"reboot": {"host": "y"}}}}}, "an action of another package too"),
+        ("{playbooks: {p: {do: {notify: {webhook: {url: x}, timeout: 5s}}}}}", "{playbooks: {p: {do: {notify: {slack: {text: y}}}}}}", {"playbooks": {"p": {"do": {"notify": {"slack": {"text": "y"}, "timeout": "5s"}}}}}, "another way to tell people"),
+        ("{playbooks: {p: {do: {http: {json: {do: {a: 1}}}}}}}", "{playbooks: {p: {do: {http: {json: {do: {b: 2}}}}}}}", {"playbooks": {"p": {"do": {"http": {"json": {"do": {"a": 1, "b": 2}}}}}}}, "what is sent is no action"),
     ],
 )  # fmt: skip
 def test_one_file_changes_another(base: str, over: str, result: object, reason: str) -> None:
