@@ -1,8 +1,9 @@
 """Filling in templates so that no value from telemetry can leave its place.
 
-Labels and probe answers come from outside. In an address, a path, a header or a command a value such as `../admin`
-or `--force` would change what is done; so there every such value must be a plain word (`PLAIN`), else the action is
-refused. Inside JSON data a value is only ever a text, so nothing needs to be forbidden. `vars` are the operator's own.
+Labels and probe answers come from outside, and so does what others post about their changes. In an address, a path, a
+header or a command a value such as `../admin` or `--force` would change what is done; so there every such value must be
+a plain word (`PLAIN`), else the action is refused. Inside JSON data a value is only ever a text, so nothing needs to be
+forbidden; a name in it is a place. `vars` are the operator's own.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from remediations.actions.action import HostileLabel, Names, Unrenderable
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]{0,199}", re.ASCII)
 """No slash, no leading dash or dot, no white space, no quote."""
 
-_OUTSIDE = ("scope", "facts")
+_OURS = frozenset({"vars"})
+"""Names whose values the operator wrote; everything else came in from somewhere."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LINES = re.compile(r"[\t\n]")
 
@@ -29,10 +31,11 @@ class Renderer:
     def __init__(self, names: Names) -> None:
         self._names = names
         self._offences: list[str] = []
-        self._guarded = dict(names)
-        for name in _OUTSIDE:
-            if name in names:
-                self._guarded[name] = _guard(names[name], name, self._offences)
+        self._guarded = {
+            name: value if name in _OURS else _guard(value, name, self._offences)
+            for name, value in names.items()
+            if name in _OURS or not isinstance(value, str) or PLAIN.fullmatch(value)
+        }
 
     def place(self, template: str) -> str:
         """A text that means something by its position: address, path, header, word of a command, unit."""
@@ -68,7 +71,14 @@ class Renderer:
         return text
 
     def data(self, value: Any) -> Any:
-        """JSON data with every text in it filled in."""
+        """JSON data with every text in it filled in. A name from outside must not stand for one of the operator's."""
+        if isinstance(value, Mapping):
+            filled = [(self.place(str(name)), self.data(one)) for name, one in value.items()]
+            if len(dict(filled)) < len(filled):
+                raise HostileLabel("two names of the data are the same once they are filled in")
+            return dict(filled)
+        if isinstance(value, list | tuple):
+            return type(value)(self.data(one) for one in value)
         try:
             return render_data(value, self._names)
         except TemplateError as error:

@@ -15,7 +15,8 @@ NAMES: dict[str, Any] = {
         "health": {"ok": True, "body": {"reason": "pool_exhausted", "size": 4, "hosts": ["a1", "b;2"]}}
     },
     "vars": {"admin": {"oem-a": "http://ingestion:8080"}, "unit": "ingestion worker"},
-    "incident": {"id": "sf-4k7q2m"},
+    "incident": {"id": "sf-4k7q2m", "detectors": ["--force"]},
+    "changes": [{"what": "deploy; rm -rf /", "who": "ci", "ref": "../../etc"}],
 }
 
 
@@ -38,6 +39,7 @@ NAMES: dict[str, Any] = {
         ("{{ facts.health.body.size + 1 }}", "5", "numbers are harmless"),
         ("{{ facts.health.body.hosts[0] }}", "a1", "an item of a list"),
         ("{{ incident.id }}", "sf-4k7q2m", "our own"),
+        ("{{ changes[0].who }}", "ci", "a plain word of what others posted"),
         ("{% if 'provider' in scope %}yes{% endif %}", "yes", "asking for presence reads no value"),
         ("nothing to fill", "nothing to fill", "no template at all"),
     ],
@@ -65,6 +67,10 @@ def test_a_place_takes_plain_words(template: str, gives: str, why: str) -> None:
         "{{ facts.health.body.hosts }}",
         "{{ facts.health.body }}",
         "{{ vars.unit if scope.field else '' }}",
+        "{{ changes[0].what }}",
+        "{{ changes[0]['ref'] }}",
+        "{{ changes }}",
+        "{{ incident.detectors | first }}",
     ],
 )
 def test_a_place_takes_nothing_from_outside_that_could_leave_it(template: str) -> None:
@@ -123,6 +129,19 @@ def test_data_takes_any_value_as_a_text_inside_its_quotes() -> None:
         "factor": 0.25,
         "on": True,
     }
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"{{ scope.field }}": True},
+        {"deep": [{"{{ scope.customer }}": 1}]},
+        {"{{ scope.provider }}": True, "oem-a": False},
+    ],
+)
+def test_a_name_in_data_takes_nothing_from_outside_that_could_be_another(written: dict[str, Any]) -> None:
+    with pytest.raises(HostileLabel):
+        Renderer(NAMES).data(written)
 
 
 def test_data_with_an_unknown_name_is_unrenderable() -> None:
