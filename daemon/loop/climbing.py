@@ -27,14 +27,18 @@ class Climb:
     now: float
 
     def all_of(self, names: Sequence[str], step: StepUp) -> None:
-        """Step them, those asked longest ago first, `MOST` at most: what is left comes in the next round, at once."""
+        """Step them, those asked longest ago first, `MOST` at most: what is left comes in the next round, at once.
+
+        That round owes a step only to those: whoever has something to do in every round does not keep it from ending.
+        """
         loop, now = self.loop, self.now
         standing, rules = loop.standing, loop.stages.mitigate.rules
         standing.keep(names, rules)
         incidents = {incident.id: incident for incident in self.found.incidents}
         around, changes = self._around(), loop.store.changes
         taken = routine = 0
-        for name in standing.longest_ago(names):
+        order = standing.longest_ago(names)
+        for place, name in enumerate(order):
             incident = incidents.get(name)
             if incident is not None:
                 need = standing.need(incident, self.found, around, rules, now)
@@ -42,7 +46,7 @@ class Climb:
                     continue
                 routine += need is Need.ROUTINE
             if taken >= MOST:
-                loop.behind = True
+                loop.behind = standing.leave(order[place:])
                 return
             taken += 1
             quiet = self._stepped(name, step)
@@ -50,6 +54,7 @@ class Climb:
                 around, changes = self._moved(around), loop.store.changes
             elif incident is not None and quiet:
                 standing.unchanged(incident, self.found, around, now)
+        standing.leave(())
 
     def _stepped(self, name: str, step: Callable[..., None]) -> bool:
         """Whether it could be worked on."""

@@ -82,6 +82,7 @@ class Standing:
     _asked: dict[str, _Asked] = field(default_factory=dict)
     _open: Open | None = None
     _rules: Rules | None = None
+    _left: tuple[str, ...] = ()
 
     def open(self, store: Store) -> Open:
         """What stands open; read again only when this daemon, the one writer of these rows, has written."""
@@ -116,8 +117,15 @@ class Standing:
         self._asked[incident.id] = _Asked(now, _seen(incident, found.climbing.get(incident.id), around))
 
     def longest_ago(self, names: Sequence[str]) -> list[str]:
-        """In the order in which they were last asked; those never asked first."""
-        return sorted(names, key=lambda name: self._asked[name].at if name in self._asked else 0.0)
+        """Those that the last round left, then all in the order in which they were last asked, those never asked first."""
+        asked, left = self._asked, set(self._left)
+        return sorted(names, key=lambda name: (name not in left, asked[name].at if name in asked else 0.0))
+
+    def leave(self, names: Sequence[str]) -> bool:
+        """A round ends without these. Whether another has to follow at once: one that followed owes nothing to others."""
+        owed = set(self._left)
+        self._left = tuple(name for name in names if not owed or name in owed)
+        return bool(self._left)
 
     def need(self, incident: Incident, found: Open, around: Around, rules: Rules, now: float) -> Need:
         """Whether its step has to be taken in this round."""

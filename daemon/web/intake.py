@@ -112,7 +112,9 @@ def _with_hidden(alerts: Sequence[Alert], hidden: int) -> Sequence[Alert]:
 def _refused(items: Sequence[tuple[Any, str]], now: float) -> list[Alert]:
     """One odd alert must not take the good ones of its body with it: it is kept for people to look at."""
     if items:
-        structlog.get_logger().warning(ALERT_TAKEN, status=400, error=whole_words(items[0][1], 200), refused=len(items))
+        structlog.get_logger().warning(
+            ALERT_TAKEN, status=400, error=whole_words(items[0][1], 200), refused=len(items)
+        )
     letters = [_letter(orjson.dumps(item), KEPT_EACH, why, now) for item, why in items[:LETTERS]]
     return list({letter.fingerprint: letter for letter in letters}.values())
 

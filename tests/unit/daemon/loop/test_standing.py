@@ -110,3 +110,13 @@ def test_other_rules_ask_everybody_anew() -> None:
     standing.unchanged(INCIDENT, found(), CALM, NOW)
     standing.keep(["sf-1"], replace(RULES, leave_after=1.0))
     assert standing.need(INCIDENT, found(), CALM, RULES, NOW + 0.1) is Need.NOW
+
+
+def test_what_a_round_leaves_comes_first_in_the_next_and_that_one_owes_nothing_to_others() -> None:
+    """Else a hundred that have something to do in every round would keep the loop from ever resting."""
+    standing = Standing()
+    names = ["a", "b", "c", "d"]
+    assert standing.leave(["c", "d"]), "another round follows at once"
+    assert standing.longest_ago(names) == ["c", "d", "a", "b"]
+    assert not standing.leave(["a", "b"]), "they had their turn"
+    assert standing.longest_ago(names) == names
