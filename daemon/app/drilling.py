@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from config.loader import Loaded
 from config.scope import Scope
 from daemon.app.build import label_sets, rules_of, setup_of, tools_of
+from daemon.app.workers import cleaned
 from daemon.detect.inventory import Members
 from daemon.escalate.reachable import levels_reached
 from daemon.incidents.drills import Drill, DrillState, ScopeDrill
@@ -51,6 +52,7 @@ class Here:
                 seen = rehearse(
                     task, tools.prober, tools.actions, tools.looker, self.ports, deadline=deadline
                 )
+                seen = cleaned(tools, seen)
                 with self.store.read() as uow:
                     case = Case.of(uow, name, scope, rules, self.ports.clock.now())
                     pages = levels_reached(setup.policy_for(case.incident), setup.directory, now)

@@ -138,7 +138,7 @@ class Workers:
             rehearse(task, tools.prober, tools.actions, tools.looker, self._ports, deadline=deadline)
             for task in job.args["tasks"]
         ]
-        return Drilled(drills.drill_of(job), tuple(_clean_all(tools, seen) for seen in found))
+        return Drilled(drills.drill_of(job), tuple(cleaned(tools, seen) for seen in found))
 
     def _post(self, tools: Tools, job: Job) -> Message:
         doors = Doors(self._ports.http, self._ports.clock, tools.redactor.text)
@@ -184,8 +184,8 @@ class Workers:
         return Answered(job.key, Evidence(now, ok=False, error=error))
 
 
-def _clean_all(tools: Tools, seen: Rehearsed) -> Rehearsed:
-    """What probes said in a drill is kept as well."""
+def cleaned(tools: Tools, seen: Rehearsed) -> Rehearsed:
+    """What probes said in a drill is kept and shown as well: no secret in it."""
     evidence = {name: _clean(tools, answer) for name, answer in seen.evidence.items()}
     confirms = {name: _clean(tools, answer) for name, answer in seen.confirms.items()}
     return replace(seen, evidence=evidence, confirms=confirms)

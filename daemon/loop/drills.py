@@ -55,7 +55,8 @@ def look(loop: Ground, now: float) -> None:
         rows = uow.drills.under_way()
     mind.wake = bool(rows)
     for row in rows:
-        if row.state is DrillState.REAL and not realdrills.asks(row):
+        gone = row.playbook not in loop.stages.mitigate.rules.playbooks
+        if row.state is DrillState.REAL and (gone or not realdrills.asks(row)):
             loop.item(row.id, partial(_go_on, loop, drill_id=row.id, seen=None, now=now), now)
         elif row.id not in mind.sent and loop.pools.sources.free() > 1 and _in_time(loop, row, now):
             _send(loop, row, now)

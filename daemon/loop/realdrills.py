@@ -34,12 +34,16 @@ from remediations.spec import Rung
 SHOWS_WITHIN = 60.0
 """Seconds for an effect to show, for a pre-check to hold, for the world to be as before."""
 LABEL = "drill"
+LATE = 2 * SHOWS_WITHIN
+"""Seconds after which probes that were never answered are not waited for any more."""
+GONE = "the playbook was changed in the middle of it"
+UNASKED = "its probes could not be asked"
 WAITS = frozenset({"ask", "see", "compare"})
 """Phases that need the probes' answers to go on; `back` does where its step has a pre-check."""
 
 
-def refusal(loop: Ground, uow: UnitOfWork) -> str:
-    """Why nothing may be carried out for real now; nothing when it may be."""
+def refusal(loop: Ground, uow: UnitOfWork, *, but: str = "") -> str:
+    """Why nothing may be carried out for real now; nothing when it may be. `but`: the drill that is under way itself."""
     if not loop.stages.drills.spec.for_real:
         return "drills.for_real is not set in this configuration: nothing is carried out here"
     if (why := loop.control.kill_switch()) is not None:
@@ -51,7 +55,8 @@ def refusal(loop: Ground, uow: UnitOfWork) -> str:
     standing = next((i.id for i in uow.incidents.open() if i.failure_mode != DRILL), None)
     if standing is not None:
         return f"{standing} stands open: a drill for real is for a healthy pipeline"
-    other = next((row.id for row in uow.drills.under_way() if row.state is DrillState.REAL), None)
+    others = (row.id for row in uow.drills.under_way() if row.state is DrillState.REAL and row.id != but)
+    other = next(others, None)
     return f"drill {other} is under way" if other else ""
 
 
@@ -134,32 +139,40 @@ class _Real:
         name = self.real["todo"][0]
         return next((rung for rung in book.ladder if rung.name == name), None) if book is not None else None
 
+    @property
+    def _late(self) -> bool:
+        """No answer was had for so long that none will be."""
+        return bool(self.now >= self.real["since"] + LATE)
+
     # ------------------------------------------------------------------ phases
 
     def _ask(self) -> Drill | None:
-        if self.seen is None:
-            return None
         case, rung = self._case(), self.rung
-        why = (
-            "the playbook was changed"
-            if case is None or rung is None
-            else refusal_but(self.loop, self.uow, self.row)
-        )
-        if why or case is None or rung is None:
+        if self.seen is None and case is not None:
+            return self._over(UNASKED) if self._late else None
+        if self.seen is None or case is None or rung is None:
+            return self._over(GONE)
+        if why := refusal(self.loop, self.uow, but=self.row.id):
             return self._over(why)
-        answer = trace(case, rung, self.seen, self.loop.control, approved_by=self.row.who)
+        return self._carry_out(case, rung, self.seen)
+
+    def _carry_out(self, case: Case, rung: Rung, seen: Rehearsed) -> Drill | None:
+        """What takes it back is made ready before anything is touched."""
+        if why := why_not(rung, seen):
+            self._keep(rung.name, Grade.UNASKED, f"not carried out: {why}")
+            return self._next()
+        answer = trace(case, rung, seen, self.loop.control, approved_by=self.row.who)
         gates = {"rung": rung.name, "allowed": answer.allowed, "gates": answer.data()}
-        self._say(
-            Kind.GATES, f"{rung.name}: {'allowed' if answer.allowed else 'refused'} in a drill.", **gates
-        )
+        said = "allowed" if answer.allowed else "refused"
+        self._say(Kind.GATES, f"{rung.name}: {said} in a drill.", **gates)
         if not answer.allowed:
             said = "; ".join(f"{gate.name}: {gate.reason}" for gate in answer.refusals)
             self._keep(rung.name, Grade.FAILED, f"refused by {said}")
             return self._next()
-        ready = self.seen.actions[rung.name, "do"]
-        assert isinstance(ready, Prepared)
-        self.real |= {"before": picture(case.playbook, self.seen, case.task().names), "trouble": ""}
-        self.real |= {"chain": chain_of(rung, self.seen), "step": 0, "held": []}
+        ready = seen.actions[rung.name, "do"]
+        assert isinstance(ready, Prepared), "why_not has looked"
+        before = picture(case.playbook, seen, case.task().names)
+        self.real |= {"before": before, "trouble": "", "chain": chain_of(rung, seen), "step": 0, "held": []}
         self._intend(rung, Phase.DO, "do", step_of(ready))
         self._to("do")
         return None
@@ -177,9 +190,13 @@ class _Real:
         return None
 
     def _see(self) -> Drill | None:
-        own = None if self.seen is None else self.seen.confirms.get(self.real["todo"][0])
-        if self.seen is None:
+        if self.seen is None and self.rung is not None and not self._late:
             return None
+        if self.seen is None:
+            self._trouble(UNASKED if self.rung is not None else GONE)
+            self._to("back")
+            return None
+        own = self.seen.confirms.get(self.real["todo"][0])
         if own is not None and not own.ok and self.now < self.real["since"] + SHOWS_WITHIN:
             return None
         if own is not None and not own.ok:
@@ -207,9 +224,10 @@ class _Real:
         ready = step in self.real["held"]
         if written["when"] is not None and not ready:
             case = self._case()
-            if self.seen is None or case is None:
+            if self.seen is None and case is not None and not self._late:
                 return None
-            if not holds(written["when"], self.seen, case.task().names):
+            names = case.task().names if case is not None else {}
+            if self.seen is None or not holds(written["when"], self.seen, names):
                 if self.now >= self.real["since"] + SHOWS_WITHIN:
                     self._trouble(f"the pre-check of taking it back did not hold: `{written['when']}`")
                     self.real |= {"step": len(self.real["chain"])}
@@ -220,10 +238,13 @@ class _Real:
         return None
 
     def _compare(self) -> Drill | None:
-        case = self._case()
-        if self.seen is None or case is None:
+        case, name = self._case(), self.real["todo"][0]
+        if self.seen is None and case is not None and not self._late:
             return None
-        name = self.real["todo"][0]
+        if self.seen is None or case is None:
+            why = f"whether all is as before is not known: {UNASKED if case is not None else GONE}"
+            self._keep(name, Grade.FAILED, why)
+            return self._over("", left=f"{name}: {why}")
         wrong = differences(self.real["before"], picture(case.playbook, self.seen, case.task().names))
         if wrong and self.now < self.real["since"] + SHOWS_WITHIN:
             return None
@@ -332,12 +353,6 @@ class _Real:
     def _keep(self, rung: str, grade: Grade, text: str) -> None:
         self.real["results"] = [*self.real["results"], _result(rung, grade, text)]
         self._say(Kind.VERDICT, f"{rung}: {text}.", rung=rung, drill=str(grade))
-
-
-def refusal_but(loop: Ground, uow: UnitOfWork, row: Drill) -> str:
-    """As `refusal`, for a drill that is under way itself."""
-    why = refusal(loop, uow)
-    return "" if why == f"drill {row.id} is under way" else why
 
 
 def _result(rung: str, grade: Grade, text: str) -> dict[str, str]:

@@ -9,8 +9,9 @@ import pytest
 from daemon.incidents.drills import Drill, DrillState, Grade
 from daemon.incidents.model import DRILL, Incident
 from daemon.incidents.records import PageEvent
+from remediations.ports import Unreachable
 from tests.fakes.ports import answer
-from tests.fakes.story import BASE, MINUTE, Story
+from tests.fakes.story import BASE, MINUTE, Story, only, settings_of
 
 ALLOWED = "drills: {for_real: true}\n"
 HOSTS = ("storage-admin", "api", "ingestion-navixy", "transformation")
@@ -147,6 +148,32 @@ def test_what_cannot_be_taken_back_is_a_page() -> None:
     assert incident(told).state == "open"
     assert str(PageEvent.TRIGGER) in [str(d.event) for d in told.deliveries(incident(told))]
     told.run(5 * MINUTE)
+    assert incident(told).state == "open"
+
+
+def begun(told: Story) -> None:
+    """A fail-over is carried out, and not taken back yet."""
+    told.order("drill", playbook="storage-hot", scope={}, rung="fail-over-to-replica", for_real=True)
+    told.until(5 * MINUTE, lambda: FAIL_OVER in what(told))
+
+
+def test_a_playbook_that_is_taken_away_in_the_middle_is_taken_back_and_told() -> None:
+    told = story()
+    begun(told)
+    told.driver.take(settings_of(BASE, only(*WATCHED), ALLOWED, "playbooks: {storage-hot: {enabled: false}}"))
+    told.until(10 * MINUTE, lambda: newest(told).state in OVER)
+    assert what(told) == [FAIL_OVER, FAIL_BACK]
+    assert newest(told).state is DrillState.FAILED
+    assert incident(told).state == "open"  # nobody can say by which conditions all is as before
+
+
+def test_probes_that_fall_silent_in_the_middle_do_not_keep_it_from_being_taken_back() -> None:
+    told = story()
+    begun(told)
+    told.world.http.on("GET", "http://storage-admin:8080", Unreachable("connection refused"))
+    told.until(15 * MINUTE, lambda: newest(told).state in OVER)
+    assert what(told) == [FAIL_OVER, FAIL_BACK]
+    assert newest(told).state is DrillState.FAILED
     assert incident(told).state == "open"
 
 

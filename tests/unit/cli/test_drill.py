@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from daemon.desk.drills import Drill
+from config.scope import WHOLE
+from daemon.desk.drills import Drill, Drills
+from daemon.incidents.drills import Check, DrillState, Grade, ScopeDrill
+from daemon.incidents.drills import Drill as Drilled
+from daemon.store.store import Store
 from tests.unit.cli.conftest import Run
 
 CONFIG = """
@@ -82,3 +86,33 @@ def test_a_mistake_in_the_call_is_told_as_one(
     answer = fleetmend("drill", *arguments, "--config", config)
     assert answer.code == 2
     assert said in answer.err
+
+
+def kept(config: Path, *rows: Drilled) -> None:
+    with Store.open(f"sqlite:///{config.parent / 'state.db'}") as store:
+        store.migrate()
+        for row in rows:
+            with store.write() as uow:
+                uow.drills.save(row)
+
+
+def drilled(at: float, grade: Grade) -> Drilled:
+    part = ScopeDrill(WHOLE, (Check("probe mapping", grade, "mapping: gone"),))
+    return Drilled(f"dr-{at:.0f}", "roll-back", at, "ana", DrillState.ASKED, scopes=(part,)).over(at + 1)
+
+
+def test_the_newest_drills_are_shown_and_the_newest_decides(fleetmend: Run, config: Path) -> None:
+    kept(config, drilled(10.0, Grade.FAILED), drilled(20.0, Grade.PASSED))
+    said = fleetmend("drill", "--last", "--config", config)
+    assert said.code == 0
+    assert "mapping: gone" in said.out.replace("\n", " ")
+    kept(config, drilled(30.0, Grade.FAILED))
+    said = fleetmend("drill", "roll-back", "--last", "--config", config, "--json")
+    assert said.code == 1
+    assert [row.id for row in Drills.model_validate_json(said.out).drills] == ["dr-30", "dr-20", "dr-10"]
+
+
+def test_for_real_takes_a_running_daemon(fleetmend: Run, config: Path) -> None:
+    said = fleetmend("drill", "roll-back", "--config", config, "--for-real", "--yes")
+    assert said.code == 2
+    assert "takes a running daemon" in said.err
