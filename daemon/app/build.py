@@ -71,7 +71,7 @@ def build(
     tools = tools_of(loaded, ports, pause)
     workers = Workers(tools, ports, control)
     detection = Detection(sections_of(loaded.model), now)
-    stages = stages_of(loaded, detection, tools, control)
+    stages = stages_of(loaded.model, detection, tools.actions, control)
     with store.read() as uow:
         rows, hours = uow.checkpoints.load(), uow.rollups.load()
     detection.restore(rows, hours)
@@ -90,7 +90,7 @@ def rebuild(parts: Parts, loaded: Loaded[Settings], ports: Ports, now: float, pa
     tools = tools_of(loaded, ports, pause)
     detection = loop.stages.detection
     detection.reload(sections_of(loaded.model), now)
-    stages = stages_of(loaded, detection, tools, loop.control)
+    stages = stages_of(loaded.model, detection, tools.actions, loop.control)
     stages.alerts = loop.stages.alerts
     stages.alerts.remap(loaded.model.inbox.alertmanager.map)
     loop.stages = stages
@@ -113,12 +113,11 @@ def tools_of(loaded: Loaded[Settings], ports: Ports, pause: Pause = None) -> Too
     return Tools(fetcher, prober, actions, looker, book, redactor)
 
 
-def stages_of(loaded: Loaded[Settings], detection: Detection, tools: Tools, control: SwitchBoard) -> Stages:
+def stages_of(settings: Settings, detection: Detection, actions: Actions, control: SwitchBoard) -> Stages:
     """The stages, each handed its own sections."""
-    settings = loaded.model
     return Stages(
         detection=detection,
-        mitigate=Mitigate(rules_of(settings, tools.actions), detection, control),
+        mitigate=Mitigate(rules_of(settings, actions), detection, control),
         escalate=Escalate(setup_of(settings)),
         topology=settings.topology,
         holds={name: spec.fire.for_ for name, spec in settings.detectors.items() if spec.enabled},

@@ -26,7 +26,9 @@ if TYPE_CHECKING:  # heavy: imported by the command that needs them
     from daemon.cli.past import Told
     from daemon.replay.backtest import Replayed
     from daemon.replay.doors import Past, Recorded, Remembered
+    from daemon.replay.hindsight import Hindsight
     from daemon.replay.shelf import Shelf
+    from daemon.replay.would import Would
     from daemon.settings.model import Settings
     from detectors.scoring import Label
     from detectors.spec import PrometheusSource
@@ -68,6 +70,13 @@ Labels = Annotated[
 Report = Annotated[
     Path | None, typer.Option("--report", metavar="FILE", help="Write one self-contained HTML page here.")
 ]
+WithIncidents = Annotated[
+    bool,
+    typer.Option(
+        "--incidents/--no-incidents",
+        help="Go on to incidents, to what would have been done about them, and to pages.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -88,9 +97,11 @@ def backtest(
     report: Report = None,
     cache: Kept = None,
     no_cache: NotKept = False,
+    incidents: WithIncidents = True,
     as_json: AsJson = False,
 ) -> None:
-    """What this configuration would have seen: the live detectors over the past. Nobody is asked, acted on or paged.
+    """What this configuration would have seen and done: the live daemon's own code over the past. Nobody is asked, acted
+    on or paged.
 
     Exit 1 when the Prometheus gave nothing at all.
     """
@@ -113,8 +124,10 @@ def backtest(
     if begin is None:
         raise UsageError("--start is needed with --prometheus, for example --start -7d")
     until = last if end is None else parse_instant("--end", end, now)
-    replayed = _replay(past, begin, until, curves=report is not None)
-    told = _tell(past, replayed, judged_by, loaded.redactor.text, as_json=as_json)
+    hindsight = _hindsight(loaded, past) if incidents else None
+    replayed = _replay(past, begin, until, curves=report is not None, hindsight=hindsight)
+    would = None if hindsight is None else hindsight.told(replayed.end)
+    told = _tell(past, replayed, judged_by, would, loaded.redactor.text, as_json=as_json)
     if report is not None:
         _write(report, past, told, judged_by or ())
     if not past.answered:
@@ -206,14 +219,20 @@ def absent(spec: PrometheusSource) -> bool:
 def _write(report: Path, past: Past, told: Told, labels: tuple[Label, ...]) -> None:
     from daemon.replay.report import html
 
-    page = html(told.replayed, past.sections, told.scores or (), labels, told.not_judged)
+    page = html(told.replayed, past.sections, told.scores or (), labels, told.not_judged, told.would)
     try:
         report.write_text(page, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"--report: {report} cannot be written: {error.strerror}") from error
 
 
-def _replay(past: Past, begin: float, end: float, *, curves: bool) -> Replayed:
+def _hindsight(loaded: Loaded[Settings], past: Past) -> Hindsight:
+    from daemon.replay.hindsight import Hindsight
+
+    return Hindsight(loaded, past.sections)
+
+
+def _replay(past: Past, begin: float, end: float, *, curves: bool, hindsight: Hindsight | None) -> Replayed:
     from daemon.replay.backtest import backtest as replay
 
     if end < begin:
@@ -221,7 +240,14 @@ def _replay(past: Past, begin: float, end: float, *, curves: bool) -> Replayed:
     try:
         with _progress() as progress:
             return replay(
-                past.sections, past.sources, begin, end, chunk=past.chunk, curves=curves, progress=progress
+                past.sections,
+                past.sources,
+                begin,
+                end,
+                chunk=past.chunk,
+                curves=curves,
+                progress=progress,
+                onlooker=hindsight,
             )
     except ValueError as error:
         raise UsageError(str(error)) from error
@@ -259,6 +285,7 @@ def _tell(
     past: Past,
     replayed: Replayed,
     labels: tuple[Label, ...] | None,
+    would: Would | None,
     hide: Callable[[str], str],
     *,
     as_json: bool,
@@ -266,7 +293,8 @@ def _tell(
     from daemon.cli import past as faces
     from daemon.replay.doors import Remembered
 
-    told = faces.Told.of(replayed, past.detectors, {**replayed.not_judged, **past.left_out}, hide, labels)
+    missed = {**replayed.not_judged, **past.left_out}
+    told = faces.Told.of(replayed, past.detectors, missed, hide, labels, would)
     missing: list[dict[str, str]] = []
     if isinstance(past, Remembered):
         missing = [
@@ -277,7 +305,7 @@ def _tell(
             output.say(hide(trouble))
     if as_json:
         document = orjson.dumps({**told.document(), "missing": missing}, option=orjson.OPT_INDENT_2)
-        output.json_text(document.decode())
+        output.json_text(hide(document.decode()))
     else:
         output.show(*told.tables())
     return told

@@ -10,11 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from config.units import format_duration, format_share
-from daemon.cli import output
+from daemon.cli import output, would_have
 from daemon.cli.show import number, scope_text, when, word
 from daemon.clock import rfc3339
 from daemon.replay.backtest import EventState, Phase, Replayed
 from daemon.replay.labels import scores_of
+from daemon.replay.would import Would
 from detectors.scoring import Label, Score, Share
 
 MOST_ROWS = 500
@@ -45,6 +46,8 @@ class Told:
     rows: tuple[Summary, ...]
     not_judged: Mapping[str, str]
     scores: tuple[Score, ...] | None = None
+    would: Would | None = None
+    """None when incidents were not asked for."""
 
     @classmethod
     def of(
@@ -54,13 +57,15 @@ class Told:
         not_judged: Mapping[str, str],
         hide: Callable[[str], str],
         labels: tuple[Label, ...] | None = None,
+        would: Would | None = None,
     ) -> Told:
         """`hide` takes secrets out of a text."""
         why = {name: hide(reason) for name, reason in sorted(not_judged.items())}
         judged = [name for name in detectors if why.get(name, IN_PART).startswith(IN_PART)]
         rows = tuple(_summary_of(replayed, name) for name in judged)
         modes = {name: replayed.modes[name] for name in judged if name in replayed.modes}
-        return cls(replayed, rows, why, None if labels is None else scores_of(replayed, modes, labels))
+        scores = None if labels is None else scores_of(replayed, modes, labels)
+        return cls(replayed, rows, why, scores, would)
 
     def document(self) -> dict[str, Any]:
         """The JSON of the command."""
@@ -83,6 +88,7 @@ class Told:
             "detectors": [asdict(row) for row in self.rows],
             "not_judged": dict(self.not_judged),
             **({} if self.scores is None else {"scores": [_score(one) for one in self.scores]}),
+            **({} if self.would is None else would_have.document(self.would)),
         }
 
     def tables(self) -> Iterator[Text | Table]:
@@ -103,6 +109,8 @@ class Told:
         if self.scores is not None:
             yield Text()
             yield _scores(self.scores)
+        if self.would is not None:
+            yield from would_have.tables(self.would)
         if self.not_judged:
             yield Text()
             table = output.table("not judged", "why")

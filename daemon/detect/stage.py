@@ -189,8 +189,12 @@ class Detection:
             watch = self._evaluation.watches[key[0]]
             tick = self._intake.ticks.get(watch.home, now)
             said = court.judge(watch.rule, findings[key], self._intake.rings[watch.home], tick, now)
-            findings[key] = replace(findings[key], corroborated=bool(said))
+            findings[key] = replace(findings[key], corroborated=self._counts(said))
         return replace(board, findings=findings)
+
+    def _counts(self, said: bool | None) -> bool | None:
+        """What witnesses that have not spoken (None) count for: nothing may be done."""
+        return bool(said)
 
     def _mind_clock(self, now: float) -> None:
         """A wall clock set back by more than half a minute: instants move with it, samples are read anew."""

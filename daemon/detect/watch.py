@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -72,6 +72,23 @@ class _Scene:
     strangers: Bools
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A block of ticks that was taken in. `before`: where the watch stood until then."""
+
+    ticks: Floats
+    before: State
+    values: Values
+    seen: Observations
+    moves: Moves
+
+
+class Recorder(Protocol):
+    """Is told every block that a watch takes in, so that each of its ticks can be looked at once more."""
+
+    def keep(self, taken: Taken) -> None: ...
+
+
 @dataclass(slots=True)
 class Watch:
     """`home`: the source the rule names; `reads`: whose rings its signal is in (a probe's own, for a probe).
@@ -87,6 +104,7 @@ class Watch:
     usual: Usual | None
     trace: Tracer
     seasons: Seasons | None = None
+    recorder: Recorder | None = None
     first_round: bool = False
     replayed: bool = False
     """Whether the ticks that were missed before the start have been made up for."""
@@ -158,14 +176,14 @@ class Watch:
             anyhow = None if self.seasons is None else self._observed(scene, _ANY_AMOUNT)
             usual = self._learnt(scene, anyhow, around.rings, part)
             values, seen, before = scene.values, self._observed(scene, usual), self.state
-            self.state, moves = advance(self.rule, before, seen, values, part)
-            if not self.rule.missed:
-                self.state = self._without_gone(self.state, len(seen.scopes))
+            self.state, moves = moved_on(self.rule, before, seen, values, part)
             if self.seasons is not None and anyhow is not None:
                 self.seasons.fold(part, self._counted(scene, around, part), anyhow.excused, before, moves)
             if len(moves):
                 found.append(moves)
             self.trace.add(part, values)
+            if self.recorder is not None:
+                self.recorder.keep(Taken(part, before, values, seen, moves))
             self.seen = (values, seen) if len(part) == 1 else (values.rows(_NEWEST), seen.rows(_NEWEST))
             quality = slim(values.quality)
             there = (quality != _ABSENT) & (quality != _UNBORN)
@@ -177,11 +195,6 @@ class Watch:
         self.last_tick = float(ticks[-1])
         self.ticks += ticks.tolist()
         return tuple(found)
-
-    def _without_gone(self, state: State, present: int) -> State:
-        """Those that left while they were pending are forgotten; what fires is owed an end, and none is invented."""
-        gone = [place for place in range(present, len(state.scopes)) if state.phase[place] != _FIRING]
-        return forget(state, [state.scopes[place] for place in gone]) if gone else state
 
     def _measured(self, ticks: Floats, around: Around, since: float | None) -> _Scene:
         plain = measure(self.rule.signal, around.rings, ticks, since=since, expected=around.listed)
@@ -249,6 +262,20 @@ class Watch:
             if found:
                 return found
         return []
+
+
+def moved_on(
+    rule: Rule, before: State, seen: Observations, values: Values, ticks: Floats
+) -> tuple[State, Moves]:
+    """Where a watch stands after these ticks, and what changed on the way."""
+    state, moves = advance(rule, before, seen, values, ticks)
+    return (state if rule.missed else _without_gone(state, len(seen.scopes))), moves
+
+
+def _without_gone(state: State, present: int) -> State:
+    """Those that left while they were pending are forgotten; what fires is owed an end, and none is invented."""
+    gone = [place for place in range(present, len(state.scopes)) if state.phase[place] != _FIRING]
+    return forget(state, [state.scopes[place] for place in gone]) if gone else state
 
 
 def probe_rings(probe: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
@@ -133,6 +134,18 @@ class Replayed:
         return standing + sum(int(np.count_nonzero(moves.state == code)) for moves in self.moves)
 
 
+class Onlooker(Protocol):
+    """Follows a backtest from one block to the next."""
+
+    def begin(self, evaluation: Evaluation, start: float) -> None:
+        """The first round, at `start` (unix seconds), is done."""
+        ...
+
+    def advance(self, ticks: Floats) -> None:
+        """These ticks were evaluated."""
+        ...
+
+
 def nothing(done: float) -> None:
     """No progress is shown. `done`: share of the whole, 0 to 1."""
 
@@ -146,6 +159,7 @@ def backtest(
     chunk: float = DAY,
     curves: bool = False,
     progress: Callable[[float], None] = nothing,
+    onlooker: Onlooker | None = None,
 ) -> Replayed:
     """Evaluate at `start`, `start + poll_interval`, … up to `end` (unix seconds).
 
@@ -161,8 +175,12 @@ def backtest(
         raise ValueError(f"{count} ticks: shorten the span, or lengthen poll_interval")
     past = _Past.of(sections, sources, start, count, chunk, curves=curves)
     past.begin()
+    if onlooker is not None:
+        onlooker.begin(past.evaluation, start)
     for first in range(1, count, past.ticks_at_once):
-        past.advance(first, min(first + past.ticks_at_once, count))
+        ticks = past.advance(first, min(first + past.ticks_at_once, count))
+        if onlooker is not None:
+            onlooker.advance(ticks)
         progress(first / count)
     progress(1.0)
     return past.told(start + (count - 1) * step)
@@ -220,11 +238,12 @@ class _Past:
         self.evaluation.advance(self.evaluation.intake.fresh(), {}, self.start)
         self.first += self.evaluation.transitions()
 
-    def advance(self, first: int, last: int) -> None:
-        """Ticks `first` up to, not including, `last`."""
+    def advance(self, first: int, last: int) -> Floats:
+        """Ticks `first` up to, not including, `last`; their instants."""
         ticks: Floats = self.start + np.arange(first, last, dtype=np.float64) * self.step
         self._fetch(float(ticks[0]) - self.step, float(ticks[-1]))
         self.moves += self.evaluation.replay(ticks)
+        return ticks
 
     def told(self, end: float) -> Replayed:
         """All of it, up to `end`."""

@@ -10,9 +10,10 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from config.scope import WHOLE
 from daemon.incidents.change import Job
 from daemon.incidents.escalation import Escalation
-from daemon.incidents.model import Incident, IncidentState
+from daemon.incidents.model import STORM, Incident, IncidentState
 from daemon.incidents.records import Debt, DebtState, Delivery, Mute
 from daemon.loop.core import IDLE, Loop
 from daemon.loop.triggers import SUPPRESSED_FOR
@@ -49,6 +50,34 @@ class _Rows:
             uow.debts.due(math.inf),
             uow.mutes.listed(),
             bool(uow.attempts.intended()),
+        )
+
+
+def quiet_dates(loop: Loop, now: float) -> Iterator[float]:
+    """Dates ahead, unix seconds, where nothing is asked, done, sent or muted: of runs, incidents and escalations alone.
+
+    One that is not ahead of `now` is due at the next look.
+    """
+    with loop.store.read() as uow:
+        runs = tuple(run for run in uow.runs.active() if run.state not in ASKED_EVERY_SECOND)
+        open_ = uow.incidents.open()
+        rows = _Rows(
+            loop.store.changes, runs, open_, uow.escalations.due(math.inf), (), (), (), intended=False
+        )
+        storm = uow.incidents.latest(STORM, WHOLE)
+    yield from _dates(loop, rows, now)
+    if storm is None:
+        return
+    if not storm.ended:
+        if storm.recovered_at is not None:
+            yield storm.recovered_at + loop.stages.storm.leave_after
+        return
+    ended = storm.resolved_at or 0.0
+    playbooks = loop.stages.mitigate.rules.playbooks
+    for incident in open_:  # what lived through it has its whole time once more
+        playbook = playbooks.get(incident.playbook or "")
+        yield from _ahead(
+            now, ended + SUPPRESSED_FOR, *(() if playbook is None else (ended + playbook.deadline,))
         )
 
 

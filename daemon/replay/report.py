@@ -20,6 +20,8 @@ from daemon.detect.plan import Sections, plan_of
 from daemon.document import charts
 from daemon.document.words import scope_text
 from daemon.replay.backtest import Replayed
+from daemon.replay.lanes import MOST_LANES, lanes
+from daemon.replay.would import Would, told_in_words
 from detectors.rule import Rule
 from detectors.scoring import Label, Score, Share
 from detectors.texts import threshold_text
@@ -45,8 +47,9 @@ def html(
     scores: Sequence[Score] = (),
     labels: Sequence[Label] = (),
     not_judged: Mapping[str, str] | None = None,
+    would: Would | None = None,
 ) -> str:
-    """The page. `replayed` was asked for curves; without labels there are no scores."""
+    """The page. `replayed` was asked for curves; without labels there are no scores, without `would` no incidents."""
     rules = plan_of(sections).rules
     figures = list(_figures(replayed, rules, labels))
     template = _environment().get_template("report.html")
@@ -59,6 +62,9 @@ def html(
         scores=[_row(one) for one in scores],
         figures=figures,
         figures_left=max(len(_told(replayed)) - len(figures), 0),
+        incidents=[] if would is None else lanes(would, replayed.start, replayed.end)[:MOST_LANES],
+        incidents_left=0 if would is None else max(len(would.incidents) - MOST_LANES, 0),
+        would="" if would is None else told_in_words(would),
         events=[
             (rfc3339(one.at), one.detector, _where(one.scope), one.state.value.replace("_", " "))
             for one in replayed.events[:MOST_EVENTS]

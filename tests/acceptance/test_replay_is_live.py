@@ -66,11 +66,13 @@ def telemetry(random: Random) -> Samples:
     """Nine minutes of `TARGETS`: growth, standstill, restarts, gaps, failed scrapes, suspensions."""
     found: dict[Series, list[tuple[float, float]]] = {}
     for tiers in TARGETS:
-        found |= _target(random, tiers)
+        found |= one_target(random, tiers)
     return found
 
 
-def _target(random: Random, tiers: str) -> dict[Series, list[tuple[float, float]]]:
+def one_target(random: Random, tiers: str) -> dict[Series, list[tuple[float, float]]]:
+    """As scraped together: one series a letter."""
+
     def runs(choices: Sequence[Any]) -> list[Any]:
         found: list[Any] = []
         while len(found) < LENGTH:
