@@ -276,3 +276,5 @@ class Limits(Section):
     """Of one kind of action; left out: as many as `in_flight`."""
     in_flight_per_group: Annotated[int, Field(ge=1)] | None = None
     """Of the playbooks that share a lock's name; left out: as many as `in_flight`."""
+    actions: Budget | None = None
+    """Disruptive actions of all playbooks together, such as `20 per 1h`; left out: as many as their own budgets allow."""

@@ -68,6 +68,8 @@ class Rows:
     """(action, target) -> start times of disruptive actions within the budget's window."""
     storm: Incident | None = None
     """The storm that stands."""
+    used_overall: Callable[[float], tuple[float, ...]] = lambda _since: ()
+    """Start times of all disruptive actions since then."""
     carried_out: Callable[[str], bool] = lambda _: False
     """Whether a rung of this incident was carried out before, or may have been."""
     verdicts: Callable[[str, float], Mapping[str, int]] = lambda _rung, _since: {}
@@ -142,12 +144,13 @@ def facts_of(
         storm=storming(rows.storm, rules.leave_after, now),
         in_flight=tuple(flight(attempt) for attempt in rows.in_flight if attempt.mends),
         caps=caps_of(rules.limits, playbook),
+        overall=rules.limits.actions,
         climb_started=run.acted,
         climb_ended_at=rows.climb_ended_at,
         switched=tuple(Switched(lock.target, lock.until, lock.reason, lock.incident) for lock in rows.locks),
         names=names,
     )
-    return acting_on(facts, action, rows)
+    return acting_on(facts, action, rows, now)
 
 
 def _earned(rung: Rung, rows: Rows, rules: Rules, now: float) -> Standing | None:
@@ -157,13 +160,16 @@ def _earned(rung: Rung, rows: Rows, rules: Rules, now: float) -> Standing | None
     return standing(record, rung.autonomy, rules.earned)
 
 
-def acting_on(facts: Facts, action: Prepared | str, rows: Rows) -> Facts:
+def acting_on(facts: Facts, action: Prepared | str, rows: Rows, now: float) -> Facts:
     """The same facts, with what the action would act upon; a reason why it cannot be made ready is a target error."""
     if isinstance(action, str):
         return replace(facts, target_error=action)
     targets = tuple(sorted(action.targets))
     used = max((rows.used.get((action.kind, target), ()) for target in targets), key=len, default=())
-    return replace(facts, action=action.kind, targets=targets, disruptive=action.disruptive, used=used)
+    facts = replace(facts, action=action.kind, targets=targets, disruptive=action.disruptive, used=used)
+    if facts.overall is None or not action.disruptive:
+        return facts
+    return replace(facts, used_overall=rows.used_overall(now - facts.overall.per))
 
 
 def wheel_of(incident: Incident, escalation: Escalation | None, run: Run) -> Wheel:

@@ -44,6 +44,7 @@ def rows_of(uow: UnitOfWork, incident: Incident, run: Run, playbook: Playbook, n
         climb_ended_at=uow.runs.climb_ended_at(run.playbook or "", incident.scope),
         used=_Used(uow, since),
         storm=uow.incidents.storm(),
+        used_overall=uow.attempts.all_disruptive_since,
         carried_out=lambda rung: _carried_out(uow, incident.id, rung),
         verdicts=lambda rung, since: uow.attempts.verdicts_since(run.playbook or "", rung, since),
     )

@@ -58,7 +58,7 @@ def asked(
         nearby=nearby,
         names=names,
     )
-    return ask(_as_rung(debt, playbook), playbook.guardrails, acting_on(facts, action, rows), now)
+    return ask(_as_rung(debt, playbook), playbook.guardrails, acting_on(facts, action, rows, now), now)
 
 
 def _as_rung(debt: Debt, playbook: Playbook) -> Rung:

@@ -43,7 +43,12 @@ _DISRUPTIVE = (
     .where(or_(_c.outcome.is_(None), _c.outcome != "not_done"))
     .order_by(_began)
 )
-
+_ALL_DISRUPTIVE = (
+    select(_began)
+    .where(_c.disruptive == true(), _began >= bindparam("since"))
+    .where(or_(_c.outcome.is_(None), _c.outcome != "not_done"))
+    .order_by(_began)
+)
 _JUDGED = _all.where(_c.phase == Phase.DO.value, _c.verdict.is_not(None), _began >= bindparam("since")).where(
     _c.key.like(bindparam("keys"))
 )
@@ -93,3 +98,7 @@ class Attempts:
             for attempt in found
             if target in attempt.targets
         )
+
+    def all_disruptive_since(self, since: float) -> tuple[float, ...]:
+        """The same of everything, whatever was done to what."""
+        return tuple(float(row[0]) for row in self._tx.rows(_ALL_DISRUPTIVE, {"since": since}))

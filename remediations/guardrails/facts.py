@@ -11,6 +11,7 @@ from typing import Any
 
 from config.scope import WHOLE, Scope
 from config.section import Autonomy
+from config.units import Budget
 from remediations.earned import Standing
 from remediations.verification import NOTHING_SEEN, Reading
 
@@ -101,6 +102,7 @@ class Facts:
     `earned`: what the rung's record says, where records count.
     `returning`: a debt is paid, nothing is mended; `nearby`: incidents that stand open at its place.
     `used`: start times of disruptive actions on the same (action, target) within the budget's window.
+    `used_overall`: the same of everything, within the window of `overall`.
     `climb_ended_at`: end of the last climb of the same playbook and scope. `target_error`: why the target set could
     not be resolved (empty, unbounded, hostile label). `mends`: whether the action can mend anything (telling people and
     waiting cannot); `told`: such a rung that must not be repeated was carried out for this incident already.
@@ -128,6 +130,8 @@ class Facts:
     in_flight: tuple[Flight, ...] = ()
     caps: Caps = Caps(2, 1, 2, 2, 1)
     used: tuple[float, ...] = ()
+    used_overall: tuple[float, ...] = ()
+    overall: Budget | None = None
     climb_started: bool = False
     climb_ended_at: float | None = None
     switched: tuple[Switched, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from config.units import Budget
 from remediations.guardrails.facts import Facts, Flight
 from remediations.guardrails.gate import Gate, Question, Unsure
 from remediations.spec import Rung, RungKind
@@ -61,7 +62,8 @@ class Lock:
 
 
 class BudgetLeft:
-    """Disruptive actions per (action, target) and window; it frees as the oldest leaves the window.
+    """Disruptive actions per (action, target) and window, and of everything together where `limits.actions` bounds it; it
+    frees as the oldest leaves the window.
 
     A return counts and is never refused for it: there are only as many as there were actions to be given back.
     """
@@ -75,14 +77,26 @@ class BudgetLeft:
             return Gate(self.name, True, "not a disruptive action")
         if facts.returning:
             return Gate(self.name, True, "a return: as many as were begun", inputs={"used": len(facts.used)})
-        used = sorted(at for at in facts.used if at > question.now - budget.per)
-        inputs = {"used": len(used), "of": budget.count, "window_s": budget.per}
-        if len(used) < budget.count:
-            return Gate(self.name, True, f"{len(used)} of {budget.count} used", inputs=inputs)
-        free_at = used[len(used) - budget.count] + budget.per
-        return Gate(
-            self.name, False, f"budget {len(used)} of {budget.count} used", until=free_at, inputs=inputs
-        )
+        now = question.now
+        own, free_at = _spent(facts.used, budget, now)
+        inputs = {"used": own, "of": budget.count, "window_s": budget.per}
+        reason, refused = f"{own} of {budget.count} used", free_at is not None
+        if refused:
+            reason = f"budget {reason}"
+        if facts.overall is not None:
+            every, all_free_at = _spent(facts.used_overall, facts.overall, now)
+            inputs |= {"overall": every, "overall_of": facts.overall.count, "overall_s": facts.overall.per}
+            if all_free_at is not None:
+                also = f"budget of everything {every} of {facts.overall.count} used"
+                reason = f"{reason}; {also}" if refused else also
+                free_at, refused = max(all_free_at, free_at or 0.0), True
+        return Gate(self.name, not refused, reason, until=free_at, inputs=inputs)
+
+
+def _spent(began: tuple[float, ...], budget: Budget, now: float) -> tuple[int, float | None]:
+    """(used within the window, when the next one is free); None while one is."""
+    used = sorted(at for at in began if at > now - budget.per)
+    return len(used), None if len(used) < budget.count else used[len(used) - budget.count] + budget.per
 
 
 class Cooldown:

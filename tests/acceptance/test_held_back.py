@@ -49,6 +49,17 @@ def test_after_a_fail_over_the_target_is_locked_and_an_acknowledgement_lifts_not
     assert story.tried(second) == [], "and after a restart"
 
 
+def test_the_budget_of_everything_stops_the_ladder_and_a_return_is_not_held_back_by_it() -> None:
+    story = Story("limits: {actions: 1 per 6h}\n", only=STORAGE)
+    story.world.break_tier("hot", "both_refuse")
+    story.until(HOUR, lambda: bool(story.incidents(MODE)) and story.incident(MODE).stepped_back)
+    incident = story.incident(MODE)
+    assert story.tried(incident) == [FAIL_OVER], "one of one"
+    assert story.undone(incident) == [FAIL_OVER], "what was begun is ended"
+    assert refusals(story, incident) == {"budget"}
+    assert story.paged(incident) == [1]
+
+
 def test_unlock_by_a_person_lets_the_target_be_switched_again() -> None:
     story, second = switched_twice()
     story.order("unlock", reason="the primary was replaced", target="tier=hot")

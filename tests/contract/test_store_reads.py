@@ -10,7 +10,14 @@ from config.scope import WHOLE, scope_of
 from daemon.incidents.change import Change
 from daemon.incidents.escalation import EscalationState
 from daemon.incidents.model import IncidentState
-from daemon.incidents.records import DebtState, DeliveryState, FailoverLock, OrderState, Phase, PipelineChange
+from daemon.incidents.records import (
+    DebtState,
+    DeliveryState,
+    FailoverLock,
+    OrderState,
+    Phase,
+    PipelineChange,
+)
 from daemon.store.store import Store
 from detectors.hours import Hour
 from remediations.run import RunState
@@ -187,7 +194,10 @@ def test_a_budget_counts_disruptive_uses_of_an_action_on_a_target(store: Store) 
     )
     with store.read() as uow:
         times = uow.attempts.disruptive_since("service.restart", "consumer-navixy", 100.0)
+        everything = uow.attempts.all_disruptive_since(101.0)
     assert times == (100.0, 101.0, 103.0, 104.0)
+    assert set(times[1:]) < set(everything), "whatever was done to what"
+    assert min(everything) == 101.0
 
 
 def test_debts_are_unpaid_until_paid_or_waived_and_due_by_their_date(store: Store) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from config.scope import scope_of
 from config.section import Autonomy
+from config.units import Budget
 from remediations.guardrails.facts import Cause, Facts, Flight, Muting, Storming, Switched, Wheel
 from remediations.guardrails.gate import Unsure
 from remediations.guardrails.registry import GUARDRAILS, ask
@@ -118,6 +119,36 @@ def test_a_guardrail_lets_pass(changed: dict[str, Any], reason: str) -> None:
 def test_a_budget_says_when_it_is_free_again() -> None:
     gate = next(g for g in ask(RUNG, RULES, replace(GOOD, used=(NOW - 100, NOW - 50)), NOW).refusals)
     assert gate.until == NOW - 100 + 3600
+
+
+OVERALL = Budget(3, 3600.0)
+
+
+@pytest.mark.parametrize(
+    ("own", "all_", "until", "reason"),
+    [
+        ((), (NOW - 60, NOW - 50), None, "0 of 2 used"),
+        ((), (NOW - 60, NOW - 50, NOW - 40), NOW - 60 + 3600, "budget of everything 3 of 3 used"),
+        ((), (NOW - 3601, NOW - 50, NOW - 40), None, "0 of 2 used"),
+        (
+            (NOW - 30, NOW - 20),
+            (NOW - 60, NOW - 30, NOW - 20),
+            NOW - 30 + 3600,
+            "budget 2 of 2 used; budget of everything 3 of 3 used",
+        ),
+    ],
+    ids=["both have room", "everything is spent", "the oldest left the window", "both are spent"],
+)
+def test_everything_together_may_have_a_budget_too(
+    own: tuple[float, ...], all_: tuple[float, ...], until: float | None, reason: str
+) -> None:
+    facts = replace(GOOD, used=own, used_overall=all_, overall=OVERALL)
+    gate = next(g for g in ask(RUNG, RULES, facts, NOW).gates if g.name == "budget")
+    assert (gate.until, gate.reason) == (until, reason)
+    assert gate.allowed is (until is None)
+    assert gate.inputs["overall_of"] == 3
+    asked = ask(RUNG, RULES, replace(facts, returning=True), NOW)
+    assert "budget" not in {g.name for g in asked.refusals}, "what was begun may be given back"
 
 
 def test_a_switched_target_is_locked_for_switches_until_its_time() -> None:
