@@ -25,12 +25,17 @@ from daemon.replay.virtual import Time, VirtualDriver
 from daemon.settings.load import load
 from daemon.settings.model import Settings
 from daemon.store.store import Store
-from remediations.ports import Ports, Request, Response, Unreachable
+from remediations.ports import Databases, Ports, Request, Response, Unreachable
 from remediations.run import Run
+from tests.fakes.databases import PRIMARY, STANDBY
 from tests.fakes.ports import EPOCH, FakeDatabases, FakeFiles, FakeHttp, FakeProcesses, answer
 
 HOST = "http://plant"
-SECRETS = {"HOOK": "whsec_" + "cGFydHMtcGFydHMtcGFydHMtcGFydHMtcGFydHMtcGE="}
+SECRETS = {
+    "HOOK": "whsec_" + "cGFydHMtcGFydHMtcGFydHMtcGFydHMtcGFydHMtcGE=",
+    "STANDBY": STANDBY,
+    "PRIMARY": PRIMARY,
+}
 MODE = "provider_outage"
 POLL = 5.0
 """Seconds between two scrapes, unless a story says otherwise."""
@@ -132,6 +137,7 @@ class Parts:
     mends: Callable[[str, str], bool] = lambda _rung, _part: False
     refuses: frozenset[str] = frozenset()
     """Rungs whose call is answered with 500."""
+    databases: Databases = field(default_factory=FakeDatabases)
     url: str = "sqlite://"
     broken: set[str] = field(default_factory=set)
     calls: list[Called] = field(default_factory=list)
@@ -150,7 +156,7 @@ class Parts:
         http.on("GET", f"{HOST}/health", lambda _: self.probe())
         http.on("POST", f"{HOST}/page", self._page)
         http.on("POST", f"{HOST}/", self._called)
-        self.ports = Ports(http, FakeProcesses(), FakeFiles(self.time), FakeDatabases(), self.time)
+        self.ports = Ports(http, FakeProcesses(), FakeFiles(self.time), self.databases, self.time)
         self.store = Store.open(self.url)
         self.store.migrate()
         self.driver = self.another()
