@@ -100,7 +100,8 @@ class JobAction:
             job = renderer.place(args.rundeck.job)
             if not PLAIN.fullmatch(job):
                 raise Unrenderable(f"not the id of a job: {job!r}")
-            options = renderer.places_in(args.rundeck.options)
+            options = {name: _option(value) for name, value in args.rundeck.options.items()}
+            options = renderer.places_in(options)
             rendered["rundeck"] = {"job": job, "options": options, "api": args.rundeck.api}
         for kind, runner in (("awx", args.awx), ("rundeck", args.rundeck)):
             if runner is not None:
@@ -152,6 +153,11 @@ class JobAction:
         if "awx" in rendered:
             return Awx(rendered["awx"], self._reveal(rendered["awx"]["token"]))
         return Rundeck(rendered["rundeck"], self._reveal(rendered["rundeck"]["token"]))
+
+
+def _option(value: str | float) -> str:
+    """Options of Rundeck are texts."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _how(runner: Awx | Rundeck, state: OutcomeState) -> str:

@@ -14,7 +14,7 @@ from daemon.escalate.message import Message
 from daemon.escalate.text import HEADLINE, Around, Reader, bare, compose
 from daemon.incidents.escalation import EscalationState
 from daemon.incidents.model import IncidentState
-from daemon.incidents.records import PageEvent, PipelineChange
+from daemon.incidents.records import ASIDE, PageEvent, PipelineChange
 from remediations.run import RunState
 from tests.fakes.dossiers import ID, T, attempt, delivery, ended, escalation, incident, run, story
 
@@ -34,6 +34,14 @@ def test_line_one_says_what_broke_and_that_the_robot_failed() -> None:
         page().headline
         == "[CRIT L1] Hot storage is refusing writes (4.2%); fail-over without effect, 1 of 1 in vain"
     )
+
+
+def test_what_told_people_is_listed_and_is_neither_in_vain_nor_left_behind() -> None:
+    tell = attempt("tell", key="t", kind=ASIDE, action="notify", effect="answered 202", verdict=None)
+    told = page(dossier=story(attempts=(*story().attempts, tell)))
+    assert told.headline.endswith("fail-over without effect, 1 of 1 in vain")
+    assert "tell (notify): done in 10 s, answered 202" in told.body
+    assert "tell is in place" not in told.body
 
 
 def test_a_page_has_everything_in_order() -> None:

@@ -141,9 +141,10 @@ def test_a_rundeck_job_gets_its_options_and_is_followed_to_its_end(
     world: FakePorts, rundeck: FakeRundeck
 ) -> None:
     rundeck.requires = ("tier",)
-    outcome = run(world, {"rundeck": ON_RUNDECK})
+    options = {"tier": "{{ scope.tier }}", "count": 3, "force": True}
+    outcome = run(world, {"rundeck": {**ON_RUNDECK, "options": options}})
     assert outcome.state is OutcomeState.DONE, outcome
-    assert rundeck.executions == {301: {"tier": "hot"}}
+    assert rundeck.executions == {301: {"tier": "hot", "count": "3", "force": "true"}}, "options are texts"
 
 
 @pytest.mark.parametrize(
