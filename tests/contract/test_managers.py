@@ -24,7 +24,11 @@ def bench(request: pytest.FixtureRequest) -> Bench:
 
 every_manager = pytest.mark.parametrize("bench", BENCHES, indirect=True)
 that_stops = pytest.mark.parametrize("bench", ["supervisor", "systemd", "docker"], indirect=True)
-that_scales = pytest.mark.parametrize("bench", ["supervisor-group", "swarm", "kubernetes"], indirect=True)
+that_scales = pytest.mark.parametrize("bench", ["supervisor", "swarm", "kubernetes"], indirect=True)
+named_in_addresses = pytest.mark.parametrize(
+    "bench", [name for name in BENCHES if name != "supervisor"], indirect=True
+)
+"""supervisord takes a name as one value of a call, never as a part of an address or a command."""
 
 
 def test_every_type_is_tried() -> None:
@@ -164,11 +168,9 @@ def test_what_it_cannot_do_is_refused_before_anything_is_asked(bench: Bench) -> 
     assert bench.processes.commands == []
 
 
-@every_manager
+@named_in_addresses
 @pytest.mark.parametrize("hostile", ["../x", "-x", "--force", "a b", "a\nb", "a/b/c", "x" * 300, "*"])
 def test_no_unit_is_named_that_would_be_read_as_something_else(bench: Bench, hostile: str) -> None:
-    if bench.spec.type == "supervisor":
-        return  # it takes a name as one value of a call, never as a part of an address or a command
     with pytest.raises(ActionError):
         bench.rendered(restart=hostile)
     with pytest.raises(ManagerFault):
@@ -178,6 +180,42 @@ def test_no_unit_is_named_that_would_be_read_as_something_else(bench: Bench, hos
 
 
 @every_manager
-def test_no_door_is_given_more_time_than_the_action_has_and_no_secret_is_told(bench: Bench) -> None:
+def test_no_secret_is_told(bench: Bench) -> None:
     outcome = bench.perform(restart=bench.unit)
     assert TOKEN not in str(outcome) + str(bench.rendered(restart=bench.unit)) + repr(bench.spec)
+
+
+@that_scales
+def test_scaling_out_is_done_once_so_many_run_and_taken_back_by_scaling_in(bench: Bench) -> None:
+    assert bench.running() == 2
+    for to in (4, 2):
+        outcome = bench.perform(scale=bench.group, to=to, max=4)
+        assert outcome.state is OutcomeState.DONE, outcome
+        assert bench.running() == to
+
+
+@that_scales
+def test_scaling_never_goes_over_its_maximum(bench: Bench) -> None:
+    assert bench.perform(scale=bench.group, to="{{ 10 * 10 }}", max=4).state is OutcomeState.DONE
+    assert bench.running() == 4
+
+
+@that_scales
+def test_as_many_as_asked_for_already_is_no_order(bench: Bench) -> None:
+    permit = FakePermit()
+    assert bench.perform(permit, scale=bench.group, to=2).state is OutcomeState.DONE
+    assert (permit.asked, bench.orders) == (0, [])
+
+
+@that_scales
+def test_a_scaling_whose_effect_is_not_seen_is_not_done(bench: Bench) -> None:
+    bench.spoil("liar")
+    outcome = bench.perform(scale=bench.group, to=4, seconds=TIME)
+    assert outcome.state is (OutcomeState.UNKNOWN if bench.patient else OutcomeState.FAILED), outcome
+    assert bench.running() == 2
+
+
+@that_scales
+def test_a_paused_scaling_orders_nothing(bench: Bench) -> None:
+    assert bench.perform(FakePermit(grants=False), scale=bench.group, to=4).state is OutcomeState.NOT_DONE
+    assert bench.orders == []

@@ -34,11 +34,12 @@ NAMES: Mapping[str, Any] = {"scope": {"tier": "hot"}, "facts": {}, "vars": {}}
 
 
 class Bench(FakePorts, ABC):
-    """A world with one unit `writer` that runs, and one `idle` that does not."""
+    """A world with one unit `writer` that runs, and one `idle` that does not; of `group` two run, and four could."""
 
     spec: ManagerSpec
     unit = "writer"
     idle = "idle"
+    group = ""
     operations: tuple[str, ...]
     patient = False
     """It is not told when its order is carried out: what it was never seen to do stays unknown."""
@@ -51,6 +52,10 @@ class Bench(FakePorts, ABC):
     @abstractmethod
     def spoil(self, how: str) -> None:
         """`liar`, `wont_start`, `dies` soon after its start, `between` two states; `stop`: it is down."""
+
+    def running(self) -> int:
+        """How many of `group` run."""
+        raise AssertionError("it has no groups")
 
     def break_orders(self, error: PortError) -> None:
         """Whatever is told to change ends so, as the door sees it; questions are answered as ever."""
@@ -92,6 +97,7 @@ class Bench(FakePorts, ABC):
 
 class OfSupervisor(Bench):
     spec = SupervisorSpec(type="supervisor", url=SUPERVISOR_SOCKET)
+    group = "api"
     operations = ("restart", "stop", "start", "scale")
 
     def __post_init__(self) -> None:
@@ -99,15 +105,21 @@ class OfSupervisor(Bench):
         self.supervisor = FakeSupervisor()
         self.writer = self.supervisor.add("writer")
         self.supervisor.add("idle", state="STOPPED")
+        for number in range(4):
+            self.supervisor.add("api", f"api-{number}", "RUNNING" if number < 2 else "STOPPED")
         self.supervisor.serve(self.http, SUPERVISOR_SOCKET)
 
     @property
     def orders(self) -> list[Any]:
         return self.supervisor.orders
 
+    def running(self) -> int:
+        return sum(one.state == "RUNNING" for one in self.supervisor.programs if one.group == self.group)
+
     def spoil(self, how: str) -> None:
         if how == "liar":
-            self.supervisor.programs[0].liar = True
+            for program in self.supervisor.programs:
+                program.liar = True
         elif how in {"wont_start", "dies"}:  # supervisord itself waits for `startsecs`
             self.writer.wont_start = True
         else:
@@ -199,7 +211,7 @@ class OfDocker(Bench):
 class OfSwarm(Bench):
     spec = DockerSpec(type="docker")
     operations = ("restart", "scale", "undo")
-    unit = "service/writer"
+    unit = group = "service/writer"
     idle = "service/idle"
     patient = True
 
@@ -213,6 +225,9 @@ class OfSwarm(Bench):
     @property
     def orders(self) -> list[Any]:
         return self.docker.orders
+
+    def running(self) -> int:
+        return len(self.writer.tasks)
 
     def spoil(self, how: str) -> None:
         if how == "liar":
@@ -229,20 +244,23 @@ class OfSwarm(Bench):
 class OfKubernetes(Bench):
     spec = KubernetesSpec(type="kubernetes", namespace="pipeline", url=CLUSTER, token_file=Path(TOKEN_FILE))
     operations = ("restart", "scale", "undo")
-    unit = "deployment/writer"
+    unit = group = "deployment/writer"
     idle = "deployment/idle"
     patient = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.cluster = FakeKubernetes(tokens={TOKEN})
-        self.writer = self.cluster.add("writer")
+        self.writer = self.cluster.add("writer", replicas=2)
         self.cluster.add("idle", replicas=0)
         behind(self.http, CLUSTER, self.cluster)
 
     @property
     def orders(self) -> list[Any]:
         return self.cluster.orders
+
+    def running(self) -> int:
+        return len(self.writer.staying)
 
     def spoil(self, how: str) -> None:
         if how == "liar":

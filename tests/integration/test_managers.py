@@ -26,7 +26,7 @@ from remediations.run import Evidence
 from remediations.spec_managers import ManagerSpec
 from tests.fakes import certificates
 from tests.fakes.docker import FakeDocker
-from tests.fakes.kubernetes import FakeKubernetes
+from tests.fakes.kubernetes import FakeKubernetes, Workload
 from tests.fakes.ports import FakeDatabases, FakeFiles, FakePermit
 from tests.fakes.rest import listening
 from tests.fakes.systemctl import FakeSystemd, installed, reread
@@ -144,6 +144,15 @@ def documented_rules() -> list[Mapping[str, Any]]:
     return rules
 
 
+def deployed(workload: Workload, version: str) -> None:
+    """Somebody rolls out another version."""
+    spec = workload.told["spec"]
+    template = {**spec["template"], "spec": {"containers": [{"name": "main", "image": f"writer:{version}"}]}}
+    workload.changed({**spec, "template": template})
+    for _ in range(2 * workload.wanted + 2):
+        workload.step()
+
+
 def test_kubernetes_restarts_scales_and_undoes_with_the_documented_rights(
     around: Around, cluster: tuple[FakeKubernetes, ManagerSpec]
 ) -> None:
@@ -155,6 +164,8 @@ def test_kubernetes_restarts_scales_and_undoes_with_the_documented_rights(
         {"scale": "storage-writer", "to": 3},
         {"undo": "storage-writer"},
     ):
+        if "undo" in written:
+            deployed(writer, "v2")
         outcome = around.perform(spec, **written)
         assert outcome.state is OutcomeState.DONE, outcome
     assert len(writer.staying) == 3
@@ -166,8 +177,8 @@ def test_every_documented_right_is_needed(
 ) -> None:
     """Least privilege: with any one of them left out, something of what is documented fails."""
     kubernetes, spec = cluster
-    kubernetes.add("storage-writer")
-    around.perform(spec, restart="storage-writer")  # so that there is a revision to go back to
+    writer = kubernetes.add("storage-writer")
+    deployed(writer, "v2")  # so that there is a revision to go back to
     everything: tuple[dict[str, Any], ...] = (
         {"restart": "storage-writer"},
         {"scale": "storage-writer", "to": 4},
@@ -188,6 +199,7 @@ def test_every_documented_right_is_needed(
             {**rule, "resources": [resource], "verbs": [one for one in rule["verbs"] if one != verb]},
         ]
         kubernetes.rules = [*rules[:number], *others, *rules[number + 1 :]]
+        deployed(writer, f"v{number}-{resource}-{verb}")
         states = {around.perform(spec, seconds=2, **written).state for written in everything}
         assert states != {OutcomeState.DONE}, f"{verb} {resource} is granted and not needed"
 

@@ -126,7 +126,11 @@ class Kubernetes:
         return self._await(order.unit, before, lambda now: now.rolled_out, work)
 
     def _previous(self, deployment: Workload, deadline: float) -> dict[str, Any]:
-        """The pod template of the deployment's last revision before the current one. Raises `ManagerFault`."""
+        """The pod template of the deployment's last revision that ran something else. Raises `ManagerFault`.
+
+        A restart is a revision too, with the same template but for its annotation: going back to before a restart in
+        vain would bring back the very fault.
+        """
         uid = at(deployment.told, "metadata", "uid")
         query = quote(selector_of(deployment.told), safe="")
         found = listed(
@@ -137,15 +141,18 @@ class Kubernetes:
             for one in found
             if any(at(owner, "uid") == uid for owner in listed(at(one, "metadata", "ownerReferences")))
         ]
-        older = [one for one in owned if 0 < one.revision < deployment.revision]
+        current = _without(at(deployment.told, "spec", "template"), RESTARTED)
+        older = [
+            one
+            for one in owned
+            if 0 < one.revision < deployment.revision
+            and _without(at(one.told, "spec", "template"), RESTARTED) != current
+        ]
         if not older:
-            raise ManagerFault(f"no revision before {deployment.revision} is kept: nothing to go back to")
-        template = dict(at(max(older, key=lambda one: one.revision).told, "spec", "template"))
-        metadata = dict(at(template, "metadata") or {})
-        labels = {
-            name: value for name, value in (at(metadata, "labels") or {}).items() if name != TEMPLATE_HASH
-        }
-        return {**template, "metadata": {**metadata, "labels": labels}}
+            raise ManagerFault(
+                f"no revision before {deployment.revision} that ran something else is kept: nothing to go back to"
+            )
+        return _without(at(max(older, key=lambda one: one.revision).told, "spec", "template"))
 
     def _changed(self, unit: str, body: Any, kind: str, before: Workload, work: Work) -> bool:
         """Whether the patch made a new generation; one that changed nothing leaves the old pods as they are."""
@@ -199,6 +206,16 @@ class Kubernetes:
 
 class _Overruled(Exception):
     """The number that was set is not the one that is asked for now."""
+
+
+def _without(template: Any, annotation: str = "") -> dict[str, Any]:
+    """A pod template without the label that its replica set gave it, and without this annotation."""
+    metadata = dict(at(template, "metadata") or {})
+    for key, name in (("labels", TEMPLATE_HASH), ("annotations", annotation)):
+        kept = {one: value for one, value in (at(metadata, key) or {}).items() if one != name}
+        metadata = {**metadata, key: kept} if kept else {one: metadata[one] for one in metadata if one != key}
+    metadata.pop("creationTimestamp", None)
+    return {**dict(template or {}), "metadata": metadata}
 
 
 def _path(unit: str) -> str:

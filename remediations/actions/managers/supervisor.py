@@ -60,7 +60,7 @@ def named(operation: str, unit: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Process:
+class Process:
     """A process in supervisord's words. `name` is `group:process`, or the process alone in a group of its own."""
 
     name: str
@@ -103,7 +103,7 @@ class Supervisor:
     def carry_out(self, order: Order, work: Work) -> OutcomeState:
         return self._operations[order.operation](order, work)
 
-    def members(self, group: str, *, deadline: float) -> tuple[_Process, ...]:
+    def members(self, group: str, *, deadline: float) -> tuple[Process, ...]:
         """The processes of a group in the order of their numbers; empty when there is no such group."""
         listed = (one for one in self._list(deadline) if one.group == group)
         return tuple(sorted(listed, key=_by_number))
@@ -177,14 +177,14 @@ class Supervisor:
             raise SupervisorFault(BAD_NAME, f"no process that should run fits {pattern}")
         return units
 
-    def _group(self, group: str, deadline: float) -> tuple[_Process, ...]:
+    def _group(self, group: str, deadline: float) -> tuple[Process, ...]:
         """Its members; never none."""
         members = self.members(group, deadline=deadline)
         if not members:
             raise SupervisorFault(BAD_NAME, f"no group is called {group}")
         return members
 
-    def _list(self, deadline: float) -> list[_Process]:
+    def _list(self, deadline: float) -> list[Process]:
         listed = self._call("getAllProcessInfo", deadline=deadline)
         if not isinstance(listed, list):
             raise Ambiguous("supervisord listed no processes")
@@ -212,11 +212,11 @@ class Supervisor:
         return values[0] if values else None
 
 
-def _process(info: object) -> _Process:
+def _process(info: object) -> Process:
     if not isinstance(info, dict):
         raise Ambiguous("supervisord described no process")
     name, group = str(info.get("name", "")), str(info.get("group", ""))
-    return _Process(
+    return Process(
         name=name if name == group else f"{group}:{name}",
         group=group,
         state=str(info.get("statename", "UNKNOWN")),
@@ -224,7 +224,7 @@ def _process(info: object) -> _Process:
     )
 
 
-def _by_number(process: _Process) -> tuple[int, str]:
+def _by_number(process: Process) -> tuple[int, str]:
     digits = process.name.rpartition("-")[2]
     return (int(digits) if digits.isdecimal() else -1, process.name)
 

@@ -154,8 +154,8 @@ class Swarm:
             if at(service.told, "Spec", "Mode", "Replicated") is not None
             else "it runs on every node (mode global): it has no number to set",
             "undo": ""
-            if at(service.told, "PreviousSpec") is not None
-            else "no specification before this one is kept",
+            if _ran_something_else(service.told)
+            else "no specification that ran something else is kept",
         }[order.operation]
         if reason:
             raise ManagerFault(f"{order.unit}: {reason}")
@@ -173,6 +173,12 @@ class Swarm:
         replicated = at(told, "Spec", "Mode", "Replicated") is not None
         wanted = count(told, "Spec", "Mode", "Replicated", "Replicas") if replicated else len(ids)
         return _Service(told, wanted, ids, frozenset(task for task, state in tasks if state == "running"))
+
+
+def _ran_something_else(told: Mapping[str, Any]) -> bool:
+    """Whether the specification before differs in what the tasks run; a restart or a scaling is no rollout to undo."""
+    now, before = at(told, "Spec", "TaskTemplate"), at(told, "PreviousSpec", "TaskTemplate")
+    return before is not None and {**now, "ForceUpdate": 0} != {**before, "ForceUpdate": 0}
 
 
 def _name(unit: str) -> str:

@@ -17,6 +17,9 @@ MANAGERS = """managers:
 """
 
 
+HOWTO = Path(__file__).parents[4] / "docs" / "howto" / "process-managers.md"
+
+
 def rung(service: str) -> str:
     """A playbook with one rung; what it does stands on line 11."""
     return (
@@ -70,6 +73,12 @@ def test_what_it_can_do_is_no_problem_and_what_is_calculated_is_seen_when_it_act
 ) -> None:
     piece = rung(service) + "vars: {whatever: x}\n"
     assert about_managers(told(tmp_path, piece)) == []
+
+
+def test_what_the_documentation_shows_loads(tmp_path: Path) -> None:
+    shown = HOWTO.read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+    assert shown.startswith("managers:")
+    assert told(tmp_path, shown) == told(tmp_path, "")
 
 
 @pytest.mark.parametrize(("settled", "wrong"), [("rerun", True), ("page", False)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from config.problems import Wrong
@@ -131,12 +133,6 @@ class TestSwarm:
         bench.writer.stuck = True
         assert bench.perform(scale="service/writer", to=4, seconds=20).state is OutcomeState.UNKNOWN
 
-    def test_as_many_as_asked_for_already_is_no_order(self) -> None:
-        bench = OfSwarm()
-        permit = FakePermit()
-        assert bench.perform(permit, scale="service/writer", to=2).state is OutcomeState.DONE
-        assert (permit.asked, bench.orders) == (0, [])
-
     def test_a_service_on_every_node_has_no_number(self) -> None:
         bench = OfSwarm()
         bench.docker.add_service("agent", replicas=None)
@@ -166,6 +162,14 @@ class TestSwarm:
         outcome = bench.perform(undo="service/writer")
         assert outcome.state is OutcomeState.DONE, outcome
         assert {task["Spec"]["ContainerSpec"]["Image"] for task in bench.writer.tasks} == {"ingestion:v1"}
+
+    @pytest.mark.parametrize("written", [{"restart": "service/writer"}, {"scale": "service/writer", "to": 3}])
+    def test_a_restart_or_a_scaling_is_no_rollout_to_undo(self, written: dict[str, Any]) -> None:
+        """A swarm keeps one specification before; after these it runs the same."""
+        bench = OfSwarm()
+        assert bench.perform(**written).state is OutcomeState.DONE
+        assert bench.perform(undo="service/writer").state is OutcomeState.FAILED
+        assert bench.orders == ["update writer"]
 
     def test_without_a_specification_before_there_is_no_way_back(self) -> None:
         bench = OfSwarm()

@@ -12,6 +12,7 @@ from remediations.actions.managers.kubernetes import RESTARTED, named
 from remediations.actions.managers.manager import ManagerFault, Standing
 from remediations.outcome import OutcomeState
 from remediations.spec_managers import KubernetesSpec
+from tests.fakes.kubernetes import Workload
 from tests.fakes.managers import CLUSTER, TOKEN, OfKubernetes
 from tests.fakes.ports import FakePermit, answer
 from tests.fakes.rest import Said
@@ -19,7 +20,9 @@ from tests.fakes.rest import Said
 
 @pytest.fixture
 def bench() -> OfKubernetes:
-    return OfKubernetes()
+    made = OfKubernetes()
+    made.cluster.workloads[("deployments", "writer")] = made.writer = Workload("deployments", "writer")
+    return made
 
 
 def rolled_out(bench: OfKubernetes, image: str) -> None:
@@ -86,16 +89,6 @@ def test_scaling_is_done_once_so_many_are_seen_ready(bench: OfKubernetes, to: in
     assert f"{to} of {to} ready" in outcome.effect
 
 
-def test_scaling_never_goes_over_its_maximum(bench: OfKubernetes) -> None:
-    assert bench.rendered(scale="writer", to="{{ 3 * 100 }}", max=6)["to"] == 6
-
-
-def test_scaling_out_is_taken_back_by_scaling_in(bench: OfKubernetes) -> None:
-    for to in (5, 3):
-        assert bench.perform(scale="writer", to=to, max=5).state is OutcomeState.DONE
-    assert len(bench.writer.staying) == 3
-
-
 def test_pods_that_never_get_ready_leave_a_scaling_open_or_fail_it(bench: OfKubernetes) -> None:
     bench.writer.broken = frozenset({"ingestion:v1"})
     outcome = bench.perform(scale="writer", to=5, seconds=4)
@@ -144,6 +137,22 @@ def test_undo_does_nothing_once_somebody_rolled_out_in_between(bench: OfKubernet
     permit = FakePermit(on_ask=lambda: rolled_out(bench, "ingestion:v3"))
     assert bench.perform(permit, undo="writer").state is OutcomeState.FAILED
     assert images(bench) == {"ingestion:v3"}
+
+
+def test_undo_after_a_restart_in_vain_goes_back_to_what_ran_before_both(bench: OfKubernetes) -> None:
+    """A restart is a revision too: the one before it has the same fault."""
+    rolled_out(bench, "ingestion:v2")
+    assert bench.perform(restart="writer").state is OutcomeState.DONE
+    assert images(bench) == {"ingestion:v2"}
+    assert bench.perform(undo="writer").state is OutcomeState.DONE
+    assert images(bench) == {"ingestion:v1"}
+
+
+def test_a_restart_alone_is_nothing_to_undo(bench: OfKubernetes) -> None:
+    bench.perform(restart="writer")
+    outcome = bench.perform(undo="writer")
+    assert outcome.state is OutcomeState.FAILED
+    assert bench.orders == ["patch writer"]
 
 
 def test_without_a_revision_before_there_is_no_way_back(bench: OfKubernetes) -> None:
