@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from daemon.desk.views import refusals
 from daemon.document.dossier import Dossier, load
 from daemon.document.explain import explain, explain_at
 from daemon.document.postmortem import as_json, markdown, postmortem
@@ -41,6 +42,17 @@ def test_every_question_is_explained_in_order_skips_included() -> None:
         ("budget", "3 of 3 used", T + 4800)
     ]
     assert len(seen[2].gates) == 5, "those that allowed are shown as well"
+
+
+def test_the_return_of_a_rung_is_not_taken_for_the_rung() -> None:
+    gate = {"name": "storm", "allowed": False, "reason": "only storm-safe rungs are begun", "until": None}
+    asked = {"rung": "fail-over", "phase": "return", "debt": "d", "allowed": False, "gates": [gate]}
+    told = story()
+    found = replace(
+        told, events=(*told.events, Event(ID, T + 5_000, Kind.GATES, "Return of fail-over: …", asked))
+    )
+    assert [asked.rung for asked in explain(found)][-2:] == ["enlarge-pool", "return of fail-over"]
+    assert [row.rung for row in refusals(found.events) if row.gate == "storm"] == ["return of fail-over"]
 
 
 @pytest.mark.parametrize(
