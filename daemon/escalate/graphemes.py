@@ -6,11 +6,16 @@ tones, joined emoji, flags, tags, Hangul syllables, CR LF. Lone surrogates, whic
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterator
 
 MARKER = "…"
 _JOINER = "\u200d"
+_UNSOUND = re.compile(
+    r"[\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]"
+)
+_REORDERING = re.compile(r"[\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _EXTENDING = frozenset({"Mn", "Me", "Mc"})
 _HANGUL_L = range(0x1100, 0x1160)
 _HANGUL_V = range(0x1160, 0x11A8)
@@ -29,19 +34,23 @@ def octets(text: str) -> int:
 
 
 def clean(text: str) -> str:
-    """Text that can be encoded: lone surrogates replaced."""
-    return "".join("\ufffd" if 0xD800 <= ord(char) <= 0xDFFF else char for char in text)
+    """Text that can be encoded and shows what it says: lone surrogates, and what turns the order of reading or steers a
+    terminal, become U+FFFD.
+    """
+    return _UNSOUND.sub("\ufffd", text)
 
 
 def printable(text: str) -> str:
     """Text of several lines without other control characters: they show as nothing and count as six where JSON is meant."""
-    return "".join(char for char in clean(text) if char == "\n" or unicodedata.category(char) != "Cc")
+    text = _REORDERING.sub("\ufffd", text)
+    return "".join(char for char in text if char == "\n" or unicodedata.category(char) != "Cc")
 
 
 def one_line(text: str) -> str:
     """Everything on one line, without control characters: safe as a header or subject."""
     spaced = "".join(
-        " " if unicodedata.category(char) in {"Cc", "Zl", "Zp"} else char for char in clean(text)
+        " " if unicodedata.category(char) in {"Cc", "Zl", "Zp"} else char
+        for char in _REORDERING.sub("\ufffd", text)
     )
     return " ".join(spaced.split())
 

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.escalate.graphemes import MARKER, characters, clean, clusters, cut, line, octets, one_line
+from daemon.escalate.graphemes import (
+    MARKER,
+    characters,
+    clean,
+    clusters,
+    cut,
+    line,
+    octets,
+    one_line,
+    printable,
+)
 
 ANY = st.text(st.characters(), max_size=60) | st.text(
     st.sampled_from("ae\u0301\u200d👩👧🏽🇪🇺\r\n각각\ufe0f\ud800"), max_size=60
@@ -65,3 +75,17 @@ def test_one_line_is_one_line_without_control_characters(text: str) -> None:
 
 def test_two_megabytes_are_cut_without_reading_them_all() -> None:
     assert line("é" * 2_000_000, 1024) == "é" * 1023 + MARKER
+
+
+@pytest.mark.parametrize("hostile", ["\u202e", "\u2066", "\u200f", "\x1b[2J", "\x9b2J", "\x07", "\ud800"])
+def test_nothing_that_turns_the_order_of_reading_or_steers_a_terminal_is_left(hostile: str) -> None:
+    text = f"tier {hostile}gpj.exe fails"
+    for shown in (clean(text), printable(text), one_line(text), line(text, 50), cut(text, 50)):
+        assert hostile not in shown
+        assert shown.startswith("tier ")
+        assert shown.endswith("gpj.exe fails")
+
+
+def test_other_scripts_and_lines_stay_as_they_are() -> None:
+    text = "שלום 数据 Müller 🚒 ẍ́\n\tsecond"
+    assert clean(text) == cut(text, 99) == text
