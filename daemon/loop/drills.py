@@ -43,6 +43,8 @@ PER_SCOPE = 15.0
 def look(loop: Ground, now: float) -> None:
     """Begin what is due. Costs nothing while nothing is."""
     spec, mind = loop.stages.drills.spec, loop.drills
+    if loop.control.draining:
+        return
     rounds_done = loop.board is not None and loop.board.all_rounds_done
     if not 0.0 <= now - mind.planned_at < PLAN_EVERY and rounds_done:
         mind.planned_at = now

@@ -36,6 +36,10 @@ SHOWS_WITHIN = 60.0
 LABEL = "drill"
 LATE = 2 * SHOWS_WITHIN
 """Seconds after which probes that were never answered are not waited for any more."""
+TRIES = 6
+"""How often taking a step back is begun where nothing was done: a pause may be lifted, a restart be over."""
+AGAIN = 10.0
+"""Seconds between two of them."""
 GONE = "the playbook was changed in the middle of it"
 UNASKED = "its probes could not be asked"
 WAITS = frozenset({"ask", "see", "compare"})
@@ -172,7 +176,8 @@ class _Real:
         ready = seen.actions[rung.name, "do"]
         assert isinstance(ready, Prepared), "why_not has looked"
         before = picture(case.playbook, seen, case.task().names)
-        self.real |= {"before": before, "trouble": "", "chain": chain_of(rung, seen), "step": 0, "held": []}
+        self.real |= {"before": before, "trouble": "", "chain": chain_of(rung, seen)}
+        self.real |= {"step": 0, "held": [], "tries": 0, "unsure": False}
         self._intend(rung, Phase.DO, "do", step_of(ready))
         self._to("do")
         return None
@@ -209,12 +214,17 @@ class _Real:
         if step >= len(chain):
             self._to("compare")
             return None
-        attempt = self._attempt(f"back {step}")
+        attempt = self._attempt(self._part)
         if attempt is None:
             return self._take_back(chain[step], step)
         if attempt.outcome is None:
             return None
+        if attempt.outcome == "not_done" and self.real["tries"] < TRIES:
+            if self.now >= (attempt.ended_at or self.now) + AGAIN:
+                self.real |= {"tries": self.real["tries"] + 1}
+            return None
         if attempt.outcome != "done":
+            self.real |= {"unsure": True}
             self._trouble(f"taking it back: {attempt.outcome}, {attempt.effect}")
         self.real |= {"step": step + 1, "since": self.now}
         return None
@@ -234,7 +244,7 @@ class _Real:
                 return None
             self.real |= {"held": [*self.real["held"], step]}
         phase = Phase.UNDO if self.rung is not None and self.rung.undo is not None else Phase.RETURN
-        self._intend(self.rung, phase, f"back {step}", written)
+        self._intend(self.rung, phase, self._part, written)
         return None
 
     def _compare(self) -> Drill | None:
@@ -247,6 +257,12 @@ class _Real:
             return self._over("", left=f"{name}: {why}")
         wrong = differences(self.real["before"], picture(case.playbook, self.seen, case.task().names))
         if wrong and self.now < self.real["since"] + SHOWS_WITHIN:
+            return None
+        told = not any(answer.error for answer in self.seen.evidence.values())
+        if wrong and told and self.real["unsure"] and self.real["tries"] <= TRIES:
+            # Nobody saw the end of it, and the probes say that it was not taken back: once more, as a new decision.
+            self.real |= {"step": 0, "held": [], "tries": TRIES + 1}
+            self._to("back")
             return None
         if wrong:
             self._keep(name, Grade.FAILED, f"not as before: {'; '.join(wrong[:3])}")
@@ -300,6 +316,12 @@ class _Real:
         """The scope that is drilled: the incident's, without the drill's own label."""
         incident = self.uow.incidents.get(self.real["incident"])
         return {k: v for k, v in (incident.scope if incident is not None else ()) if k != LABEL}
+
+    @property
+    def _part(self) -> str:
+        """The step under way, and which try of it."""
+        tries = self.real["tries"]
+        return f"back {self.real['step']}" + (f" {tries}" if tries else "")
 
     def _key(self, part: str) -> str:
         return f"{self.real['incident']}/1/{self.real['todo'][0]}/{part}"

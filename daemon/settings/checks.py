@@ -164,6 +164,10 @@ def _inbox(loaded: Loaded[Settings]) -> None:
 
 def _drills(loaded: Loaded[Settings]) -> None:
     settings, seen = loaded.model, set[str]()
+    if settings.drills.for_real and settings.environment == "production":
+        text = "drills may be carried out for real in an environment called production"
+        hint = "leave it out where people depend on the pipeline, or name the environment"
+        loaded.problem(("drills", "for_real"), text, hint, Gravity.WARNING)
     for index, plan in enumerate(settings.drills.schedule):
         path: Path = ("drills", "schedule", index)
         book = settings.playbooks.get(plan.playbook)
