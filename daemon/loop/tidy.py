@@ -90,7 +90,7 @@ def _pauses(loop: Ground, now: float) -> None:
 def _debts(loop: Ground, now: float) -> None:
     mitigate = loop.stages.mitigate
     with loop.store.read() as uow:
-        due = [debt.id for debt in uow.debts.due(now)]
+        due = [debt.id for debt in uow.debts.due(now) if debt.state in paying.MOVING]
 
     def pay(uow: UnitOfWork, debt_id: str) -> None:
         debt = uow.debts.get(debt_id)

@@ -32,6 +32,8 @@ CONFIRM_WITHIN = 60.0
 """Seconds for that, where the plan says nothing."""
 APPROVAL_LASTS = 1800.0
 """Seconds for which a person's word stands for a return whose incident is not over: what they looked at changes."""
+MOVING = frozenset({DebtState.OPEN, DebtState.DUE, DebtState.PAYING})
+"""States that go on by themselves; the others wait for a person, and cost nothing meanwhile."""
 DEBT = "debt"
 """First part of the keys of probe jobs that a debt asked for."""
 
