@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
@@ -29,6 +29,9 @@ MOST_FORMER = 200
 HIDDEN = "***"
 _CONTEXT_KEY = "environment"
 _MIN_LINE = 12
+_DATABASES = ("postgresql", "postgres")
+_KEYWORD_PASSWORD = re.compile(r"(?:^|\s)password\s*=\s*('(?:[^'\\]|\\.)*'|\S+)")
+"""Of a connection string that is written in keywords."""
 _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=%")
 _WRAP = 40
 """Characters of a line of base64 at least: programs break it at 64 or 76."""
@@ -257,18 +260,28 @@ def _long_lines(secret: str) -> list[str]:
 
 
 def _address_parts(secret: str) -> list[str]:
-    """What of a secret address is told without the rest: its path by a client's errors, a token of it by a server's."""
+    """What of a secret address is told without the rest: its path by a client's errors, a token of it by a server's.
+
+    Of a database's connection string only the password: host and database are what people know it by.
+    """
+    found = _KEYWORD_PASSWORD.search(secret)
+    if found is not None:
+        written = found[1][1:-1] if found[1].startswith("'") else found[1]
+        return [re.sub(r"\\(.)", r"\1", written)]
     try:
-        parts = urlsplit(secret) if "://" in secret[:12] else None
+        parts = urlsplit(secret) if "://" in secret[:16] else None
     except ValueError:
         parts = None
     if parts is None or not parts.netloc:
         return []
+    password = [parts.password, unquote(parts.password)] if parts.password else []
+    if parts.scheme in _DATABASES:
+        return password
     query = f"?{parts.query}" if parts.query else ""
     words = [*parts.path.split("/"), *(value for _, value in parse_qsl(parts.query))]
     tokens = [word for word in words if len(word) >= _MIN_LINE and re.search(r"\d", word)]
     whole = [f"{parts.path}{query}"] if len(parts.path) + len(query) >= _MIN_LINE else []
-    return [*whole, *tokens, *([parts.password] if parts.password else [])]
+    return [*whole, *tokens, *password]
 
 
 def _base64_cores(secret: bytes) -> set[str]:

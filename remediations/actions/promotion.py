@@ -64,11 +64,14 @@ WRITABLE = "ALTER SYSTEM RESET default_transaction_read_only"
 RELOAD = "SELECT pg_reload_conf()"
 IS_READ_ONLY = "SELECT current_setting('transaction_read_only')::bool"
 END_SESSIONS = """
-SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'), count(*) FILTER (WHERE ended), count(*) FILTER (WHERE NOT ended)
+SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'),
+       count(*) FILTER (WHERE ended), count(*) FILTER (WHERE NOT ended), (SELECT count(*) FROM pg_prepared_xacts)
   FROM (SELECT pg_terminate_backend(pid, 2000) AS ended FROM pg_stat_activity
          WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()) AS sessions
 """
-"""Sessions older than the fence may be in the middle of a write. Those that come back are read-only."""
+"""Sessions older than the fence may be in the middle of a write. Those that come back are read-only; a prepared
+transaction may be committed by them all the same.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,11 +223,13 @@ class Promotion:
                 self._primary.ask(statement, within=FENCE_WITHIN)
             if not self._within(FENCE_WITHIN, self._is_read_only):
                 raise NotFenced(f"{name} still opens sessions that can write")
-        sees, ended, left = self._primary.row(END_SESSIONS, within=FENCE_WITHIN)
+        sees, ended, left, prepared = self._primary.row(END_SESSIONS, within=FENCE_WITHIN)
         if not sees:
             raise NotFenced(f"the role at {name} may not see other sessions (pg_read_all_stats)")
         if left:
             raise NotFenced(f"{left} sessions of {name} did not end")
+        if prepared:
+            raise NotFenced(f"{prepared} prepared transactions of {name} can still be committed")
         self.steps.append(f"{name} is read-only, {ended} sessions ended")
 
     def _is_read_only(self) -> bool:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import pytest
 
 from daemon.clock import SystemClock
-from daemon.databases import LATE, MAX_ROWS, DatabaseDoor
+from daemon.databases import MAX_ROWS, DatabaseDoor
 from remediations.ports import Ambiguous, PortError, Unreachable
 from tests.fakes.postgres import Server
 from tests.fakes.server import closed_port
@@ -81,7 +81,7 @@ def test_a_server_that_is_there_and_lets_nobody_in_is_not_called_unreachable(dsn
 
 def test_a_statement_that_outlasts_the_deadline_may_have_been_done(dsn: str) -> None:
     with pytest.raises(Ambiguous):
-        ask(dsn, "SELECT pg_sleep(30)", seconds=0.3)
+        ask(dsn, "SELECT pg_sleep(30)", seconds=1.5)
 
 
 @contextmanager
@@ -90,7 +90,7 @@ def while_it_sleeps(server: Server, what: signal.Signals) -> Iterator[None]:
     found: list[int] = []
 
     def send() -> None:
-        asked = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(7%'"
+        asked = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(20%'"
         for _ in range(200):
             with server.connect("postgres") as connection:
                 row = connection.execute(asked.encode() + b" AND pid <> pg_backend_pid()").fetchone()
@@ -116,5 +116,5 @@ def test_a_server_that_is_lost_in_the_middle_is_left_at_the_deadline_and_nobody_
 ) -> None:
     started = time.monotonic()
     with while_it_sleeps(postgres_server, what), pytest.raises(Ambiguous):
-        ask(dsn, "SELECT pg_sleep(7)", seconds=1.0)
-    assert time.monotonic() - started < 1.0 + LATE + 1.0
+        ask(dsn, "SELECT pg_sleep(20)", seconds=2.0)
+    assert time.monotonic() - started < 10.0, "long before the statement would have ended"

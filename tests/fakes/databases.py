@@ -32,6 +32,8 @@ class FakeServer:
     sessions: int = 2
     stubborn: int = 0
     """Sessions that do not end."""
+    prepared: int = 0
+    """Transactions that wait for the second phase of their commit."""
     sees_sessions: bool = True
     deaf: bool = False
     """Takes an order to be read-only, and goes on opening sessions that can write."""
@@ -65,7 +67,7 @@ class FakeServer:
         self.orders.append(statement.split("(", maxsplit=1)[0].strip().splitlines()[0])
         if statement == promotion.END_SESSIONS:
             ended, self.sessions = self.sessions - self.stubborn, self.stubborn
-            return ((self.sees_sessions, ended, self.stubborn),)
+            return ((self.sees_sessions, ended, self.stubborn, self.prepared),)
         if statement in {promotion.READ_ONLY, "SELECT fence()"}:
             self.read_only = True
         elif statement in {promotion.WRITABLE, "SELECT lift()"}:

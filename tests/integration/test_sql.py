@@ -224,7 +224,7 @@ def test_a_primary_that_is_there_and_does_not_let_us_in_is_not_taken_for_dead(pa
 def test_a_fence_that_fences_nothing_leads_to_no_promotion(pair: Pair) -> None:
     written = {
         "promote": {**PROMOTE, "fence": {"statement": "SELECT 1", "lift": "SELECT 2"}},
-        "timeout": "4s",
+        "timeout": "5s",
     }
     outcome = pair.perform(written)
     assert outcome.state is FAILED

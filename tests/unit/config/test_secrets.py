@@ -219,3 +219,21 @@ def test_of_a_secret_address_its_path_and_tokens_are_hidden_too_and_its_words_ar
     assert redactor.text("the services of hooks.example.org send notifications") == (
         "the services of hooks.example.org send notifications"
     )
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://fleet:canary%400f3a9c@hot-a:5432/fleet_telemetry_2026",
+        "host=hot-a dbname=fleet_telemetry_2026 user=fleet password=canary@0f3a9c",
+        r"password = 'canary@0f3a9c' host=hot-a dbname=fleet_telemetry_2026",
+        r"password='canary\@0f3a9c'",
+    ],
+)
+def test_of_a_database_s_connection_string_the_password_is_hidden_alone_and_its_names_are_not(
+    dsn: str,
+) -> None:
+    said = f'hot-a/fleet_telemetry_2026: password authentication failed with "canary@0f3a9c" ({dsn})'
+    assert Redactor([dsn]).text(said) == (
+        'hot-a/fleet_telemetry_2026: password authentication failed with "***" (***)'
+    )

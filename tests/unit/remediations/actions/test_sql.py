@@ -158,6 +158,7 @@ def test_what_is_known_to_take_no_writes_needs_no_more_fence(
     [
         (set_on("primary", deaf=True), "still opens sessions that can write"),
         (set_on("primary", stubborn=1), "1 sessions of hot-a/fleet did not end"),
+        (set_on("primary", prepared=1), "1 prepared transactions of hot-a/fleet can still be committed"),
         (set_on("primary", sees_sessions=False), "may not see other sessions"),
         (set_on("primary", errors={"\nSELECT pg_has_role": REFUSED}), "takes writes again"),
         (set_on("primary", errors={"SELECT pg_reload_conf": LOST}), "may still be read-only"),
