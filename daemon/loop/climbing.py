@@ -27,7 +27,8 @@ class Climb:
     now: float
 
     def all_of(self, names: Sequence[str], step: StepUp) -> None:
-        """Step them, those asked longest ago first, `MOST` at most: what is left comes in the next round, at once.
+        """Step them, those asked longest ago first, `MOST` at most: what is left comes in the next round, at once. What
+        this round's assessment has changed counts as steps.
 
         That round owes a step only to those: whoever has something to do in every round does not keep it from ending.
         """
@@ -36,7 +37,7 @@ class Climb:
         standing.keep(names, rules)
         incidents = {incident.id: incident for incident in self.found.incidents}
         around, changes = self._around(), loop.store.changes
-        taken = routine = 0
+        taken, routine = min(loop.assessed, MOST), 0
         order = standing.longest_ago(names)
         for place, name in enumerate(order):
             incident = incidents.get(name)
@@ -52,7 +53,7 @@ class Climb:
             quiet = self._stepped(name, step)
             if loop.store.changes != changes:
                 around, changes = self._moved(around), loop.store.changes
-            elif incident is not None and quiet:
+            elif incident is not None and quiet and loop.board is not None:  # without one nobody can move
                 standing.unchanged(incident, self.found, around, now)
         standing.leave(())
 
