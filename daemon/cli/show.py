@@ -163,6 +163,11 @@ def report(model: reports.Report) -> Iterator[Text | Table]:
             bound, now = f"{one.at_least:.0%}", f"{one.suggests}{' (is, by now)' if one.demoted else ''}"
             table.add_row(f"{one.playbook}: {one.rung}", helped, bound, one.autonomy, now)
         yield table
+    if model.helped:
+        table = output.table("did it help", "judgement", "why")
+        for rung in model.helped:
+            table.add_row(f"{rung.playbook}: {rung.rung}", rung.judgement.replace("_", " "), rung.text)
+        yield table
 
 
 def debts(model: models.Debts) -> Iterator[Text | Table]:

@@ -15,6 +15,7 @@ from config.schedules import ScheduleSpec
 from config.section import Autonomy
 from daemon.desk.views import Ladders
 from detectors.spec import DetectorSpec, Source
+from remediations.counterfactual import Counterfactual
 from remediations.earned import EarnedAutonomy
 from remediations.spec import Playbook
 
@@ -27,6 +28,7 @@ class Known:
     environment: str = ""
     autonomy: Autonomy = Autonomy.OBSERVE
     earned: EarnedAutonomy | None = None
+    counterfactual: Counterfactual | None = None
     sources: Mapping[str, Source] = field(default_factory=dict)
     detectors: Mapping[str, DetectorSpec] = field(default_factory=dict)
     playbooks: Mapping[str, Playbook] = field(default_factory=dict)
@@ -50,6 +52,8 @@ class Composed(Protocol):
     def autonomy(self) -> Autonomy: ...
     @property
     def earned_autonomy(self) -> EarnedAutonomy | None: ...
+    @property
+    def counterfactual(self) -> Counterfactual | None: ...
     @property
     def telemetry(self) -> Mapping[str, Source]: ...
     @property
@@ -83,6 +87,7 @@ def known_of(loaded: LoadedSettings, version: str) -> Known:
         environment=settings.environment,
         autonomy=settings.autonomy,
         earned=settings.earned_autonomy,
+        counterfactual=settings.counterfactual,
         sources=settings.telemetry,
         detectors=settings.detectors,
         playbooks=settings.playbooks,

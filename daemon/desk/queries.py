@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from config.scope import scope_key
 from daemon.desk import models, reports, views
+from daemon.desk.healing import helped
 from daemon.desk.known import Known
 from daemon.desk.records import suggestions
 from daemon.desk.snapshot import Snapshot
@@ -186,13 +187,14 @@ def report(uow: UnitOfWork, known: Known, since: float, until: float) -> reports
             break
     dossiers = [found for row in rows if (found := load(uow, row.id)) is not None]
     made = report_on(dossiers, since, until)
-    own = reports.Report.model_fields.keys() - {"would_have", "earned"}
+    own = reports.Report.model_fields.keys() - {"would_have", "earned", "helped"}
     fields = {name: getattr(made, name) for name in own}
     would = [
         reports.WouldHave(incident=row.incident, at=row.at, rung=row.rung, gate=row.gate)
         for row in made.would_have
     ]
-    return reports.Report(**fields, would_have=would, earned=[*suggestions(uow, known, until)])
+    by_record, mended = [*suggestions(uow, known, until)], [*helped(uow, known, until)]
+    return reports.Report(**fields, would_have=would, earned=by_record, helped=mended)
 
 
 def debts(uow: UnitOfWork) -> models.Debts:

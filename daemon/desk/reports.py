@@ -33,10 +33,35 @@ class Earned(Model):
     demoted: bool
 
 
+class Helped(Model):
+    """A rung held against the same fault left alone (`counterfactual`). Lengths in seconds, `gain` the 95 % bounds of the
+    difference of the two shares, null while too little is known.
+
+    `judgement`: effective | coincident | too_little_known. `recovered` of `tried` with it; `healed` of the `left` that had
+    lasted `after_s` as well, within the same `within_s`. `alone_s`: median time from detection to healing by itself.
+    """
+
+    failure_mode: str
+    labels: list[str]
+    playbook: str
+    rung: str
+    judgement: str
+    recovered: int
+    tried: int
+    healed: int
+    left: int
+    after_s: float
+    within_s: float
+    gain: list[float] | None
+    alone_s: float | None
+    text: str
+
+
 class Report(Model):
     """What was done, refused and told in a span of time, and what observe mode would have done. Lengths in seconds.
 
-    `earned`: rungs whose record suggests another autonomy than they are configured with.
+    `earned`: rungs whose record suggests another autonomy than they are configured with. `helped`: rungs held against the
+    faults that were left alone.
     """
 
     since: Instant
@@ -55,3 +80,4 @@ class Report(Model):
     median_recovery_s: float | None
     would_have: list[WouldHave]
     earned: list[Earned]
+    helped: list[Helped]

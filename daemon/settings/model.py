@@ -21,6 +21,7 @@ from daemon.assess.topology import Topology
 from daemon.desk.tokens import TokenSpec
 from daemon.detect.inbox import InboxSpec
 from detectors.spec import Detectors, Inventory, Telemetry
+from remediations.counterfactual import Counterfactual
 from remediations.earned import EarnedAutonomy
 from remediations.spec import Limits, Playbook, Storm
 from remediations.spec_managers import ManagerSpec
@@ -93,6 +94,8 @@ class Settings(Section):
     working_hours: WorkingHours = WorkingHours()
 
     earned_autonomy: EarnedAutonomy | None = None
+    counterfactual: Counterfactual | None = None
+    """Whether reports hold each rung against the same fault left alone. Left out: they do not."""
     storm: Storm = Storm()
     drills: DrillsSpec = DrillsSpec()
     limits: Limits = Limits()

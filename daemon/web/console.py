@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
 from daemon.desk import queries, views
+from daemon.desk.healing import helped_here
 from daemon.desk.queries import Wanted
 from daemon.document.charts import svg
 from daemon.document.dossier import Dossier, load
@@ -98,6 +99,7 @@ def incident_page(
             steps=ladder.ladder(found, rungs, current),
             line=ladder.reader_line,
             reason=found.run.reason if found.run else "",
+            helped=helped_here(uow, known, found.incident, reader.now),
             findings=incident.grouped(found.incident.findings),
             evidence=incident.evidence(found),
             timeline=rows,
