@@ -108,15 +108,24 @@ def decide(
 
 
 def ended(uow: UnitOfWork, attempt: Attempt, outcome: Outcome, now: float) -> Change:
-    """The return was carried out, or not. One with a check of its own is done once that shows; the others at their word."""
+    """The return was carried out, or not. One with a check of its own is done once that shows, also where the call was
+    refused because somebody had given it back by hand; the others at their word.
+    """
     change = Change()
     for debt in uow.debts.of(attempt.incident):
         if debt.rung != attempt.rung or debt.state is not DebtState.PAYING:
             continue
         done = outcome.state is OutcomeState.DONE
-        if debt.plan.get("confirm") and (done or outcome.state is OutcomeState.UNKNOWN):
-            until = now + float(debt.plan.get("within", CONFIRM_WITHIN))
-            plan = {**debt.plan, "confirm_until": until, "asked_at": 0.0, "evidence": {}}
+        if debt.plan.get("confirm") and outcome.state is not OutcomeState.NOT_DONE:
+            failed = outcome.state is OutcomeState.FAILED
+            within = PROBE_TIMEOUT if failed else float(debt.plan.get("within", CONFIRM_WITHIN))
+            plan = {
+                **debt.plan,
+                "confirm_until": now + within,
+                "asked_at": 0.0,
+                "evidence": {},
+                "failed": failed,
+            }
             change = replace(change, debts=(*change.debts, replace(debt, plan=plan, note=outcome.effect)))
         elif done:
             change = _done(change, debt, outcome.effect, now)
@@ -144,7 +153,7 @@ def _confirming(debt: Debt, incident: Incident, now: float) -> Change | None:
     if seen is not None and seen["ok"]:
         return _done(Change(), debt, f"{debt.note or 'done'}, and its effect was confirmed", now)
     if now >= until:
-        why = (seen or {}).get("error") or "its effect did not show"
+        why = debt.note if debt.plan.get("failed") else (seen or {}).get("error") or "its effect did not show"
         return moved(Change(), debt, DebtState.FAILED, str(why), now)
     wait = PROBE_TIMEOUT if seen is None else CONFIRM_EVERY
     if now < float(debt.plan.get("asked_at", 0.0)) + wait:
@@ -227,7 +236,9 @@ def _pay(
         deadline_at=now + time_for(action.rendered),
         locks=tuple(name for name in (playbook.guardrails.lock,) if name),
     )
-    plan = {name: value for name, value in debt.plan.items() if name not in {"confirm_until", "held"}}
+    plan = {
+        name: value for name, value in debt.plan.items() if name not in {"confirm_until", "held", "failed"}
+    }
     change = Change(events=(returning.told(debt, answer, now),))
     change = moved(change, replace(debt, plan=plan), DebtState.PAYING, "all guardrails allow it", now)
     return replace(change, attempts=(attempt,))

@@ -161,6 +161,25 @@ def test_a_return_is_paid_once_its_own_check_shows_it_also_when_nobody_saw_it_en
     assert change.debts[0].state is DebtState.PAID
 
 
+@pytest.mark.parametrize(
+    ("shows", "state", "note"),
+    [
+        (True, DebtState.PAID, "answered 409, and its effect was confirmed"),
+        (False, DebtState.FAILED, "answered 409"),
+    ],
+    ids=["a person had done it by hand", "it is not given back"],
+)
+def test_a_call_that_was_refused_counts_by_what_is_so_now(shows: bool, state: DebtState, note: str) -> None:
+    store, _ = owed(DebtState.PAYING, **CONFIRM)
+    refused = Outcome(OutcomeState.FAILED, "answered 409", "", NOW)
+    with store.write() as uow:
+        (debt,) = uow.apply(paying.ended(uow, attempt(None, phase=Phase.RETURN), refused, NOW)).debts
+    debt, key = asked(store, debt, NOW + 1)
+    change = pay(store, answered(store, key, ok=shows, at=NOW + 2), BOOK, now=NOW + 10)
+    assert change is not None
+    assert (change.debts[0].state, change.debts[0].note) == (state, note)
+
+
 def test_the_next_step_comes_only_after_the_check_of_the_one_before() -> None:
     then = [{"after": 300.0, "when": None, "do": dict(CALL), "autonomy": "auto"}]
     store, debt = ended(OutcomeState.DONE, then=then)
