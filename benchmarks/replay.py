@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import resource
 import shutil
 import subprocess
@@ -13,9 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.figure import Figure
+from daemon.app.build import sections_of
 from daemon.detect.plan import Sections
 from daemon.detect.sources.base import Wanted
 from daemon.replay.backtest import EventState, backtest
+from daemon.replay.hindsight import Hindsight
+from daemon.settings.load import load
 from detectors.samples import Batch, Block, Floats, Series
 from detectors.spec import DetectorSpec, FileSource
 
@@ -33,6 +37,21 @@ DETECTOR = DetectorSpec.model_validate(
         "clear": {"below": 0.05},
     }
 )
+
+
+CONFIG = """
+version: 1
+pack: none
+poll_interval: 1m
+autonomy: auto
+telemetry: {main: {type: file, path: month}}
+detectors:
+  high: {failure_mode: storage_failure, signal: {gauge: {of: b, by: [tier]}}, fire: {above: 0.05, for: 10m}, clear: {below: 0.04, for: 2m}}
+playbooks:
+  storage: {failure_mode: storage_failure, ladder: [{name: restart, do: {http: {method: POST, url: "http://x/{{ scope.tier }}"}}, autonomy: auto}]}
+people: {ana: {name: Ana, channels: [{console: {}}]}}
+escalation: {default: [{level: L1, notify: [person:ana], repeat: {critical: 15m}}]}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +88,40 @@ def figures() -> list[Figure]:
             f"{fired} firings; {1000 * DAYS * 2880 / took / 1e6:.0f} M samples/s; at most {peak:.0f} MB resident",
         )
     )
+    found.append(_with_incidents())
     return found
+
+
+def _with_incidents() -> Figure:
+    """A month in which one tier a day is high for half an hour: how much the incidents cost beside the detectors."""
+    with tempfile.TemporaryDirectory() as name:
+        file = Path(name) / "month.yaml"
+        file.write_text(CONFIG, encoding="utf-8")
+        loaded = load([file], environment={})
+    sections = sections_of(loaded.model)
+    times: Floats = BEGIN + np.arange(DAYS * 1440, dtype=np.float64) * 60.0
+    values = np.full((len(times), 100), 0.01)
+    for day in range(DAYS):
+        values[day * 1440 + 600 : day * 1440 + 630, day] = 0.09
+    series = tuple(Series("b", (("tier", str(number)),)) for number in range(100))
+    source = {"main": Month(times, values, series)}
+    first, last = float(times[0]), float(times[-1])
+    took: dict[bool, float] = {}
+    for follow in (False, True):
+        for _ in range(3):
+            hindsight = Hindsight(loaded, sections) if follow else None
+            began = time.perf_counter()
+            backtest(sections, source, first, last, onlooker=hindsight)
+            incidents = () if hindsight is None else hindsight.told(last).incidents
+            took[follow] = min(took.get(follow, math.inf), time.perf_counter() - began)
+    if len(incidents) != DAYS:
+        raise RuntimeError(f"{len(incidents)} incidents: something else was measured")
+    each = (took[True] - took[False]) / DAYS
+    return Figure(
+        f"replay, {DAYS} days at 1 min, 100 series, with {DAYS} incidents",
+        f"{took[True]:.2f} s",
+        beside=f"{took[False]:.2f} s without them; {each * 1000:.0f} ms an incident with its rungs and pages",
+    )
 
 
 def _beside_promtool() -> Figure:
