@@ -76,7 +76,7 @@ def check(
     warnings += len(told) - len(missing)
     _report(loaded.problems, as_json=as_json)
     if not as_json:
-        found = f", {len(missing)} signals without an answer" if live else ""
+        found = f", {len(missing)} questions without an answer" if live else ""
         output.line(f"{'not ' if missing else ''}ok: 0 errors, {warnings} warnings{found} in {_names(files)}")
     raise typer.Exit(ANSWER_IS_NO if missing else GOOD)
 

@@ -150,7 +150,7 @@ def test_check_of_no_file_is_a_usage_error(fleetmend: Run, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("metric", "code", "words"),
     [
-        ("packets_total", 0, "0 signals without an answer"),
+        ("packets_total", 0, "0 questions without an answer"),
         ("pakets_total", 1, "source main returns no pakets_total"),
     ],
 )
