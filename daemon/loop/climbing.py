@@ -27,7 +27,8 @@ class Climb:
     now: float
 
     def all_of(self, names: Sequence[str], step: StepUp) -> None:
-        """Step them, those asked longest ago first, `MOST` at most: what is left comes in the next round, at once.
+        """Step them, those asked longest ago first, `MOST` at most: what is left comes in the next round, at once. What
+        this round's assessment has changed counts as steps.
 
         That round owes a step only to those: whoever has something to do in every round does not keep it from ending.
         """
@@ -36,7 +37,7 @@ class Climb:
         standing.keep(names, rules)
         incidents = {incident.id: incident for incident in self.found.incidents}
         around, changes = self._around(), loop.store.changes
-        taken = routine = 0
+        taken, routine = min(loop.assessed, MOST), 0
         order = standing.longest_ago(names)
         for place, name in enumerate(order):
             incident = incidents.get(name)

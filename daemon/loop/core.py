@@ -47,7 +47,7 @@ class Loop(Ground):
         `also`: what came together with `message`; it is heard in the same round.
         """
         self.unheard.extend((message, *also))
-        self.behind = False
+        self.behind, self.assessed = False, 0
         try:
             receive.all_of(self, now)
             receive.orders_and_alerts(self, now)
@@ -143,7 +143,7 @@ class Loop(Ground):
             return
         before = {incident.id: incident for incident in incidents}
         changes = reconcile(board, known, reported, self.stages.topology, now)
-        self.level = None if changes else level
+        self.level, self.assessed = None if changes else level, len(changes)
         for change in changes:
             kept = self.apply(uow, change)
             assert kept.incident is not None

@@ -147,6 +147,8 @@ class Ground(ABC):
     """What of the open incidents need not be asked again yet."""
     level: Level | None = None
     """What the last assessment looked at, when it asked for no change."""
+    assessed: int = 0
+    """Incidents that the assessment of this round changed."""
     behind: bool = False
     """The last round left incidents for the next one, which follows at once."""
     outgoing: list[Change] = field(default_factory=list)

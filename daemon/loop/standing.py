@@ -22,8 +22,8 @@ from daemon.store.unit import UnitOfWork
 from remediations.guardrails.calm import storm_reason
 from remediations.run import Run, RunState
 
-MOST = 64
-"""Incidents stepped in one round at most: at once two hundred new ones would hold up what is heard and sent."""
+MOST = 32
+"""Incidents stepped in one round at most: two hundred new ones at once would hold up what is heard and sent."""
 PATIENCE = 1.0
 """Seconds after which whoever looks at the telemetry or at a guardrail looks again, whatever changed."""
 LONG_PATIENCE = 10.0

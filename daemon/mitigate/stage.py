@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Protocol
 
 from config.scope import Scope
@@ -201,7 +202,9 @@ class Mitigate:
         detectors = tuple(dict.fromkeys(record.detector for record in incident.findings))
         fault = self._sight.fault(detectors, incident.scope, now) if detectors else NOTHING_SEEN
         fresh = self._sight.fresh_within(detectors)
-        rows = journal.rows_of(uow, incident, run, playbook, now)
+        rows = cache(
+            lambda: journal.rows_of(uow, incident, run, playbook, now)
+        )  # only who considers a rung asks
         readings: tuple[Reading, ...] = ()
         if run.acted_until is not None and run.state is RunState.VERIFYING:
             readings = self._sight.readings(
@@ -215,7 +218,7 @@ class Mitigate:
                 rung,
                 at,
                 playbook,
-                rows,
+                rows(),
                 self.rules,
                 control=self._control,
                 fault=fault,
