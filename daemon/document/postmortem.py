@@ -212,9 +212,10 @@ def _remediation(dossier: Dossier, log: _Log) -> Section:
             if attempt.ended_at is not None and attempt.started_at is not None
             else UNKNOWN
         )
+        judged = f"verdict {attempt.verdict or UNKNOWN}" if attempt.mends else "mends nothing"
         value = (
             f"{attempt.action} on {', '.join(attempt.targets) or UNKNOWN}: outcome {attempt.outcome or UNKNOWN}, "
-            f"verdict {attempt.verdict or UNKNOWN}, took {took}"
+            f"{judged}, took {took}"
         )
         facts.append(Fact(f"{attempt.rung} ({attempt.phase})", value, rows))
     for debt in dossier.debts:

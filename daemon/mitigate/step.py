@@ -126,7 +126,7 @@ def _aside(turn: Turn, attempt: Attempt) -> Step:
 
     The wait is the due time of the run's row, so a restart changes nothing.
     """
-    seconds = waits(attempt.action, attempt.args) if attempt.outcome == "done" else 0.0
+    seconds = waits(attempt.action, attempt.args)
     until = (attempt.ended_at or turn.now) + seconds
     if turn.now >= until:
         return _next_rung(turn)

@@ -67,8 +67,9 @@ def test_even_a_contain_rung_contains_nothing_by_waiting() -> None:
 # ---------------------------------------------------------------------- waiting
 
 
-def test_a_wait_is_the_due_time_of_the_run() -> None:
-    climb = Climb(playbook(rung("settle", **WAIT), rung("mend")), attempt=waited())
+@pytest.mark.parametrize("outcome", ["done", "unknown"], ids=["begun", "killed as it began"])
+def test_a_wait_is_the_due_time_of_the_run(outcome: str) -> None:
+    climb = Climb(playbook(rung("settle", **WAIT), rung("mend")), attempt=waited(outcome))
     done = climb(acting())
     assert (done.run.state, done.run.due_at) == (RunState.WAITING, ENDED + 120)
     assert done.move == Await(ENDED + 120)
