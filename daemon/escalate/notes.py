@@ -16,8 +16,16 @@ _ACTING = "acting"
 
 
 def heads_up(turn: Turn, trigger: HeadsUp) -> None:
-    """The first action of a critical incident starts, a rung contained, or asks first: said once each, paging nobody."""
-    what = "demoted" if trigger.demoted else "contained" if trigger.contained else _ACTING
+    """The first action of a critical incident starts, a rung contained, or waits for a word: said once each, paging nobody."""
+    what = (
+        "demoted"
+        if trigger.demoted
+        else "asks"
+        if trigger.asks
+        else "contained"
+        if trigger.contained
+        else _ACTING
+    )
     if what == _ACTING and turn.incident.severity != "critical":
         return
     suffix = _ACTING if what == _ACTING else f"{what}-{trigger.rung}"
@@ -31,7 +39,7 @@ def heads_up(turn: Turn, trigger: HeadsUp) -> None:
     if turn.storm is not None:
         turn.record(Kind.NOTE, f"No heads-up: {turn.storm.why}")
         return
-    facts = {"what": what, "rung": trigger.rung, "text": trigger.demoted}
+    facts = {"what": what, "rung": trigger.rung, "text": trigger.demoted or trigger.asks}
     for person in turn.oncall.people(turn.policy.heads_up):
         way = quiet_way(person)
         if way is None:

@@ -131,16 +131,23 @@ def _headline(dossier: Dossier, delivery: Delivery, clock: Clockface) -> str:
         case PageEvent.STATUS:
             return f"[NOTE] {broken}: {delivery.facts.get('text', '')}"
         case PageEvent.HEADS_UP:
-            rung = delivery.facts.get("rung", "an action")
-            if delivery.facts.get("what") == "demoted":
-                return f"[HEADS-UP] {rung} asks first from now on"
-            doing = "contained by" if delivery.facts.get("what") == "contained" else "being mended by"
-            return f"[HEADS-UP] {broken}; {doing} {rung}"
+            return f"[HEADS-UP] {_under_way(delivery, broken)}"
         case PageEvent.DIGEST:
             return f"[{_TAGS.get(severity, severity)}] {broken}{' no more' if incident.ended else ''}"
         case _:
             level = f"{_TAGS.get(severity, severity.upper())} L{delivery.level}"
             return f"[{level}] {broken}{_signal_short(incident)}; {_failed(dossier, delivery)}"
+
+
+def _under_way(delivery: Delivery, broken: str) -> str:
+    """What a heads-up says of a rung."""
+    rung = delivery.facts.get("rung", "an action")
+    words = {
+        "contained": f"{broken}; contained by {rung}",
+        "demoted": f"{rung} asks first from now on",
+        "asks": f"{rung} can be given back, and waits for your word",
+    }
+    return words.get(str(delivery.facts.get("what")), f"{broken}; being mended by {rung}")
 
 
 def _signal_short(incident: Incident) -> str:
@@ -349,6 +356,6 @@ def _note_parts(dossier: Dossier, delivery: Delivery, clock: Clockface) -> Itera
     if delivery.event is PageEvent.RESOLVE:
         yield f"Lasted from {clock.both(dossier.incident.began_at)} to {clock.both(dossier.incident.resolved_at or clock.now)}."
         yield _left_behind(dossier, clock)
-    if delivery.event is PageEvent.HEADS_UP and delivery.facts.get("what") != "demoted":
+    if delivery.event is PageEvent.HEADS_UP and delivery.facts.get("what") not in {"demoted", "asks"}:
         yield "Nothing is asked of you: you are paged if it fails."
     yield f"fleetmend incident {dossier.incident.id}"

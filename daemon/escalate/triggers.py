@@ -21,12 +21,13 @@ class PageOwed:
 class HeadsUp:
     """Non-paging: the first action of a critical incident starts (`rung`), or a rung contained (`contained`).
 
-    `demoted`: a rung asks first from now on, and why; empty for the other two.
+    `demoted`: a rung asks first from now on, and why. `asks`: its return waits for a person's word, and how to give it.
     """
 
     rung: str
     contained: bool = False
     demoted: str = ""
+    asks: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 from daemon.escalate.message import Receipt, ReceiptKind
+from daemon.escalate.triggers import HeadsUp
 from daemon.incidents.change import Change, Job
 from daemon.incidents.events import Event, Kind
+from daemon.incidents.records import Debt, DebtState
 from daemon.loop import drills, receive, say, selfcare
 from daemon.loop.ground import Ground
 from daemon.loop.messages import Answered, Drilled, Performed, Posted
@@ -95,11 +97,21 @@ def _debts(loop: Ground, now: float) -> None:
     def pay(uow: UnitOfWork, debt_id: str) -> None:
         debt = uow.debts.get(debt_id)
         change = None if debt is None else paying.step(uow, debt, mitigate.rules, loop.control, now)
-        if change is not None:
-            loop.apply(uow, change)
+        if change is None:
+            return
+        loop.apply(uow, change)
+        incident = uow.incidents.get(change.debts[0].incident) if change.debts else None
+        if incident is not None and change.debts[0].state is DebtState.PROPOSED:
+            loop.tell(uow, incident, (_asks(change.debts[0]),), now)
 
     for debt_id in due:
         loop.item(debt_id, lambda uow, d=debt_id: pay(uow, d), now)  # type: ignore[misc]  # bound per round
+
+
+def _asks(debt: Debt) -> HeadsUp:
+    """A return that asks has a day until it is a page: whoever reads heads-ups hears of it at once."""
+    how = f"fleetmend approve {debt.incident} --rung {debt.rung}"
+    return HeadsUp(debt.rung, asks=f"{debt.rung} can be given back: {how} (or reject it)")
 
 
 def _well_again(loop: Ground, now: float) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from daemon.incidents.events import Kind
 from daemon.incidents.model import Incident
-from daemon.incidents.records import DebtState, Phase
+from daemon.incidents.records import DebtState, PageEvent, Phase
 from remediations.run import RunState
 from tests.acceptance.variants import REFUSES
 from tests.fakes.story import HOUR, MINUTE, STORAGE, Story
@@ -72,7 +72,7 @@ def test_an_undo_is_not_begun_under_a_pause_and_a_person_is_told() -> None:
 
 
 def test_a_return_waits_for_every_reason_to_be_lifted() -> None:
-    story = Story(SOON, only=STORAGE)
+    story = Story(f"{SOON}\nheads_up: {{notify: ['schedule:primary']}}\n", only=STORAGE)
     REFUSES(story.world)
     story.ended(HOUR)
     incident = story.incident(MODE)
@@ -81,6 +81,9 @@ def test_a_return_waits_for_every_reason_to_be_lifted() -> None:
     first = story.answer()
     story.order("pause", who="ben", scope={}, reason="a deployment")
     story.until(2 * HOUR, lambda: story.debts(incident)[0].state is DebtState.PROPOSED)
+    told = [row.facts for row in story.deliveries(incident) if row.event is PageEvent.HEADS_UP]
+    (asks,) = [facts["text"] for facts in told if facts["what"] == "asks"]
+    assert f"fleetmend approve {incident.id} --rung {FAIL_OVER}" in asks, "nobody has to look for what asks"
     story.order("approve", incident, rung=FAIL_OVER)
     story.run(5.0)
     story.order("unpause", id=first)
