@@ -18,6 +18,9 @@ SOAK = f"{PREFIX}SOAK"
 for _name in [name for name in os.environ if name.startswith(PREFIX) and name not in {IN_CI, SOAK}]:
     del os.environ[_name]
 
+COUNTED = "counted"
+"""Property of a test whose value is a line of the summary: what it counted is worth being read when it is well."""
+
 
 settings.register_profile("gate", derandomize=True)
 if os.environ.get(IN_CI) and not os.environ.get(SOAK):
@@ -39,6 +42,16 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     report = yield
     _refuse(report)
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests counted."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    lines = [value for report in reports for name, value in report.user_properties if name == COUNTED]
+    if lines:
+        terminalreporter.section(COUNTED)
+        for line in sorted(map(str, lines)):
+            terminalreporter.line(line)
 
 
 @pytest.hookimpl(wrapper=True)

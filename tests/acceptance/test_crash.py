@@ -1,7 +1,7 @@
-"""The daemon dies at every commit of a mitigation, before it and after it, and with every job handed over or in flight.
+"""The daemon dies with every job handed over or in flight, or cannot write for a moment.
 
 Whatever the moment: no action that may not be done twice is done twice, the incident ends resolved or paged, and no
-page is lost.
+page is lost. At every write and every effect it dies in `test_crash_points.py`.
 """
 
 from __future__ import annotations
@@ -79,20 +79,6 @@ def spans() -> tuple[int, int]:
     return first, commits_of(story)
 
 
-@pytest.mark.parametrize("before", [True, False], ids=["before each commit", "after each commit"])
-@pytest.mark.parametrize("more", [PROBE, PAGE], ids=["on_interrupt: probe", "on_interrupt: page"])
-def test_killed_at_any_commit_of_a_fail_over_it_is_never_done_twice(more: str, *, before: bool) -> None:
-    first, last = spans()
-    for number in range(first, last + 1):
-        story = mortal(more)
-        assert isinstance(story.store, MortalStore)
-        story.store.dies_at, story.store.before = number, before
-        REFUSES(story.world)
-        story.run(HOUR, until=lambda story=story: over(story))  # type: ignore[misc]
-        assert story.store.died
-        keeps_its_promises(story)
-
-
 def test_a_store_that_is_full_for_a_moment_loses_no_outcome_and_no_page() -> None:
     """An outcome or a receipt that could not be written is written when it can be."""
     first, last = spans()
@@ -129,6 +115,16 @@ def test_killed_while_the_call_is_under_way_asks_whether_it_took_effect() -> Non
     assert locked(story) == ["tier=hot"], "nobody saw it end, and it did"
 
 
+def test_killed_while_a_call_is_under_way_that_only_a_person_can_settle_pages_and_does_nothing_more() -> None:
+    story = mortal(PAGE)
+    REFUSES(story.world)
+    story.until(10 * MINUTE, lambda: bool(story.world.did(FAIL_OVER)))
+    story.driver.crash()
+    story.until(HOUR, lambda: over(story))
+    keeps_its_promises(story)
+    assert story.paged(story.incident(MODE)) == [1], story.told()
+
+
 def test_a_fail_over_that_may_have_been_locks_its_tier_until_a_probe_says_that_it_was_not() -> None:
     """Killed between the commit and the call; meanwhile the primary is well again, so there is nothing to be tried anew."""
     story = mortal()
@@ -160,26 +156,6 @@ def test_killed_between_the_pagers_answer_and_its_mark_sends_the_same_key_again(
     assert len(webhook_ids) == 2
     assert len(set(webhook_ids)) == 1, "a retry carries the id of the first try"
     assert story.paged(story.incident(MODE)) == [1]
-
-
-@pytest.mark.parametrize("before", [True, False], ids=["before each commit", "after each commit"])
-def test_killed_at_any_commit_no_page_is_lost(*, before: bool) -> None:
-    base = Story(only=("storage-down",), store=MortalStore.open("sqlite://"))
-    base.world.kill("storage-writer-cold")
-    base.run(100.0)
-    first = commits_of(base)
-    base.until(10 * MINUTE, lambda: over(base))
-    for number in range(first, commits_of(base) + 1):
-        store = MortalStore.open("sqlite://")
-        store.dies_at, store.before = number, before
-        story = Story(only=("storage-down",), store=store)
-        story.world.kill("storage-writer-cold")
-        story.run(15 * MINUTE, until=lambda story=story: over(story))  # type: ignore[misc]
-        assert store.died
-        assert over(story), story.told()
-        ids = {r.headers["webhook-id"] for r in story.world.http.sent("POST", "https://pager")}
-        assert len(ids) == 1, "one page, one id, however often it was tried"
-        assert len(story.world.sent) <= 2, "one more try for each crash at most"
 
 
 def test_killed_during_a_back_off_the_message_is_tried_once_at_its_time() -> None:

@@ -251,10 +251,8 @@ class Site:
         self.file.write_text(json.dumps(self.config, indent=1))
         return self.file
 
-    def start(
-        self, *, doom: tuple[str, str] | None = None, max_file: int | None = None, ready: bool = True
-    ) -> Living:
-        """A daemon; it dies of `doom` (kind of event, before or after its commit)."""
+    def start(self, *, max_file: int | None = None, ready: bool = True) -> Living:
+        """A daemon."""
         self.write()
         log = self.folder / f"daemon-{len(self.started)}.log"
         pid = self.nursery.fork(
@@ -263,7 +261,6 @@ class Site:
                 "env": self.environment,
                 "log": str(log),
                 "max_file": max_file,
-                "doom": None if doom is None else {"kind": doom[0], "when": doom[1]},
             }
         )
         living = Living(pid, log, self.port)

@@ -48,6 +48,7 @@ class Consumer:
     """Runs, so the manager says, and serves nothing."""
     configured: bool = True
     """Has read a configuration that it could use."""
+    requests: float = REQUESTS
 
     @property
     def serving(self) -> bool:
@@ -74,7 +75,7 @@ class Consumer:
         self.settle()
         reason, share = self.failing()
         idle = self.breaker == "open" or not self.configured
-        calls = 0.0 if idle else REQUESTS * self.factor * seconds
+        calls = 0.0 if idle else self.requests * self.factor * seconds
         packets = 0.0 if idle or self.quiet else self.rate * (1 - share) * seconds
         mine = {"provider": self.provider}
         counts: list[Count] = [
@@ -210,6 +211,7 @@ class Tier:
     slow_reads: float = 0.0
     active: str = "primary"
     primary: str = "healthy"
+    replica: str = "healthy"
     lag: float = 1.0
     pool: int = 10
     read_only: bool = False
@@ -227,7 +229,7 @@ class Tier:
     def order(self, verb: str, body: Mapping[str, Any]) -> None:
         if verb == "failover":
             self.active = "replica"
-            if self.primary != "healthy":
+            if self.primary != "healthy" and self.replica == "healthy":
                 self.error_share, self.stalled = 0.0, False
         elif verb == "failback":
             self.active = "primary"

@@ -120,15 +120,14 @@ class Story:
     only: tuple[str, ...] = ()
     """Detectors that watch; all of the pack when left out."""
     store: Store = field(default_factory=lambda: Store.open("sqlite://"))
+    world: World = field(default_factory=lambda: World(Time(EPOCH)))
     driver: VirtualDriver = field(init=False)
-    world: World = field(init=False)
     _orders: int = 0
     _incidents: tuple[int, list[Incident]] | None = None
     """As they stood after so many changes of the store: most conditions are looked at after every step."""
 
     def __post_init__(self) -> None:
-        self.time = Time(EPOCH)
-        self.world = World(self.time)
+        self.time = self.world.time
         texts = [text for text in (self.base, only(*self.only) if self.only else "", self.more) if text]
         self.driver = VirtualDriver(settings_of(*texts), self.world.ports, self.time, store=self.store)
         self.run(self.warm)

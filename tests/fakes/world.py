@@ -89,6 +89,7 @@ class World:
     """The pager takes messages and its answers are lost."""
     bad_versions: dict[str, str] = field(default_factory=dict)
     """`mapping/v003` -> what that version does wrong."""
+    mended_at: float = math.inf  # by hand
     _at: float = math.nan
     _settled_at: float = math.nan
     _alone: threading.Lock = field(default_factory=threading.Lock)

@@ -1,4 +1,4 @@
-"""kill -9 of the real process at every point of a mitigation: it ends resolved or paged, and nothing twice."""
+"""kill -9 of the real process, from the other side of its calls: it ends resolved or paged, and nothing twice."""
 
 from __future__ import annotations
 
@@ -16,22 +16,6 @@ from tests.fakes.plant import Moment
 pytestmark = pytest.mark.live
 
 CALL, PAGER = "/tiers/hot/failover", "/v2/enqueue"
-
-COMMITS = [
-    ("intended", "before", "nothing is written down: it is decided anew"),
-    ("intended", "after", "intended and never started: proved not done"),
-    ("started", "before", "its start is not on disk, so nobody was sent"),
-    ("started", "after", "started on disk, the worker never got it: the probe settles it"),
-    ("ended", "before", "done, and its outcome not on disk: the probe settles it"),
-    ("ended", "after", "done and known: verification goes on"),
-    ("verdict", "before", "the verdict is found again from fresh samples"),
-]
-PAGE_COMMITS = [
-    ("owed", "before", "no page is owed yet: the step that owes it is repeated"),
-    ("owed", "after", "the row is the page: it goes out after the restart"),
-    ("sent", "before", "accepted by the pager and not marked: sent again under the same key"),
-    ("sent", "after", "accepted and marked: never again"),
-]
 
 
 def crash(site: Site, daemon: Living) -> Callable[[], None]:
@@ -77,24 +61,6 @@ def said(site: Site, point: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "when", "why"), COMMITS, ids=[f"{when}-{kind}" for kind, when, _ in COMMITS]
-)
-def test_killed_at_a_commit_it_mends_without_doing_anything_twice(
-    site: Site, kind: str, when: str, why: str
-) -> None:
-    first = site.start(doom=(kind, when))
-    site.plant.broken = True
-    assert first.wait() is None, f"it was to die {when} {kind}: {why}"
-    site.start(ready=False)
-    incident = wait_for("the incident ends", lambda: ended(site))
-    said(site, f"{when} {kind}")
-    assert incident.state == "resolved"
-    assert incident.resolved_by == "fail-over", why
-    nothing_twice(site)
-    assert not site.plant.pager.pages
-
-
-@pytest.mark.parametrize(
     ("moment", "why"),
     [
         (
@@ -119,19 +85,6 @@ def test_killed_at_the_fail_over_call_it_fails_over_exactly_once(
     assert incident.state == "resolved", why
     assert len(site.plant.did("failover")) == 1
     assert not site.plant.pager.pages
-
-
-@pytest.mark.parametrize(
-    ("kind", "when", "why"), PAGE_COMMITS, ids=[f"{when}-{kind}" for kind, when, _ in PAGE_COMMITS]
-)
-def test_killed_at_a_page_s_commit_the_page_arrives_once(site: Site, kind: str, when: str, why: str) -> None:
-    site.plant.mends = False
-    site.config["heads_up"] = None
-    first = site.start(doom=(kind, when))
-    site.plant.broken = True
-    assert first.wait() is None, f"it was to die {when} {kind}: {why}"
-    site.start(ready=False)
-    paged_then_mended(site, f"{when} {kind}", duplicates=1 if (kind, when) == ("sent", "before") else 0)
 
 
 @pytest.mark.parametrize(
