@@ -23,6 +23,8 @@ from tests.conftest import SOAK
 from tests.fakes.parts import HOST, POLL, Parts, config, rung
 from tests.fakes.ports import answer
 
+pytestmark = pytest.mark.timeout(1200 if os.environ.get(SOAK) else 300)
+"""A story takes seconds of processor time; a busy machine makes minutes of them."""
 MINUTE, HOUR = 60.0, 3600.0
 
 
@@ -137,7 +139,8 @@ def test_two_daemons_on_one_store_do_one_thing_once() -> None:
             dice.choice((first, second)).run_until(story.now + dice.uniform(0.0, 5.0))
         assert Counter(call.part for call in story.calls) == {"p0": 1}, f"seed {seed}\n{story.told()}"
         assert len(story.incidents()) == 1
-        assert story.incident().resolved_by == "mend", f"seed {seed}\n{story.told()}"
+        known = story.incident().resolved_by == "mend" or story.triggers(story.incident())
+        assert known, f"seed {seed}: neither proved nor told\n{story.told()}"
         noticed += first.loop.control.lead.over
         assert not second.loop.control.lead.over
     print(f"{SEEDS} seeds; calls made before the second took over: {dict(before)}; {noticed} noticed")
