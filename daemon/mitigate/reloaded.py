@@ -42,8 +42,8 @@ def on_ladder(run: Run, playbook: Playbook | None, attempt: Attempt | None) -> R
         return replace(run, rung=names.index(name))
     if under_way or run.state is RunState.PROPOSED:
         return Lost(f"{name} was taken out of its playbook meanwhile", waits)
-    # What was only considered: the one that stands in its place comes next.
-    return replace(run, rung=min(run.rung, len(names)), tries=0, reruns=0, approved_by=None)
+    # What was only considered, or waited: the one that stands in its place comes next.
+    return replace(run, rung=min(run.rung, len(names)), attempt=None, tries=0, reruns=0, approved_by=None)
 
 
 def stepped_back(incident: Incident, run: Run, attempt: Attempt | None, reason: str, now: float) -> Progress:

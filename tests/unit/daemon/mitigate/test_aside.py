@@ -13,11 +13,12 @@ from daemon.incidents.events import Kind
 from daemon.incidents.records import ASIDE
 from daemon.mitigate import journal
 from daemon.mitigate.moves import Act, Ask, Await, GiveUp, Propose
+from daemon.mitigate.reloaded import on_ladder
 from daemon.store.store import Store
 from remediations.guardrails.facts import Flight, Storming, Wheel
 from remediations.guardrails.registry import ask
 from remediations.outcome import Outcome, OutcomeState
-from remediations.run import RunState
+from remediations.run import Run, RunState
 from tests.fakes.climbing import INCIDENT, NOW, Climb, attempt, playbook, run, rung
 
 WAIT = {"do": {"wait": {"for": "2m"}}}
@@ -89,6 +90,16 @@ def test_it_lasts_to_its_end_and_not_a_second_longer_and_writes_nothing_meanwhil
 def test_a_wait_that_ended_while_the_daemon_was_away_is_over() -> None:
     climb = Climb(playbook(rung("settle", **WAIT), rung("mend")), attempt=waited())
     assert climb(acting(), NOW + 3600).run.rung == 1
+
+
+def test_a_wait_that_a_reload_took_out_is_over_and_no_rung_is_passed_over_for_it() -> None:
+    waiting = run(RunState.WAITING, attempt="sf-1/1/settle/do/1", at="settle", due_at=NOW + 60)
+    after = playbook(rung("mend"), rung("other"))
+    found = on_ladder(waiting, after, waited())
+    assert isinstance(found, Run)
+    done = Climb(after)(found)
+    assert isinstance(done.move, Act)
+    assert done.move.rung.name == "mend"
 
 
 # ---------------------------------------------------------------------- guardrails
