@@ -20,6 +20,7 @@ from daemon.mitigate.facts import Rules
 from daemon.store.store import Store
 from daemon.store.unit import UnitOfWork
 from remediations.guardrails.calm import storm_reason
+from remediations.guardrails.limits import EVERY_SLOT
 from remediations.run import Run, RunState
 
 MOST = 32
@@ -160,4 +161,5 @@ def _seen(incident: Incident, run: Run | None, around: Around) -> tuple[object, 
 def _held(run: Run, around: Around) -> bool:
     """Whether a rung waits and cannot begin, whatever the other guardrails would say."""
     stormy = around.storm is not None and storm_reason(around.storm) in run.reason
-    return run.state is RunState.WAITING and (around.full or stormy)
+    full = around.full and EVERY_SLOT in run.reason
+    return run.state is RunState.WAITING and (full or stormy)

@@ -10,6 +10,10 @@ from remediations.spec import Rung, RungKind
 NOTHING = "mends nothing"
 """Why telling people and waiting take no part in caps, locks and cooldowns."""
 
+IN_FLIGHT, OVERALL = "in flight", "overall"
+EVERY_SLOT = f"{IN_FLIGHT} {OVERALL}"
+"""Begins the reason of a rung that waits because the cap over everything is reached."""
+
 
 class InFlight:
     """What is in flight or in verification counts as unhealthy, for every cap."""
@@ -25,7 +29,7 @@ class InFlight:
         scopes = {flight.scope for flight in others if flight.playbook == facts.playbook}
         lock = question.rules.lock
         taken = {
-            "overall": (len(others), facts.caps.overall),
+            OVERALL: (len(others), facts.caps.overall),
             "on this target": (
                 sum(bool(set(f.targets) & set(facts.targets)) for f in others),
                 facts.caps.per_target,
@@ -41,7 +45,7 @@ class InFlight:
         full = next((name for name, (count, cap) in taken.items() if count >= cap), None)
         if full is None:
             return Gate(self.name, True, "below every cap", inputs=inputs)
-        return Gate(self.name, False, f"in flight {full}: {inputs[full]}", waits=True, inputs=inputs)
+        return Gate(self.name, False, f"{IN_FLIGHT} {full}: {inputs[full]}", waits=True, inputs=inputs)
 
 
 class Lock:

@@ -61,6 +61,12 @@ def test_what_does_not_matter_while_every_slot_is_taken() -> None:
     assert need(LONG_PATIENCE, at=moved) is Need.ROUTINE, "and all the same, once in a while"
 
 
+def test_who_waits_for_something_else_than_a_slot_is_asked_though_every_slot_is_taken() -> None:
+    """A rung that mends nothing needs none."""
+    run = replace(WAITS, reason="lock: x is held by sf-2")
+    assert need(PATIENCE, run=run) is Need.NOW
+
+
 def test_the_end_of_a_wait_is_its_own() -> None:
     short = replace(WAITS, due_at=NOW + 2)
     assert need(1.9, run=short) is Need.NONE
