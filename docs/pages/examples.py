@@ -25,7 +25,7 @@ FILES = (
     "pack/topology.yaml",
 )
 LONGEST = 90
-PLAIN_TEXT = re.compile(r"[A-Za-z0-9_./%+-][A-Za-z0-9_./%+ -]*|[a-z]+:[a-z0-9/][^ ,\]}\"']*")
+PLAIN_TEXT = re.compile(r"(?![-+]?[0-9.]+$)[A-Za-z0-9_./%+-][A-Za-z0-9_./%+ -]*|[a-z]+:[a-z0-9/][^ ,\]}\"']*")
 """Texts that mean the same with and without quotes."""
 UNSHIPPED = Path(__file__).with_name("examples.yaml")
 

@@ -14,8 +14,8 @@ from urllib.parse import parse_qs, urlencode
 import pytest
 
 from remediations.ports import Request, Response
-from tests.contract.test_channels import HTTP, page
 from tests.fakes import ntfy, opsgenie, pagerduty, slack, teams, twilio
+from tests.fakes.channel_benches import HTTP, page
 from tests.fakes.ntfy import FakeNtfy
 from tests.fakes.opsgenie import FakeOpsgenie
 from tests.fakes.pagerduty import FakePagerDuty

@@ -1,0 +1,271 @@
+"""Benches: one channel each with its strict receiver, which can be told to refuse, and a look at what arrived there."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Any
+
+from config.people import PersonSpec
+from config.secrets import Environment, Redactor
+from daemon.clock import SystemClock
+from daemon.escalate.channels.port import Doors
+from daemon.escalate.channels.registry import AddressBook, Entry, address_book
+from daemon.escalate.message import Message, Receipt
+from daemon.escalate.post import deliver
+from daemon.incidents.records import PageEvent
+from remediations.ports import Ambiguous, Clock, PortError, Response, Unreachable
+from tests.fakes import ntfy, opsgenie, pagerduty, slack, standard_webhook, teams, twilio
+from tests.fakes.ntfy import FakeNtfy
+from tests.fakes.opsgenie import FakeOpsgenie
+from tests.fakes.pagerduty import FakePagerDuty
+from tests.fakes.ports import EPOCH, FakeClock, FakeHttp, answer
+from tests.fakes.slack import FakeSlack
+from tests.fakes.smtp import Mailbox
+from tests.fakes.standard_webhook import FakeReceiver
+from tests.fakes.teams import FakeTeams
+from tests.fakes.twilio import FakeTwilio
+
+PASSWORD = "s3cret-password"
+UGLY = (
+    "".join(chr(code) for code in (0x0, 0x7, 0x1B, 0xD800, 0xDFFF, 0x202E, 0xFFFE))
+    + "<b>&\"'é漢👩‍👩‍👧‍👦🇪🇺\r\nBcc: x@y"
+)
+
+
+@dataclass
+class Bench:
+    """One channel with its receiver. `arrived`: (identity, kind of event, all text) as the receiver understood it.
+
+    `shows`: what is left of the odd letters of `UGLY` where they have arrived.
+    """
+
+    book: AddressBook
+    doors: Doors
+    arrived: Callable[[], list[tuple[str, str, str]]]
+    fail: Callable[[str], None]
+    secret: str
+    shows: str = "é漢👩‍👩‍👧‍👦🇪🇺"
+
+    @property
+    def entry(self) -> Entry:
+        return self.book.entries["ana/0"]
+
+    def send(self, message: Message) -> Receipt:
+        deadline = self.doors.clock.monotonic() + 10
+        return deliver(message, message, self.entry, self.book, self.doors, deadline)
+
+
+def _book(
+    settings: Any, secrets: dict[str, str], shared: dict[str, Any] | None = None
+) -> tuple[AddressBook, Environment]:
+    environment = Environment(secrets)
+    book, faults = address_book(
+        {"ana": PersonSpec(name="Ana", channels=(settings,))}, shared or {}, environment.context
+    )
+    assert [fault for fault in faults if not fault.warning] == []
+    return book, environment
+
+
+def _doors(http: FakeHttp, clock: Clock, environment: Environment) -> Doors:
+    return Doors(http, clock, Redactor(environment.secrets).text)
+
+
+def _http_failure(kind: str, secret: str) -> Response | PortError:
+    late = format_datetime(datetime.fromtimestamp(EPOCH + 90, UTC), usegmt=True)
+    failures: dict[str, Response | PortError] = {
+        "slow down": answer(429, "slow down", {"Retry-After": "7"}),
+        "slow down until": answer(429, "slow down", {"retry-after": late}),
+        "slow down for days": answer(429, "", {"Retry-After": "864000"}),
+        "broken": answer(503, "oops"),
+        "silent": Ambiguous("no answer in time"),
+        "absent": Unreachable("connection refused"),
+        "refused": answer(403, f"forbidden: {secret}"),
+        "too much": answer(413, "too large"),
+        "moved": answer(302, "", {"Location": "http://169.254.169.254/"}),
+    }
+    return failures[kind]
+
+
+def _bench(
+    book: AddressBook, doors: Doors, arrived: Callable[[], list[tuple[str, str, str]]],
+    script: list[Response | PortError], secret: str,
+) -> Bench:  # fmt: skip
+    def fail(kind: str) -> None:
+        script.append(_http_failure(kind, secret))
+
+    return Bench(book, doors, arrived, fail, secret)
+
+
+def _pagerduty() -> Bench:
+    fake, clock = FakePagerDuty(), FakeClock()
+    http = FakeHttp(clock).on("POST", pagerduty.URL, fake)
+    book, environment = _book({"pagerduty": {"routing_key": {"env": "K"}}}, {"K": pagerduty.ROUTING_KEY})
+
+    def arrived() -> list[tuple[str, str, str]]:
+        return [
+            (event["dedup_key"], event["event_action"], json.dumps(event, ensure_ascii=False))
+            for event in fake.events
+        ]
+
+    return _bench(book, _doors(http, clock, environment), arrived, fake.script, pagerduty.ROUTING_KEY)
+
+
+def _webhook() -> Bench:
+    clock = FakeClock()
+    fake = FakeReceiver(clock)
+    http = FakeHttp(clock).on("POST", standard_webhook.URL, fake)
+    book, environment = _book(
+        {"webhook": {"url": standard_webhook.URL, "secret": {"env": "S"}}}, {"S": standard_webhook.SECRET}
+    )
+
+    def arrived() -> list[tuple[str, str, str]]:
+        return [
+            (identity, payload["type"].removeprefix("incident."), json.dumps(payload, ensure_ascii=False))
+            for identity, payload in fake.taken.items()
+        ]
+
+    return _bench(book, _doors(http, clock, environment), arrived, fake.script, standard_webhook.SECRET)
+
+
+def _slack() -> Bench:
+    fake, clock = FakeSlack(), FakeClock()
+    http = FakeHttp(clock).on("POST", slack.URL, fake)
+    book, environment = _book({"slack": {"url": {"env": "U"}}}, {"U": slack.URL})
+
+    def arrived() -> list[tuple[str, str, str]]:
+        return [_told(json.dumps(message, ensure_ascii=False)) for message in fake.posted]
+
+    return _bench(book, _doors(http, clock, environment), arrived, fake.script, slack.URL)
+
+
+def _ntfy() -> Bench:
+    fake, clock = FakeNtfy(), FakeClock()
+    http = FakeHttp(clock).on("POST", ntfy.SERVER, fake)
+    book, environment = _book({"ntfy": {"url": ntfy.URL, "token": {"env": "T"}}}, {"T": ntfy.TOKEN})
+
+    def arrived() -> list[tuple[str, str, str]]:
+        return [_told(json.dumps(message, ensure_ascii=False)) for message in fake.pushed]
+
+    return _bench(book, _doors(http, clock, environment), arrived, fake.script, ntfy.TOKEN)
+
+
+def _teams() -> Bench:
+    fake, clock = FakeTeams(), FakeClock()
+    http = FakeHttp(clock).on("POST", teams.URL, fake)
+    book, environment = _book({"teams": {"url": {"env": "U"}}}, {"U": teams.URL})
+
+    def arrived() -> list[tuple[str, str, str]]:
+        return [_told(json.dumps(message, ensure_ascii=False)) for message in fake.posted]
+
+    return _bench(book, _doors(http, clock, environment), arrived, fake.script, teams.URL)
+
+
+def _sms() -> Bench:
+    fake, clock = FakeTwilio(), FakeClock()
+    http = FakeHttp(clock).on("POST", twilio.URL, fake)
+    account = {"account_sid": twilio.SID, "auth_token": {"env": "A"}, "from": twilio.FROM}
+    book, environment = _book({"sms": twilio.TO}, {"A": twilio.TOKEN}, {"twilio": account})
+
+    def arrived() -> list[tuple[str, str, str]]:
+        return [_told(form["Body"].replace("\n#", " page ")) for form in fake.sent]
+
+    bench = _bench(book, _doors(http, clock, environment), arrived, fake.script, twilio.TOKEN)
+    bench.shows = "é?????"
+    return bench
+
+
+def _opsgenie() -> Bench:
+    fake, clock = FakeOpsgenie(), FakeClock()
+    http = FakeHttp(clock).on("POST", opsgenie.HOST, fake)
+    book, environment = _book({"opsgenie": {"env": "K"}}, {"K": opsgenie.KEY})
+
+    def arrived() -> list[tuple[str, str, str]]:
+        names = {"create": "trigger", "close": "resolve"}
+        return [
+            (alias, names.get(what, what), json.dumps(body, ensure_ascii=False))
+            for alias, what, body in fake.calls
+        ]
+
+    return _bench(book, _doors(http, clock, environment), arrived, fake.script, opsgenie.KEY)
+
+
+def _told(text: str) -> tuple[str, str, str]:
+    """A message that knows of no event and no identity but what people read in it."""
+    found = re.search(r"page ([0-9a-f]{8})", text)
+    assert found is not None, text
+    return found[1], "resolve" if "[OVER]" in text else "trigger", text
+
+
+def email(box: Mailbox, port: int) -> Bench:
+    shared = {
+        "smtp": {
+            "host": "127.0.0.1",
+            "port": port,
+            "from": "fleetmend@example.org",
+            "username": "fleetmend",
+            "password": {"env": "P"},
+        }
+    }
+    book, environment = _book({"email": "ana@example.org"}, {"P": PASSWORD}, shared)
+    box.users = {"fleetmend": PASSWORD}
+
+    def arrived() -> list[tuple[str, str, str]]:
+        return [
+            (mail["Message-ID"], _mail_event(mail["Subject"]), f"{mail['Subject']}\n{mail.get_content()}")
+            for mail in box.mails
+        ]
+
+    def fail(kind: str) -> None:
+        match kind:
+            case "broken":
+                box.refuse["RCPT"] = "451 greylisted, try later"
+            case "refused":
+                box.refuse["RCPT"] = f"550 no such user {PASSWORD}"
+            case "silent":
+                box.hang_up_after_text = True
+            case "absent":
+                box.hang_up_at_greeting = True
+            case "too much":
+                box.refuse["TEXT"] = "552 message too large"
+            case _:
+                raise AssertionError(f"SMTP has no answer {kind}")
+
+    return Bench(book, _doors(FakeHttp(), SystemClock(), environment), arrived, fail, PASSWORD)
+
+
+def _mail_event(subject: str) -> str:
+    return "resolve" if subject.startswith("Over: ") else "trigger"
+
+
+HTTP: dict[str, Callable[[], Bench]] = {
+    "pagerduty": _pagerduty,
+    "webhook": _webhook,
+    "slack": _slack,
+    "ntfy": _ntfy,
+    "teams": _teams,
+    "sms": _sms,
+    "opsgenie": _opsgenie,
+}
+
+
+def page(event: PageEvent = PageEvent.TRIGGER, **fields: Any) -> Message:
+    """One page of a fail-over that was in vain."""
+    given: dict[str, Any] = {
+        "key": f"sf-1/1/0/ana/x.0/{event}",
+        "dedup_key": "fleetmend/sf-1",
+        "incident": "sf-1",
+        "event": event,
+        "severity": "critical",
+        "level": 1,
+        "headline": "[CRIT L1] Hot storage is refusing writes (4.2%); fail-over FAILED, 1 of 1 in vain",
+        "at": EPOCH,
+        "parts": ("Incident sf-1, critical, L1.", "Impact: 1 of 3 tiers."),
+        "source": "tier hot",
+        "links": (("Incident", "https://fleetmend.example.org/incidents/sf-1"),),
+    }
+    return Message(**(given | fields))
