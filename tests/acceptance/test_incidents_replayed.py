@@ -15,6 +15,7 @@ import pytest
 
 from config.loader import Loaded
 from config.scope import scope_key
+from daemon import log
 from daemon.app.build import sections_of
 from daemon.detect.sources.file import Recording
 from daemon.detect.stage import Detection
@@ -31,6 +32,9 @@ from tests.acceptance.test_replay_is_live import CONFIG, LENGTH, STEP, one_targe
 from tests.fakes.ports import EPOCH
 from tests.fakes.prometheus import FakePrometheus, Samples, open_metrics, scrapes
 from tests.fakes.world import World
+
+pytestmark = pytest.mark.timeout(400)
+"""A story takes seconds of processor time; a busy machine makes minutes of them."""
 
 MORE = """
 environment: past
@@ -75,9 +79,10 @@ def live(samples: Samples) -> Would:
     """What the loop comes to while it polls at `observe`."""
     time = Time(EPOCH)
     ports = replace(World(time).ports, http=FakePrometheus(samples))
-    driver = VirtualDriver(configuration(), ports, time)
     end = EPOCH + (LENGTH - 1) * STEP
-    driver.run_until(end + 1)
+    with log.silenced():
+        driver = VirtualDriver(configuration(), ports, time)
+        driver.run_until(end + 1)
     assert not len(driver.loop.parked)
     return read(driver.store, configuration().model, end, driver.loop.stages.detection.plan.rules)
 
