@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from config.scope import SEVERAL, Scope, joins_parts
-from daemon.incidents.model import BLIND, DAEMON, FindingRecord, Incident
+from daemon.incidents.model import BLIND, DAEMON, DRILL, FindingRecord, Incident
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,10 @@ _BY_MODE: Mapping[str, tuple[str, str]] = {
     "blind": ("cannot be seen", "could not be seen"),
     "daemon": ("is in trouble", "was in trouble"),
     "storm": ("stands", "stood"),
+    "drill": ("fails its drill", "failed its drill"),
 }
+_FOR_REAL = ("is drilled for real", "was drilled for real")
+"""A drill that is no schedule's: its label is the drill's id, which has no blanks."""
 
 
 def complaint(incident: Incident) -> Complaint:
@@ -129,6 +132,8 @@ def complaint(incident: Incident) -> Complaint:
         return _parts(incident)
     labels = dict(incident.scope)
     now, then = _BY_MODE.get(incident.failure_mode, ("is failing", "was failing"))
+    if incident.failure_mode == DRILL and " " not in labels.get("drill", ""):
+        now, then = _FOR_REAL
     firing = [finding for finding in incident.findings if finding.state == "firing"] or incident.findings
     for finding in firing if incident.failure_mode not in {BLIND, DAEMON} else ():
         if finding.detector in _BY_DETECTOR:
@@ -161,6 +166,7 @@ def _subject(incident: Incident, labels: Mapping[str, str]) -> str:
         "blind": f"Telemetry of {where}",
         "daemon": f"Fleetmend's own {labels.get('part', 'working')}",
         "storm": "A storm of failures",
+        "drill": f"Playbook {incident.playbook}",
     }
     return subjects.get(mode, f"{mode.replace('_', ' ').capitalize()} at {where}:")
 

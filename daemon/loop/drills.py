@@ -6,6 +6,8 @@ daemon was down, a storm stood) is caught up once, and never twice. A drill that
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -121,7 +123,7 @@ def _plan(loop: Ground, uow: UnitOfWork, *, spec: DrillsSpec, now: float) -> Non
         key, book = key_of(plan), loop.stages.mitigate.rules.playbooks.get(plan.playbook)
         last = uow.drills.last_of(key)
         if last is None:
-            first = Drill(f"dr-plan-{key}", plan.playbook, now, SCHEDULE, DrillState.PLANNED, plan=key)
+            first = Drill(_named(key, 0.0), plan.playbook, now, SCHEDULE, DrillState.PLANNED, plan=key)
             uow.drills.save(first)
         elif (
             last.state in {*OVER, DrillState.PLANNED}
@@ -130,9 +132,15 @@ def _plan(loop: Ground, uow: UnitOfWork, *, spec: DrillsSpec, now: float) -> Non
             and (book is None or book.failure_mode not in standing)
         ):
             wanted = (scope_of(plan.scope),) if plan.scope else ()
-            drill = Drill(f"dr-{now:.0f}-{key}", plan.playbook, now, SCHEDULE, DrillState.ASKED, key, wanted)
+            drill = Drill(_named(key, now), plan.playbook, now, SCHEDULE, DrillState.ASKED, key, wanted)
             uow.drills.save(drill)
             loop.drills.wake = True
+
+
+def _named(plan: str, at: float) -> str:
+    """Short enough to type, and the same for one schedule at one time."""
+    digest = hashlib.blake2s(f"{plan}|{at:.3f}".encode(), digest_size=5).digest()
+    return f"dr-{base64.b32encode(digest).decode().lower()[:6]}"
 
 
 # ------------------------------------------------------------------ asking

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from config.drills import Weekly
+from daemon.document.words import complaint
 from daemon.escalate.wallclock import last_weekly
 from daemon.incidents.drills import Drill, DrillState, Grade
 from daemon.incidents.model import DRILL
@@ -125,6 +126,7 @@ def test_a_failed_one_pages_once_until_it_passes_again() -> None:
     (incident,) = told.incidents(DRILL)
     assert (incident.severity, incident.state) == ("medium", "open")
     assert "storage-warm failed" in incident.impact.text
+    assert complaint(incident).now == "fails its drill"
     assert told.paged(incident)[0] == 1
     assert pages(told).count(str(PageEvent.TRIGGER)) == 1
     assert told.attempts(incident) == []
