@@ -106,6 +106,11 @@ class Excerpts:
             self.last = self._looked_at(self._ahead[0], tick)
         return self.last
 
+    def settle(self, tick: float) -> None:
+        """Nothing before `tick` is asked for any more: keep where it stood there, and let the blocks go."""
+        self.at(tick)
+        self._ahead.clear()
+
     def _looked_at(self, excerpt: Excerpt, tick: float) -> tuple[State, Seen | None]:
         row = int(np.searchsorted(excerpt.ticks, tick + _EPSILON, side="right"))
         if row > excerpt.row and excerpt.state.scopes:

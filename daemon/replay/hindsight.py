@@ -147,11 +147,12 @@ class Hindsight:
                 turns.pop()
             tick = min(turns[-1] if turns else math.inf, self._again)
             if min(tick, self._due) > end:
-                return
+                break
             if self._due < tick + MOMENT - _EPSILON:
                 self._look(self._due, self._tick_before(self._due))
             else:
                 self._look(tick + MOMENT, tick)
+        self._detection.settle(float(ticks[-1]))
 
     def told(self, end: float) -> Would:
         """What it came to, up to `end`."""

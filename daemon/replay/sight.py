@@ -45,6 +45,11 @@ class PastDetection(Detection):
         """Ticks since this was last asked at which something changed that incidents are made of."""
         return {tick for excerpts in self.excerpts.values() for tick in excerpts.turns()}
 
+    def settle(self, tick: float) -> None:
+        """Everything up to `tick` was followed, or is not to be."""
+        for excerpts in self.excerpts.values():
+            excerpts.settle(tick)
+
     def waits(self, incidents: Sequence[Incident]) -> bool:
         """Whether telemetry is missed for which no incident stands: what explains it is waited for, tick by tick."""
         if self._board is None:

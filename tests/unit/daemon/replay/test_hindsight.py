@@ -13,7 +13,7 @@ from daemon.replay.hindsight import Hindsight
 from daemon.replay.would import Came, Would
 from daemon.settings.load import load
 from daemon.settings.model import Settings
-from detectors.samples import Series
+from detectors.samples import Floats, Series
 from tests.fakes.prometheus import open_metrics, scrapes
 
 BEGIN, STEP = 1_767_600_000.0, 60.0
@@ -43,7 +43,15 @@ playbooks:
 """
 
 
-def looked_back(folder: Path, tiers: str, *, most: int = 100, corroborate: str = "") -> Would:
+def looked_back(
+    folder: Path,
+    tiers: str,
+    *,
+    most: int = 100,
+    corroborate: str = "",
+    onlooker: type[Hindsight] = Hindsight,
+    chunk: float = 86_400.0,
+) -> Would:
     """One hour; each tier is high for ten minutes, one after the other."""
     rows = {
         Series("depth", (("tier", tier),)): [
@@ -59,9 +67,9 @@ def looked_back(folder: Path, tiers: str, *, most: int = 100, corroborate: str =
     config.write_text(text)
     loaded: Loaded[Settings] = load([config], environment={})
     sections = sections_of(loaded.model)
-    hindsight = Hindsight(loaded, sections, most=most)
+    hindsight = onlooker(loaded, sections, most=most)
     source = Recording("main", loaded.model.telemetry["main"])  # type: ignore[arg-type]  # written so above
-    found = backtest(sections, {"main": source}, BEGIN, BEGIN + 59 * STEP, onlooker=hindsight)
+    found = backtest(sections, {"main": source}, BEGIN, BEGIN + 59 * STEP, onlooker=hindsight, chunk=chunk)
     return hindsight.told(found.end)
 
 
@@ -70,6 +78,20 @@ def test_more_incidents_than_are_followed_are_said_with_the_time_until_which_the
     assert len(would.incidents) == 3
     third = BEGIN + (2 * 6 + 5 + 5) * STEP
     assert would.troubles == (f"more than 2 incidents: they are followed up to {rfc3339(third + 0.001)}",)
+
+
+def test_blocks_that_were_followed_or_are_not_to_be_are_let_go(tmp_path: Path) -> None:
+    """A month of a day's blocks each must not be held at once, whether something happens in them or not."""
+    kept: list[int] = []
+
+    class Counting(Hindsight):
+        def advance(self, ticks: Floats) -> None:
+            super().advance(ticks)
+            kept.append(sum(len(one._ahead) for one in self._detection.excerpts.values()))
+
+    would = looked_back(tmp_path, "abcdefg", most=2, onlooker=Counting, chunk=300.0)
+    assert would.troubles
+    assert kept == [0] * 12
 
 
 def test_what_holds_now_on_this_machine_does_not_hold_in_the_past(tmp_path: Path) -> None:
