@@ -169,3 +169,12 @@ def test_a_reload_brings_the_new_secrets() -> None:
 def test_an_unknown_level_is_refused() -> None:
     with pytest.raises(ValueError, match="loud"):
         log.configure(stamp, Redactor([]), level="loud")
+
+
+def test_what_is_silenced_logs_nothing_and_what_follows_logs_as_before(lines: Lines) -> None:
+    with log.silenced():
+        log.get().info(log.ACTION_ENDED)
+        log.get().error(log.ITEM_PARKED)
+    log.get().info(log.CONFIG_LOADED)
+    (line,) = lines()
+    assert line["message"] == "configuration loaded"
