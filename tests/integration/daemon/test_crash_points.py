@@ -31,7 +31,7 @@ TIMES = 3
 """In the soak: of each point, before and after."""
 A_LIFE, SIDE_BY_SIDE = 8, 4
 """Moments of one story: more, and it never gets on. Stories at the same time."""
-ROUNDS = 60
+ROUNDS = 120
 """Of each playbook: a point that is not reached in so many is not reached at all."""
 
 AT_ONCE = both(["lease", "checkpoints"])
