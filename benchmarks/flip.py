@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import statistics
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from benchmarks.child import daemon
 from benchmarks.figure import Figure, ms, spread
+from benchmarks.served import served
 from daemon.clock import SystemClock
 
 PHASES = 40
@@ -32,17 +30,21 @@ class World:
 
     broken: set[int] = field(default_factory=set)
     shown: dict[int, float] = field(default_factory=dict)
-    """Scope -> end of the first scrape that showed it broken."""
+    """Scope -> the first scrape that showed it broken."""
     mended: dict[int, float] = field(default_factory=dict)
     """Scope -> arrival of the mitigation's call."""
     called: threading.Event = field(default_factory=threading.Event)
 
-    def metrics(self) -> tuple[bytes, set[int]]:
+    def metrics(self) -> bytes:
         broken = set(self.broken)
+        for scope in broken:
+            self.shown.setdefault(scope, CLOCK.monotonic())
         lines = (f'bench_fault{{tier="t{n}"}} {int(n in broken)}\n' for n in range(PHASES))
-        return ("# TYPE bench_fault gauge\n" + "".join(lines)).encode(), broken
+        return ("# TYPE bench_fault gauge\n" + "".join(lines)).encode()
 
-    def mend(self, scope: int) -> None:
+    def asked(self, path: str, body: bytes) -> None:
+        del body
+        scope = int(path.rpartition("/t")[2])
         self.mended.setdefault(scope, CLOCK.monotonic())
         self.broken.discard(scope)
         self.called.set()
@@ -52,7 +54,7 @@ def figures() -> list[Figure]:
     """All phases, one after the other."""
     world = World()
     flips: dict[int, float] = {}
-    with served(world) as port, daemon(settings(port)):
+    with served(world.metrics, world.asked) as port, daemon(settings(port)):
         pause = threading.Event()
         pause.wait(3 * POLL)
         begin = CLOCK.monotonic()
@@ -129,41 +131,3 @@ def settings(port: int) -> dict[str, Any]:
         "people": {"nobody": {"name": "Nobody", "channels": [{"console": {}}]}},
         "limits": {"in_flight": 8, "in_flight_per_target": 8},
     }
-
-
-@contextmanager
-def served(world: World) -> Iterator[int]:
-    """Serve the world on loopback; the port."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            body, broken = world.metrics()
-            self.reply(body)
-            for scope in broken:
-                world.shown.setdefault(scope, CLOCK.monotonic())
-
-        def do_POST(self) -> None:
-            world.mend(int(self.path.rpartition("/t")[2]))
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self.reply(b"{}")
-
-        def reply(self, body: bytes) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the library's
-            del format, args
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -7,16 +7,14 @@ Later all heal, the storm is left, and it begins anew. "Idle" is the same daemon
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ import requests
 from benchmarks.child import Running, daemon
 from benchmarks.figure import Figure, ms
 from benchmarks.peer_rules import megabytes
+from benchmarks.served import served
 from daemon.clock import SystemClock
 
 TIERS, SLOW, BURST = 600, 50, 200
@@ -70,6 +69,12 @@ class World:
         with self.guard:
             self.under_way -= 1
 
+    def asked(self, path: str, body: bytes) -> None:
+        if path == "/page":
+            self.page(body)
+        else:
+            self.act()
+
     def page(self, body: bytes) -> None:
         told = json.loads(body)
         with self.guard:
@@ -108,15 +113,18 @@ class Seen:
 def figures() -> list[Figure]:
     """One run of the daemon, several storms."""
     world, seen = World(), Seen()
-    with tempfile.TemporaryDirectory(prefix="fm-storm-") as name, served(world) as port:
+    with tempfile.TemporaryDirectory(prefix="fm-storm-") as name, served(world.metrics, world.asked) as port:
         rounds = Path(name) / "rounds"
         program = [sys.executable, "-m", "benchmarks.timed", str(rounds)]
         (Path(name) / "key").write_text(
             "whsec_" + "c3Rvcm0tc3Rvcm0tc3Rvcm0tc3Rvcm0tc3Rvcm0=", encoding="ascii"
         )
-        with daemon(settings(port, Path(name) / "key"), program=program) as running:
-            _play(world, seen, running)
-            seen.megabytes = megabytes(running.pid, "VmHWM")
+        try:
+            with daemon(settings(port, Path(name) / "key"), program=program) as running:
+                _play(world, seen, running)
+                seen.megabytes = megabytes(running.pid, "VmHWM")
+        finally:
+            world.released.set()
         seen.rounds = [Round(*map(float, line.split())) for line in rounds.read_text("ascii").splitlines()]
     return _table(world, seen)
 
@@ -255,42 +263,3 @@ def settings(port: int, key: Path) -> dict[str, Any]:
         },
         "limits": {"in_flight": CAP, "in_flight_per_target": CAP},
     }
-
-
-@contextlib.contextmanager
-def served(world: World) -> Iterator[int]:
-    """Serve the world on loopback; the port."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            self.reply(world.metrics())
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if self.path == "/page":
-                world.page(body)
-            else:
-                world.act()
-            self.reply(b"{}")
-
-        def reply(self, body: bytes) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the library's
-            del format, args
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        world.released.set()
-        server.shutdown()
-        server.server_close()

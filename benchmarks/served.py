@@ -1,0 +1,41 @@
+"""A world on loopback for a daemon under measurement: one page of metrics, and whatever it is asked to do."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@contextlib.contextmanager
+def served(metrics: Callable[[], bytes], asked: Callable[[str, bytes], None]) -> Iterator[int]:
+    """Answer a GET with `metrics`, a POST with `{}` once `asked` (path, body) is done; the port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.reply(metrics())
+
+        def do_POST(self) -> None:
+            asked(self.path, self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+            self.reply(b"{}")
+
+        def reply(self, body: bytes) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain; version=0.0.4")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the library's
+            del format, args
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
