@@ -11,7 +11,8 @@ import requests
 
 from benchmarks.child import Running, daemon
 from benchmarks.figure import Figure, ms, spread
-from benchmarks.flip import World, served
+from benchmarks.flip import World
+from benchmarks.served import served
 from daemon.clock import SystemClock
 
 ALERTS = 30
@@ -26,7 +27,8 @@ CLOCK = SystemClock()
 
 def figures() -> list[Figure]:
     """One alert after the other, each about another endpoint."""
-    with served(World()) as port, daemon(settings(port)) as running:
+    world = World()
+    with served(world.metrics, world.asked) as port, daemon(settings(port)) as running:
         took = [_one(running, number) for number in range(ALERTS)]
         traced = _traced(running)
     median = statistics.median(took)

@@ -17,8 +17,9 @@ from pathlib import Path
 from benchmarks.alert import settings
 from benchmarks.child import Running, child, daemon, free_port, wait_ready
 from benchmarks.figure import Figure
-from benchmarks.flip import World, served
+from benchmarks.flip import World
 from benchmarks.load import per_second
+from benchmarks.served import served
 
 CONNECTIONS = 32
 SECONDS = 3.0
@@ -30,7 +31,8 @@ def figures() -> list[Figure]:
     """Both by turns, so that a busy machine disturbs both; then the daemon is killed and its rows are counted."""
     empties, takes, sent = [], [], 0
     number = itertools.count()
-    with tempfile.TemporaryDirectory() as folder, served(World()) as port:
+    world = World()
+    with tempfile.TemporaryDirectory() as folder, served(world.metrics, world.asked) as port:
         empty_port = free_port()
         command = [sys.executable, "-m", "benchmarks.empty", str(empty_port)]
         with child(command, Path(folder) / "log") as empty, daemon(settings(port)) as running:

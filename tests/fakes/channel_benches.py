@@ -18,7 +18,7 @@ from daemon.escalate.channels.registry import AddressBook, Entry, address_book
 from daemon.escalate.message import Message, Receipt
 from daemon.escalate.post import deliver
 from daemon.incidents.records import PageEvent
-from remediations.ports import Ambiguous, Clock, PortError, Response, Unreachable
+from remediations.ports import Ambiguous, Clock, PortError, Request, Response, Unreachable
 from tests.fakes import ntfy, opsgenie, pagerduty, slack, standard_webhook, teams, twilio
 from tests.fakes.ntfy import FakeNtfy
 from tests.fakes.opsgenie import FakeOpsgenie
@@ -132,49 +132,46 @@ def _webhook() -> Bench:
     return _bench(book, _doors(http, clock, environment), arrived, fake.script, standard_webhook.SECRET)
 
 
-def _slack() -> Bench:
-    fake, clock = FakeSlack(), FakeClock()
-    http = FakeHttp(clock).on("POST", slack.URL, fake)
-    book, environment = _book({"slack": {"url": {"env": "U"}}}, {"U": slack.URL})
+def _chat(
+    receiver: Callable[[Request], Response], url: str, settings: Any, secret: str, said: Callable[[], list[Any]],
+    shared: dict[str, Any] | None = None,
+) -> Bench:  # fmt: skip
+    """A channel whose receiver knows messages only; `settings` refer to the secret as `S`."""
+    clock = FakeClock()
+    http = FakeHttp(clock).on("POST", url, receiver)
+    book, environment = _book(settings, {"S": secret}, shared)
 
     def arrived() -> list[tuple[str, str, str]]:
-        return [_told(json.dumps(message, ensure_ascii=False)) for message in fake.posted]
+        return [_told(one if isinstance(one, str) else json.dumps(one, ensure_ascii=False)) for one in said()]
 
-    return _bench(book, _doors(http, clock, environment), arrived, fake.script, slack.URL)
+    script: list[Response | PortError] = receiver.script  # type: ignore[attr-defined]  # every receiver has one
+    return _bench(book, _doors(http, clock, environment), arrived, script, secret)
+
+
+def _slack() -> Bench:
+    fake = FakeSlack()
+    return _chat(fake, slack.URL, {"slack": {"url": {"env": "S"}}}, slack.URL, lambda: fake.posted)
 
 
 def _ntfy() -> Bench:
-    fake, clock = FakeNtfy(), FakeClock()
-    http = FakeHttp(clock).on("POST", ntfy.SERVER, fake)
-    book, environment = _book({"ntfy": {"url": ntfy.URL, "token": {"env": "T"}}}, {"T": ntfy.TOKEN})
-
-    def arrived() -> list[tuple[str, str, str]]:
-        return [_told(json.dumps(message, ensure_ascii=False)) for message in fake.pushed]
-
-    return _bench(book, _doors(http, clock, environment), arrived, fake.script, ntfy.TOKEN)
+    fake = FakeNtfy()
+    settings = {"ntfy": {"url": ntfy.URL, "token": {"env": "S"}}}
+    return _chat(fake, ntfy.SERVER, settings, ntfy.TOKEN, lambda: fake.pushed)
 
 
 def _teams() -> Bench:
-    fake, clock = FakeTeams(), FakeClock()
-    http = FakeHttp(clock).on("POST", teams.URL, fake)
-    book, environment = _book({"teams": {"url": {"env": "U"}}}, {"U": teams.URL})
-
-    def arrived() -> list[tuple[str, str, str]]:
-        return [_told(json.dumps(message, ensure_ascii=False)) for message in fake.posted]
-
-    return _bench(book, _doors(http, clock, environment), arrived, fake.script, teams.URL)
+    fake = FakeTeams()
+    return _chat(fake, teams.URL, {"teams": {"url": {"env": "S"}}}, teams.URL, lambda: fake.posted)
 
 
 def _sms() -> Bench:
-    fake, clock = FakeTwilio(), FakeClock()
-    http = FakeHttp(clock).on("POST", twilio.URL, fake)
-    account = {"account_sid": twilio.SID, "auth_token": {"env": "A"}, "from": twilio.FROM}
-    book, environment = _book({"sms": twilio.TO}, {"A": twilio.TOKEN}, {"twilio": account})
+    fake = FakeTwilio()
+    account = {"account_sid": twilio.SID, "auth_token": {"env": "S"}, "from": twilio.FROM}
 
-    def arrived() -> list[tuple[str, str, str]]:
-        return [_told(form["Body"].replace("\n#", " page ")) for form in fake.sent]
+    def said() -> list[str]:
+        return [form["Body"].replace("\n#", " page ") for form in fake.sent]
 
-    bench = _bench(book, _doors(http, clock, environment), arrived, fake.script, twilio.TOKEN)
+    bench = _chat(fake, twilio.URL, {"sms": twilio.TO}, twilio.TOKEN, said, {"twilio": account})
     bench.shows = "é?????"
     return bench
 
