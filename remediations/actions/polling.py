@@ -6,6 +6,7 @@ called, and a job's id has to be a plain word. Otherwise whoever answers could h
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Self
 from urllib.parse import urljoin, urlsplit
@@ -130,10 +131,12 @@ def follow(
 ) -> tuple[OutcomeState, str]:
     """Ask `question` until `judged` knows the end or `until` (monotonic seconds) has come: then it is unknown.
 
-    An answer that cannot be had counts as "not yet". Gives also what was said last.
+    An answer that cannot be had counts as "not yet". Gives also what was said last. Asked no more often than fits between
+    now and then, also where a clock stands still while a job is carried out, as a virtual one does.
     """
-    last = "never answered"
-    while (now := ports.clock.monotonic()) < until:
+    last, left = "never answered", 1 + math.ceil(max(0.0, until - ports.clock.monotonic()) / every)
+    while (now := ports.clock.monotonic()) < until and left > 0:
+        left -= 1
         try:
             response = ports.http.send(
                 question(), deadline=min(until, now + POLL_TIMEOUT), max_bytes=MAX_ANSWER

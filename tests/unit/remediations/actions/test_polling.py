@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -29,11 +30,15 @@ def world() -> FakePorts:
 
 
 def perform(
-    world: FakePorts, poll: dict[str, Any], deadline: float = 120, names: dict[str, Any] | None = None
+    world: FakePorts,
+    poll: dict[str, Any],
+    deadline: float = 120,
+    names: dict[str, Any] | None = None,
+    pause: Callable[[float], object] | None = None,
 ) -> Any:
     written = {"url": URL, "headers": {"Authorization": {"env": "TOKEN"}}, "poll": poll}
     args = HttpArgs.model_validate(written, context=ENVIRONMENT.context)
-    action = HttpAction(ENVIRONMENT.take, world.clock.advance)
+    action = HttpAction(ENVIRONMENT.take, pause or world.clock.advance)
     return action.perform(
         action.render(args, {"scope": {}, "vars": {}, **(names or {})}),
         world.ports,
@@ -81,6 +86,13 @@ def test_what_goes_on_too_long_is_unknown_and_is_not_asked_any_longer(
     assert perform(world, BY_ID, deadline).state is OutcomeState.UNKNOWN
     assert world.clock.now() == began + waited
     assert len(world.http.sent("POST")) == 1
+
+
+def test_where_the_clock_stands_still_it_is_asked_as_often_as_would_fit(world: FakePorts) -> None:
+    world.http.on("POST", URL, answer(202, '{"job": {"id": 7}}'))
+    world.http.on("GET", f"{HOST}/jobs/7", RUNNING)
+    assert perform(world, BY_ID, pause=lambda _: None).state is OutcomeState.UNKNOWN
+    assert len(world.http.sent("GET")) == 1 + 60 / 5
 
 
 @pytest.mark.parametrize(
