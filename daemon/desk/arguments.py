@@ -55,11 +55,11 @@ def name(argument: str, value: Any) -> str:
 
 def flag(argument: str, value: Any) -> bool:
     """Yes or no."""
-    if value in {"true", "false"}:
-        return bool(value == "true")
-    if not isinstance(value, bool):
-        raise BadOrder(argument, "expected true or false")
-    return value
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value in {"true", "false"}:
+        return value == "true"
+    raise BadOrder(argument, "expected true or false")
 
 
 def length(least: float, most: float) -> Parse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -65,6 +66,22 @@ def test_a_flag_is_yes_or_no_and_no_when_left_out() -> None:
         assert ordered("drill", {"playbook": "storage-hot", "for_real": written}).args["for_real"] is meant
     with pytest.raises(BadOrder, match="for_real"):
         ordered("drill", {"playbook": "storage-hot", "for_real": "perhaps"})
+
+
+ODD: list[Any] = [[], {}, [[1]], {"a": []}, None, 0, -1.5, 1e308, float("nan"), True, "", "\x00", "x" * 9_000]
+
+
+@pytest.mark.parametrize(
+    ("kind", "argument"),
+    [(kind, argument) for kind, rule in RULES.items() for argument in rule.takes],
+    ids=lambda value: value,
+)
+def test_whatever_stands_at_an_argument_is_taken_or_told_of_and_never_breaks(
+    kind: str, argument: str
+) -> None:
+    for value in ODD:
+        with suppress(BadOrder):
+            ordered(kind, {**SMALLEST[kind], argument: value})
 
 
 def test_the_table_knows_every_order_and_no_other() -> None:
