@@ -139,13 +139,13 @@ def _in_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Detection, "hurry", lambda *_: None)
 
 
-RUNS = 500 if os.environ.get("FLEETMEND_SOAK") else 50
+RUNS = 500 if os.environ.get("FLEETMEND_SOAK") else 25
 GROUPS = 5
 
 
 @pytest.mark.parametrize("group", range(GROUPS))
 def test_a_backtest_comes_to_the_incidents_rungs_and_pages_of_a_daemon_that_only_observes(group: int) -> None:
-    """50 random stories, 500 in the soak: each of three tiers and nine detectors that break in their own ways."""
+    """25 random stories, 500 in the soak: each of three tiers and nine detectors that break in their own ways."""
     for seed in range(group, RUNS, GROUPS):
         random = Random(seed)
         samples = story(random)
