@@ -96,6 +96,7 @@ def incident_page(
             orders=buttons.buttons(found, current, reader),
             chart=_chart(parts, uow, found, reader),
             playbook=found.run.playbook if found.run else found.incident.playbook,
+            begun=found.run is not None,
             steps=ladder.ladder(found, rungs, current),
             line=ladder.reader_line,
             reason=found.run.reason if found.run else "",
