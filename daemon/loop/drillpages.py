@@ -7,17 +7,12 @@ of either quiets it like any other.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 
-from config.scope import scope_of
 from config.section import Severity
-from daemon.escalate.triggers import Ended, PageOwed
-from daemon.incidents.change import Change
+from daemon.escalate.triggers import PageOwed
 from daemon.incidents.drills import Drill, DrillState, Grade
-from daemon.incidents.escalation import Escalation
-from daemon.incidents.events import Event, Kind
-from daemon.incidents.model import DRILL, Impact, Incident, IncidentState, incident_id
-from daemon.incidents.transitions import INCIDENT, IncidentEvent, incident_after
+from daemon.incidents.model import DRILL, Incident
+from daemon.loop import own
 from daemon.loop.ground import Ground
 from daemon.store.unit import UnitOfWork
 
@@ -32,26 +27,14 @@ def told(loop: Ground, uow: UnitOfWork, row: Drill, now: float) -> None:
     standing = _standing(uow, row.plan)
     if row.state is DrillState.PASSED:
         if standing is not None:
-            _end(loop, uow, standing, f"The drill of {row.playbook} passes again.", now)
+            own.ended(loop, uow, standing, f"The drill of {row.playbook} passes again.", now)
         return
     if standing is not None:
         return
-    scope = scope_of({**_labels(row), PLAN: row.plan})
     text = f"A drill of {row.playbook} failed: {_why(row)}. If its failure came now, this would not work."
-    incident = Incident(
-        id=incident_id(DRILL, scope, now),
-        failure_mode=DRILL,
-        scope=scope,
-        severity=str(Severity.MEDIUM),
-        state=IncidentState.OPEN,
-        began_at=now,
-        detected_at=now,
-        impact=Impact(1, 1, text),
-        playbook=row.playbook,
-    )
-    event = Event(incident.id, now, Kind.DETECTED, text, {"drill": row.id, "severity": incident.severity})
-    escalation = Escalation(incident.id, severity=incident.severity)
-    loop.apply(uow, Change(incident=incident, escalation=escalation, events=(event,)))
+    about = (DRILL, {**_labels(row), PLAN: row.plan}, str(Severity.MEDIUM))
+    data = {"drill": row.id, "severity": str(Severity.MEDIUM)}
+    incident = own.opened(loop, uow, about, text, now, data=data, playbook=row.playbook)
     loop.tell(uow, incident, (PageOwed(text),), now)
 
 
@@ -61,7 +44,7 @@ def forget(loop: Ground, uow: UnitOfWork, plans: Collection[str], now: float) ->
         plan = dict(incident.scope).get(PLAN, "")
         by_schedule = " " in plan  # a drill for real carries its own id there
         if incident.failure_mode == DRILL and by_schedule and plan not in plans:
-            _end(loop, uow, incident, f"The drill {plan} is not on the schedule any more.", now)
+            own.ended(loop, uow, incident, f"The drill {plan} is not on the schedule any more.", now)
 
 
 def _labels(row: Drill) -> dict[str, str]:
@@ -85,13 +68,3 @@ def _why(row: Drill) -> str:
         return row.note
     more = f" and {len(failed) - MOST_TOLD} more" if len(failed) > MOST_TOLD else ""
     return "; ".join(failed[:MOST_TOLD]) + more
-
-
-def _end(loop: Ground, uow: UnitOfWork, before: Incident, text: str, now: float) -> None:
-    if (before.state, IncidentEvent.CLEAR) not in INCIDENT:
-        return
-    state = incident_after(before.state, IncidentEvent.CLEAR)
-    after = replace(before, state=state, resolved_at=now, resolved_by="self")
-    event = Event(before.id, now, Kind.RESOLVED, text, {"by": "self"})
-    kept = loop.apply(uow, Change(incident=after, events=(event,))).incident
-    loop.tell(uow, kept or after, (Ended(text),), now)

@@ -14,14 +14,13 @@ from typing import Any
 
 from config.scope import scope_of
 from config.section import Autonomy, Severity
-from daemon.escalate.triggers import Ended, PageOwed
+from daemon.escalate.triggers import PageOwed
 from daemon.incidents.change import Change
 from daemon.incidents.drills import Check, Drill, DrillState, Grade
-from daemon.incidents.escalation import Escalation
 from daemon.incidents.events import Event, Kind
-from daemon.incidents.model import DRILL, Impact, Incident, IncidentState, incident_id
+from daemon.incidents.model import DRILL
 from daemon.incidents.records import Attempt, Phase
-from daemon.incidents.transitions import IncidentEvent, incident_after
+from daemon.loop import own
 from daemon.loop.ground import Ground
 from daemon.mitigate.drill import Case, trace
 from daemon.mitigate.journal import time_for
@@ -78,22 +77,11 @@ def begin(loop: Ground, uow: UnitOfWork, row: Drill, seen: Rehearsed, now: float
         return replace(
             row, state=DrillState.REFUSED, ended_at=now, note=why or "no rung of it can be taken back"
         )
-    scope = scope_of({**dict(seen.scope), LABEL: row.id})
     text = f"{row.who} drills {row.playbook} for real: {', '.join(todo)}."
-    incident = Incident(
-        id=incident_id(DRILL, scope, now),
-        failure_mode=DRILL,
-        scope=scope,
-        severity=str(Severity.HIGH),
-        state=IncidentState.OPEN,
-        began_at=now,
-        detected_at=now,
-        impact=Impact(1, 1, text),
-        playbook=row.playbook,
+    about = (DRILL, {**dict(seen.scope), LABEL: row.id}, str(Severity.HIGH))
+    incident = own.opened(
+        loop, uow, about, text, now, data={"drill": row.id}, playbook=row.playbook, actor=row.who
     )
-    event = Event(incident.id, now, Kind.DETECTED, text, {"drill": row.id}, row.who)
-    escalation = Escalation(incident.id, severity=incident.severity)
-    loop.apply(uow, Change(incident=incident, escalation=escalation, events=(event,)))
     real = {"incident": incident.id, "todo": todo, "results": results, "phase": "ask", "since": now}
     return replace(row, state=DrillState.REAL, real=real)
 
@@ -293,16 +281,7 @@ class _Real:
             text = f"A drill of {self.row.playbook} for real left something behind: {left}. Put it right by hand."
             self.loop.tell(self.uow, before, (PageOwed(text),), self.now)
             return row
-        text = f"The drill is over: {row.state}."
-        after = replace(
-            before,
-            state=incident_after(before.state, IncidentEvent.CLEAR),
-            resolved_at=self.now,
-            resolved_by="self",
-        )
-        event = Event(before.id, self.now, Kind.RESOLVED, text, {"by": "self"})
-        kept = self.loop.apply(self.uow, Change(incident=after, events=(event,))).incident
-        self.loop.tell(self.uow, kept or after, (Ended(text),), self.now)
+        own.ended(self.loop, self.uow, before, f"The drill is over: {row.state}.", self.now)
         return row
 
     def _case(self) -> Case | None:

@@ -7,17 +7,13 @@ were parked open their incident when they are parked (`tidy.park`); here it ends
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from config.scope import scope_of
 from daemon.assess.grouping import BLIND_SEVERITY
-from daemon.escalate.triggers import Ended, PageOwed
-from daemon.incidents.change import Change
-from daemon.incidents.escalation import Escalation
-from daemon.incidents.events import Event, Kind
-from daemon.incidents.model import DAEMON, Impact, Incident, IncidentState, incident_id
+from daemon.escalate.triggers import PageOwed
+from daemon.incidents.model import DAEMON, Incident
 from daemon.incidents.records import DebtState
-from daemon.incidents.transitions import INCIDENT, IncidentEvent, incident_after
+from daemon.loop import own
 from daemon.loop.ground import Ground
 from daemon.store.unit import UnitOfWork
 
@@ -57,19 +53,7 @@ def opened(loop: Ground, uow: UnitOfWork, part: str, text: str, now: float) -> N
     scope = scope_of({"part": part})
     if any(i.failure_mode == DAEMON and i.scope == scope for i in uow.incidents.open()):
         return
-    incident = Incident(
-        id=incident_id(DAEMON, scope, now),
-        failure_mode=DAEMON,
-        scope=scope,
-        severity=BLIND_SEVERITY,
-        state=IncidentState.OPEN,
-        began_at=now,
-        detected_at=now,
-        impact=Impact(1, 1, text),
-    )
-    event = Event(incident.id, now, Kind.DETECTED, text, {"part": part})
-    escalation = Escalation(incident.id, severity=incident.severity)
-    loop.apply(uow, Change(incident=incident, escalation=escalation, events=(event,)))
+    incident = own.opened(loop, uow, (DAEMON, {"part": part}, BLIND_SEVERITY), text, now, data={"part": part})
     loop.tell(uow, incident, (PageOwed(text),), now)
     loop.ailing = True
 
@@ -125,15 +109,8 @@ def _debts(loop: Ground, now: float) -> Mapping[str, str]:
 
 def _ended(loop: Ground, uow: UnitOfWork, incident: str, now: float) -> None:
     before = uow.incidents.get(incident)
-    if before is None or (before.state, IncidentEvent.CLEAR) not in INCIDENT:
-        return
-    state = incident_after(before.state, IncidentEvent.CLEAR)
-    after = replace(before, state=state, resolved_at=now, resolved_by="self")
-    text = f"{_part(before)} is well again."
-    event = Event(incident, now, Kind.RESOLVED, text, {"by": "self"})
-    kept = loop.apply(uow, Change(incident=after, events=(event,))).incident
-    assert kept is not None
-    loop.tell(uow, kept, (Ended(text),), now)
+    if before is not None:
+        own.ended(loop, uow, before, f"{_part(before)} is well again.", now)
 
 
 def _part(incident: Incident) -> str:
