@@ -7,12 +7,14 @@ idempotency key: after silence the same page may come twice, under the same refe
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from pydantic import Field
+from pydantic import BeforeValidator, WithJsonSchema
 
+from config.problems import Wrong
 from config.section import Section
 from daemon.escalate.channels.port import Channel, Doors
 from daemon.escalate.channels.shared import Shared, Twilio
@@ -40,12 +42,22 @@ _LIKE = str.maketrans(
     }
 )
 UNKNOWN = "?"
+E164 = r"^\+[1-9]\d{6,14}$"
+
+
+def _number(text: object) -> str:
+    """Raises `Wrong`. Without quotes YAML reads a number, and the plus is lost: nothing is guessed then."""
+    if isinstance(text, str) and re.fullmatch(E164, text, re.ASCII):
+        return text
+    raise Wrong(
+        "no phone number as E.164 writes it", 'write it in quotes, with plus and country: "+33612345678"'
+    )
 
 
 class SmsSpec(Section):
     """`to`: a number as E.164 writes it."""
 
-    to: Annotated[str, Field(pattern=r"^\+[1-9]\d{6,14}$")]
+    to: Annotated[str, BeforeValidator(_number), WithJsonSchema({"type": "string", "pattern": E164})]
 
 
 class Sms:
@@ -57,7 +69,7 @@ class Sms:
     spec = SmsSpec
 
     def normal(self, settings: Any) -> Any:
-        return settings if isinstance(settings, dict) else {"to": str(settings)}
+        return settings if isinstance(settings, dict) else {"to": settings}
 
     def doubts(self, spec: SmsSpec, shared: Shared) -> list[str]:
         del spec

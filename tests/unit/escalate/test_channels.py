@@ -246,7 +246,9 @@ def test_a_person_with_only_such_a_channel_cannot_be_reached_and_that_is_an_erro
         ({"slack": {"url": "https://hooks.slack.com/services/x"}}, "must not stand in the file in plain"),
         ({"teams": {"url": "https://x.logic.azure.com/?sig=1"}}, "must not stand in the file in plain"),
         ({"ntfy": {"url": "https://ntfy.example.org/"}}, "should match"),
-        ({"sms": "0612345678"}, "should match"),
+        ({"sms": "0612345678"}, "no phone number as E.164 writes it"),
+        ({"sms": 33612345678}, "no phone number as E.164 writes it"),
+        ({"sms": {"to": "+33 612345678"}}, "no phone number as E.164 writes it"),
     ],
 )
 def test_every_mistake_in_a_channel_is_located(channel: dict[str, Any], problem: str) -> None:

@@ -145,10 +145,10 @@ def test_the_answer_comes_before_what_may_be_cut() -> None:
 
 @pytest.mark.parametrize(
     ("written", "sent"),
-    [("“late” – 5 €…", '"late" - 5 €...'), ("Müller à Łódź", "Müller à ?ódz"), ("日本", "??")],
+    [("“late” – 5 €…", '"late" - 5 €...'), ("Müller à Łódź", "Müller à ?odz"), ("日本", "??")],
 )
 def test_typographic_letters_become_plain_ones(written: str, sent: str) -> None:
-    assert plain(written) == sent.replace("ó", "o")
+    assert plain(written) == sent
 
 
 def test_without_an_account_nothing_is_sent_and_the_check_says_so() -> None:
