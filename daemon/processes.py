@@ -45,19 +45,32 @@ class ProcessDoor:
         self._grace = grace
         self._guard = threading.Lock()
         self._groups: set[int] = set()
+        self._under_way = 0
+        self._stops = 0
 
     def run(self, command: Command, *, deadline: float) -> Exit:
         """Run to the end or to the deadline. Raises `Unreachable` when the program cannot be started at all."""
         started = self._clock.monotonic()
         if deadline <= started:
             raise Unreachable(f"{command.argv[:1]}: the deadline had passed before it was started")
+        with self._guard:
+            self._under_way += 1
+            stops = self._stops
+        try:
+            return self._run(command, deadline, started, stops)
+        finally:
+            with self._guard:
+                self._under_way -= 1
+
+    def _run(self, command: Command, deadline: float, started: float, stops: int) -> Exit:
         process, output = self._start(command)
         captured = _Capture(command.max_output)
         with self._guard:
             self._groups.add(process.pid)
+            stopped = self._stops != stops  # while it was being started, when nobody could signal it yet
         try:
             with output, os.fdopen(os.pidfd_open(process.pid), "rb", buffering=0) as exited:
-                ended = self._follow(exited.fileno(), output, captured, deadline)
+                ended = stopped or self._follow(exited.fileno(), output, captured, deadline)
                 self._end_group(process)
                 _drain(output, captured)
         finally:
@@ -71,21 +84,24 @@ class ProcessDoor:
     def end_all(self) -> int:
         """Stop now: TERM for every running group, KILL after the grace. Returns how many there were.
 
-        The calls that wait for them return by themselves, their programs ended by a signal.
+        The calls that wait for them return by themselves, their programs ended by a signal; so does a call whose
+        program is only being started.
         """
-        asked = self._signal_all(signal.SIGTERM)
+        with self._guard:
+            self._stops += 1
+            asked = self._under_way
+        self._signal_all(signal.SIGTERM)
         until = self._clock.monotonic() + self._grace
         pause = threading.Event()
-        while self._groups and self._clock.monotonic() < until:
+        while self._under_way and self._clock.monotonic() < until:
             pause.wait(_STEP)
         self._signal_all(signal.SIGKILL)
         return asked
 
-    def _signal_all(self, number: signal.Signals) -> int:
+    def _signal_all(self, number: signal.Signals) -> None:
         with self._guard:
             for group in self._groups:
                 _signal(group, number)
-            return len(self._groups)
 
     def _start(self, command: Command) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
         if not command.argv:

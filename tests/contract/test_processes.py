@@ -8,15 +8,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from daemon.clock import SystemClock
 from daemon.processes import ProcessDoor
-from remediations.ports import Command, Exit, Processes, Unreachable
+from remediations.ports import Clock, Command, Exit, Processes, Unreachable
 from tests.fakes.ports import FakeProcesses
 
 CLOCK = SystemClock()
@@ -297,6 +298,37 @@ def test_a_stop_ends_what_runs_long_before_its_deadline(
     assert [exit_.code for exit_ in ended] == [-by]
     assert running(marker) == []
     assert door.end_all() == 0
+
+
+def test_a_stop_ends_also_what_is_only_being_started() -> None:
+    door = DoorThatStartsSlowly(CLOCK, os.environ, grace=GRACE)
+    ended: list[Exit] = []
+    run = threading.Thread(target=lambda: ended.append(door.run(shell("sleep 30"), deadline=soon(60))))
+    run.start()
+    assert door.begun.wait(5)
+    asked: list[int] = []
+    stop = threading.Thread(target=lambda: asked.append(door.end_all()))
+    stop.start()
+    stop.join(0.05)
+    door.known.set()
+    run.join(5)
+    stop.join(5)
+    assert asked == [1]
+    assert [exit_.code for exit_ in ended] == [-signal.SIGTERM]
+
+
+class DoorThatStartsSlowly(ProcessDoor):
+    """Its program runs, `begun`, before the door gets to know so: `known`."""
+
+    def __init__(self, clock: Clock, environ: Mapping[str, str], *, grace: float) -> None:
+        super().__init__(clock, environ, grace=grace)
+        self.begun, self.known = threading.Event(), threading.Event()
+
+    def _start(self, command: Command) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+        started = super()._start(command)
+        self.begun.set()
+        self.known.wait(5)
+        return started
 
 
 def eventually(holds: Callable[[], bool], within: float = 5.0) -> bool:
