@@ -73,15 +73,15 @@ def test_the_deadline_is_total_over_tls_too(
     started = time.monotonic()
     with pytest.raises(Ambiguous, match="deadline"):
         door.send(request, deadline=started + 0.5)
-    assert time.monotonic() - started < 0.9
+    assert time.monotonic() - started < 5, "without the deadline it would not end"
 
 
 def test_a_handshake_that_never_comes_ends_at_the_deadline(door: HttpDoor) -> None:
-    with _listening(lambda _c, stop: stop.wait(3)) as port:
+    with _listening(lambda _c, stop: stop.wait(30)) as port:
         started = time.monotonic()
         with pytest.raises(Unreachable, match="deadline"):
             door.send(Request("POST", f"https://127.0.0.1:{port}/", body=b"x"), deadline=started + 0.5)
-        assert time.monotonic() - started < 0.9
+        assert time.monotonic() - started < 5, "without the deadline it would not end"
 
 
 class _listening:  # noqa: N801 - reads as a word in a with statement

@@ -16,7 +16,7 @@ HANG = threading.Event()
 
 def answer(call: Call) -> Answer:
     if call.path == "/hang":
-        HANG.wait(1.0)
+        HANG.wait(30.0)
     if call.path == "/gone":
         return Answer(hang_up=True)
     return Answer(200, {"method": call.method, "path": call.path, "query": call.query, "body": call.json()})
@@ -36,7 +36,7 @@ def port() -> Iterator[int]:
 
 @pytest.fixture
 def peer(port: int) -> Iterator[Peer]:
-    one = Peer(port, 0.2)
+    one = Peer(port, 1.0)
     yield one
     one.close()
 
@@ -54,7 +54,7 @@ def test_a_call_comes_back_on_one_kept_connection(peer: Peer) -> None:
 
 
 def test_an_ordinary_client_is_served(port: int) -> None:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/a?b=c", timeout=2) as found:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/a?b=c", timeout=20) as found:
         assert json.load(found)["query"] == {"b": "c"}
 
 
@@ -82,6 +82,6 @@ def test_nobody_listening_is_no_connection() -> None:
     ],
 )
 def test_what_is_no_request_is_refused(port: int, request_text: bytes, status: int, why: str) -> None:
-    with socket.create_connection(("127.0.0.1", port), 1) as line:
+    with socket.create_connection(("127.0.0.1", port), 20) as line:
         line.sendall(request_text)
         assert line.recv(1000).split()[1] == str(status).encode(), why
