@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from daemon.incidents.records import PageEvent
@@ -15,7 +15,9 @@ class Message:
     `headline`: one line of at most 120 characters. `parts`: paragraphs, the most important first, so that a channel
     with little room cuts from the end. `links`: (text, address). `note`: what a status message reports
     (`acked`, `L2`, …). `source`, `component`, `group`, `facet`: the scope, the playbook, the environment, the failure
-    mode. Nothing in it is a secret.
+    mode. `maybe`: an earlier try of it may have arrived. `first`: what the provider called the first page of this
+    incident at this destination, if it is the message of that page alone. Nothing in it is a secret, but `token`,
+    which is for its reader: by it the one that is told can answer, where the channel has buttons.
     """
 
     key: str
@@ -33,6 +35,9 @@ class Message:
     facet: str = ""
     note: str = ""
     links: tuple[tuple[str, str], ...] = ()
+    maybe: bool = False
+    first: str = ""
+    token: str = field(default="", repr=False)
 
     @property
     def body(self) -> str:
@@ -55,7 +60,8 @@ class Receipt:
     """`retry_after`: seconds the provider asked for. `detail` is safe to show: no secret, bounded.
 
     `status`: the provider's code, where it gave one. `shortened`: the message went in a short form after the full
-    one was refused.
+    one was refused. `provider_id`: what the provider calls this message. `renew`: seconds after which it has to be
+    sent again, to go on standing there.
     """
 
     kind: ReceiptKind
@@ -63,3 +69,5 @@ class Receipt:
     retry_after: float | None = None
     status: int | None = None
     shortened: bool = False
+    provider_id: str = ""
+    renew: float | None = None
