@@ -16,7 +16,8 @@ from daemon.detect.stage import Detection
 from daemon.escalate.channels.registry import KINDS, address_book
 from daemon.escalate.rules import Policy, external, policy_of
 from daemon.escalate.schedules import directory_of
-from daemon.escalate.stage import AckToken, Escalate, Setup
+from daemon.escalate.setup import AckToken, Setup
+from daemon.escalate.stage import Escalate
 from daemon.incidents.change import Job
 from daemon.loop.control import Lead, SwitchBoard
 from daemon.loop.core import Loop

@@ -14,7 +14,8 @@ from daemon.escalate.channels.registry import KINDS, address_book
 from daemon.escalate.message import Receipt
 from daemon.escalate.post import post
 from daemon.escalate.schedules import directory_of
-from daemon.escalate.stage import Escalate, Setup
+from daemon.escalate.setup import Setup
+from daemon.escalate.stage import Escalate
 from daemon.escalate.triggers import Ended, PageOwed, Trigger
 from daemon.incidents.change import Change, Job
 from daemon.incidents.events import Event, Kind

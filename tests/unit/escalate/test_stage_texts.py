@@ -9,7 +9,7 @@ from config.secrets import Environment
 from daemon.escalate.channels.registry import KINDS, address_book
 from daemon.escalate.message import ReceiptKind
 from daemon.escalate.schedules import directory_of
-from daemon.escalate.stage import Setup
+from daemon.escalate.setup import Setup
 from daemon.escalate.triggers import PageOwed
 from daemon.incidents.change import Change
 from daemon.incidents.records import DeliveryState, MuteKind, PageEvent, PipelineChange

@@ -1,0 +1,175 @@
+"""Dispatch: which due messages go out now, what each says, and the job that carries it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from daemon.document.dossier import Dossier, load
+from daemon.escalate import digests, outbox, text
+from daemon.escalate.bookings import dropped, event_of, job_key, merged, sent
+from daemon.escalate.channels.registry import BY_KIND
+from daemon.escalate.message import Message, Receipt, ReceiptKind
+from daemon.escalate.setup import Setup
+from daemon.escalate.text import Around, Reader
+from daemon.incidents.change import Change, Job
+from daemon.incidents.events import Kind
+from daemon.incidents.model import Incident
+from daemon.incidents.records import Delivery, PageEvent
+from daemon.store.unit import UnitOfWork
+
+POST = "post"
+"""Kind of the jobs that send."""
+SEND_WITHIN = 30.0
+"""Seconds a worker has for one message, the short form included."""
+DUE_AT_ONCE = 200
+_WEEK = 7 * 86400.0
+_DAY = 86400.0
+_MOST_EARLIER = 20
+
+
+def dispatch(setup: Setup, uow: UnitOfWork, now: float, free_slots: int) -> Change:
+    """Hand the due messages to workers: rows marked as being sent, and one job each.
+
+    What nobody needs any more is dropped, and what the console shows is delivered by this very commit.
+    """
+    return _Dispatch(setup, uow, now).all_due(free_slots)
+
+
+class _Dispatch:
+    """One look at what is due."""
+
+    def __init__(self, setup: Setup, uow: UnitOfWork, now: float) -> None:
+        self._setup, self._uow, self._now = setup, uow, now
+        self._scene = _Scene(uow, now)
+
+    def all_due(self, free_slots: int) -> Change:
+        owed = self._uow.deliveries.due(self._now, limit=DUE_AT_ONCE)
+        if not owed:
+            return Change()
+        sending = self._uow.deliveries.sending()
+        changes: list[Change] = []
+        # Only what needs a worker needs a slot; local and unwanted rows are settled without one.
+        for row in outbox.choose(
+            [row for row in owed if row.event is not PageEvent.DIGEST], sending, len(owed)
+        ):
+            left = free_slots - sum(len(done.jobs) for done in changes)
+            change = self._hand_over(row, left)
+            changes.append(change)
+        for rows in digests.groups(owed, sending):
+            left = free_slots - sum(len(done.jobs) for done in changes)
+            changes.append(self._hand_over_digest(rows, left))
+        return merged(changes)
+
+    def _hand_over_digest(self, rows: Sequence[Delivery], slots: int) -> Change:
+        if _local(rows[0]):
+            return merged([_shown(row, self._now) for row in rows])
+        if slots <= 0:
+            return Change()
+        found = [load(self._uow, row.incident) for row in rows]
+        dossiers = list({dossier.incident.id: dossier for dossier in found if dossier}.values())
+        try:
+            message = digests.compose(rows, dossiers, self._reader(rows[0]), self._now)
+        except Exception:  # noqa: BLE001 - whatever is wrong with the text, the digest goes out
+            message = text.bare(rows[0], self._now)
+        key = job_key(outbox.begin(rows[0]))
+        job = Job(key, POST, rows[0].incident, self._now + SEND_WITHIN, _args(rows[0], message))
+        return Change(deliveries=digests.begun(rows, key), jobs=(job,))
+
+    def _hand_over(self, row: Delivery, slots: int) -> Change:
+        local = _local(row)
+        if slots <= 0 and not local:
+            return Change()
+        dossier = load(self._uow, row.incident)
+        rows = self._uow.deliveries.of(row.incident)
+        why = outbox.unwanted(
+            row, dossier.incident if dossier else None, dossier.escalation if dossier else None, rows
+        )
+        if why:
+            return dropped(row, why, self._now)
+        if outbox.waits(row, rows):
+            return Change()
+        if local:
+            return _shown(row, self._now)
+        message, parked = self._message(dossier, row)
+        sending = outbox.begin(row)
+        job = Job(job_key(sending), POST, row.incident, self._now + SEND_WITHIN, _args(sending, message))
+        events = (
+            ()
+            if not parked
+            else (
+                event_of(
+                    row,
+                    self._now,
+                    Kind.DAEMON,
+                    f"Page text failed, a plain one goes out: {parked}",
+                    what="parked",
+                ),
+            )
+        )
+        return Change(deliveries=(sending,), events=events, jobs=(job,))
+
+    def _message(self, dossier: Dossier | None, row: Delivery) -> tuple[Message, str]:
+        """The text, and why it is only the bare one, if it is. One bad incident must not stop the queue."""
+        if dossier is None:
+            return text.bare(row, self._now), ""
+        try:
+            return text.compose(
+                dossier, row, self._reader(row), self._scene.around(dossier.incident), self._now
+            ), ""
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the text, the page goes out
+            return text.bare(row, self._now), type(error).__name__
+
+    def _reader(self, row: Delivery) -> Reader:
+        person = self._setup.directory.people.get(row.person)
+        base, sign = self._setup.public_url, self._setup.ack_token
+        ack_url = (
+            f"{base.rstrip('/')}/a/{sign(row.incident, row.person, row.level, self._now)}"
+            if base and sign
+            else ""
+        )
+        zone = person.timezone if person else "UTC"
+        return Reader(person.name if person else row.person, zone, base, self._setup.environment, ack_url)
+
+
+def _local(row: Delivery) -> bool:
+    """Whether its channel shows it without anything being sent."""
+    channel = BY_KIND.get(row.channel)
+    return channel is not None and channel.local
+
+
+def _shown(row: Delivery, now: float) -> Change:
+    return sent(outbox.settle(outbox.begin(row), Receipt(ReceiptKind.OK, "shown"), now).row, now)
+
+
+def _args(row: Delivery, message: Message) -> dict[str, Any]:
+    return {
+        "address": row.address,
+        "channel": row.channel,
+        "message": message,
+        "plain": text.bare(row, message.at),
+    }
+
+
+class _Scene:
+    """What goes on beside the incidents of one dispatch; read once, and only if a text needs it."""
+
+    def __init__(self, uow: UnitOfWork, now: float) -> None:
+        self._uow = uow
+        self._now = now
+
+    @cached_property
+    def _open(self) -> tuple[Incident, ...]:
+        return self._uow.incidents.open()
+
+    def around(self, incident: Incident) -> Around:
+        since = self._now - _WEEK
+        earlier = self._uow.incidents.at_scope(
+            incident.failure_mode, incident.scope, since=since, limit=_MOST_EARLIER
+        )
+        return Around(
+            changes=self._uow.pipeline.recent(incident.began_at - _DAY),
+            related=tuple(other for other in self._open if other.id != incident.id),
+            earlier=sum(1 for other in earlier if other.id != incident.id),
+        )

@@ -1,0 +1,33 @@
+"""Setup: what the escalation stage takes from the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from daemon.escalate.rules import Policy
+from daemon.escalate.schedules import Directory
+from daemon.incidents.model import Incident
+
+AckToken = Callable[[str, str, int, float], str]
+"""(incident, person, level, now) to the token of a link."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The configuration's part. Replaced whole by a reload; running escalations keep their own policy.
+
+    `policies`: by the name a playbook's `escalation` has; `default` has to be there. `ack_token`: signs what stands
+    behind `/a/` in the link by which one person can acknowledge one incident.
+    """
+
+    policies: Mapping[str, Policy]
+    directory: Directory
+    by_playbook: Mapping[str, str] = field(default_factory=dict)
+    public_url: str = ""
+    environment: str = ""
+    ack_token: AckToken | None = None
+
+    def policy_for(self, incident: Incident) -> Policy:
+        name = self.by_playbook.get(incident.playbook or "", "default")
+        return self.policies.get(name) or self.policies["default"]
