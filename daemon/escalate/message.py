@@ -16,8 +16,8 @@ class Message:
     with little room cuts from the end. `links`: (text, address). `note`: what a status message reports
     (`acked`, `L2`, …). `source`, `component`, `group`, `facet`: the scope, the playbook, the environment, the failure
     mode. `maybe`: an earlier try of it may have arrived. `first`: what the provider called the first page of this
-    incident at this destination, if it is the message of that page alone. Nothing in it is a secret, but `token`,
-    which is for its reader: by it the one that is told can answer, where the channel has buttons.
+    incident at this destination, if it is the message of that page alone; `page`: headline and parts of that page as it
+    reads now. Nothing in it is a secret, but `token`, which is for its reader: it stands behind the channel's buttons.
     """
 
     key: str
@@ -37,12 +37,18 @@ class Message:
     links: tuple[tuple[str, str], ...] = ()
     maybe: bool = False
     first: str = ""
+    page: tuple[str, ...] = ()
     token: str = field(default="", repr=False)
 
     @property
     def body(self) -> str:
         """Everything below the headline, as plain text."""
         return "\n\n".join(self.parts)
+
+    @property
+    def ack_link(self) -> str:
+        """The link by which its reader can acknowledge; empty when there is none."""
+        return next((href for _, href in self.links if "/a/" in href), "")
 
 
 class ReceiptKind(StrEnum):
@@ -61,7 +67,8 @@ class Receipt:
 
     `status`: the provider's code, where it gave one. `shortened`: the message went in a short form after the full
     one was refused. `provider_id`: what the provider calls this message. `renew`: seconds after which it has to be
-    sent again, to go on standing there.
+    sent again, to go on standing there. `proof_within`: seconds within which the provider says whether it arrived, where
+    it was asked to.
     """
 
     kind: ReceiptKind
@@ -71,3 +78,4 @@ class Receipt:
     shortened: bool = False
     provider_id: str = ""
     renew: float | None = None
+    proof_within: float | None = None

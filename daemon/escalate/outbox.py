@@ -99,8 +99,16 @@ def _page_unwanted(row: Delivery, incident: Incident, escalation: Escalation | N
 
 
 def begin(row: Delivery) -> Delivery:
-    """The row as it stands while a worker has it."""
-    return replace(row, state=DeliveryState.SENDING, tries=row.tries + 1)
+    """The row as it stands while a worker has it. What was said of an earlier try is not said of this one."""
+    return replace(
+        row,
+        state=DeliveryState.SENDING,
+        tries=row.tries + 1,
+        provider_id="",
+        heard={},
+        sequence=0,
+        look_at=None,
+    )
 
 
 def recovered_from_restart(row: Delivery, now: float) -> Delivery:
@@ -111,10 +119,7 @@ def recovered_from_restart(row: Delivery, now: float) -> Delivery:
 def settle(row: Delivery, receipt: Receipt, now: float) -> After:
     """What a receipt makes of a row that was being sent."""
     if receipt.kind is ReceiptKind.OK:
-        short = " (shortened)" if receipt.shortened else ""
-        return After(
-            replace(row, state=DeliveryState.ACCEPTED, sent_at=now, receipt=receipt.detail + short, error="")
-        )
+        return After(_accepted(row, receipt, now))
     maybe = f"{MAYBE}: {receipt.detail}" if receipt.kind is ReceiptKind.AMBIGUOUS else row.receipt
     error = receipt.detail or str(receipt.kind)
     if receipt.kind is ReceiptKind.PERMANENT:
@@ -125,6 +130,20 @@ def settle(row: Delivery, receipt: Receipt, now: float) -> After:
         return After(replace(row, state=DeliveryState.FAILED, error=spent, receipt=maybe), failing=True)
     again = replace(row, state=DeliveryState.OWED, due_at=due_at, error=error, receipt=maybe)
     return After(again, failing=row.tries == FALLBACK_AFTER)
+
+
+def _accepted(row: Delivery, receipt: Receipt, now: float) -> Delivery:
+    """The provider has it; `look_at` says when something more is expected."""
+    within = [seconds for seconds in (receipt.proof_within, receipt.renew) if seconds is not None]
+    return replace(
+        row,
+        state=DeliveryState.ACCEPTED,
+        sent_at=now,
+        receipt=receipt.detail + (" (shortened)" if receipt.shortened else ""),
+        provider_id=receipt.provider_id,
+        look_at=now + min(within) if within else None,
+        error="",
+    )
 
 
 def wait(row: Delivery, receipt: Receipt) -> float:

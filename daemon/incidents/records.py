@@ -41,6 +41,11 @@ class Delivery:
     """A message owed to a person. `key` is unique and the same on every try; `dedup_key` joins all messages of one
     incident at one destination. `address` names the person's channel by position (`ana/0`), never its secret.
     Text is rendered at send from `facts` and the timeline, so a broken template rolls nothing back.
+
+    `sent_at`: since when it counts as accepted, whatever was heard later. `provider_id`: what the provider calls it.
+    `heard`: what was said of it since (`delivered undelivered seen acked`), and when; `sequence`: the provider's
+    number of the last. `look_at`: when an accepted one is looked at again, as no word of its delivery came by then,
+    or as it has to be sent anew to go on standing.
     """
 
     key: str
@@ -59,6 +64,10 @@ class Delivery:
     error: str = ""
     receipt: str = ""
     sent_at: float | None = None
+    provider_id: str = ""
+    heard: Mapping[str, float] = field(default_factory=dict)
+    sequence: int = 0
+    look_at: float | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     version: int = 0
 

@@ -23,6 +23,14 @@ _DUE = (
 _SENDING = _all.where(_c.state == DeliveryState.SENDING.value).order_by(_c.due_at, _c.key)
 _OF = _all.where(_c.incident == bindparam("incident_")).order_by(_c.created_at, _c.key)
 _UNSENT = _all.where(_c.state.in_([DeliveryState.OWED.value, DeliveryState.SENDING.value])).limit(10_000)
+_TO_LOOK_AT = (
+    _all.where(_c.look_at <= bindparam("now")).order_by(_c.look_at, _c.key).limit(bindparam("limit"))
+)
+_OF_PROVIDER = (
+    _all.where(_c.provider_id == bindparam("provider_id_"))
+    .order_by(_c.created_at.desc(), _c.key.desc())
+    .limit(bindparam("limit"))
+)
 _RECENT = _all.order_by(_c.created_at.desc(), _c.key.desc()).limit(bindparam("limit"))
 
 
@@ -47,6 +55,15 @@ class Deliveries:
     def of(self, incident_id: str) -> tuple[Delivery, ...]:
         """All deliveries of an incident, oldest first."""
         return tuple(map(MAPPER.value, self._tx.rows(_OF, {"incident_": incident_id})))
+
+    def to_look_at(self, now: float, *, limit: int = 100) -> tuple[Delivery, ...]:
+        """Accepted ones that something else was expected of by `now`, longest overdue first."""
+        return tuple(map(MAPPER.value, self._tx.rows(_TO_LOOK_AT, {"now": now, "limit": limit})))
+
+    def of_provider(self, kind: str, provider_id: str) -> Delivery | None:
+        """The newest message of this kind of channel that its provider calls so."""
+        rows = self._tx.rows(_OF_PROVIDER, {"provider_id_": provider_id, "limit": 20}) if provider_id else ()
+        return next((row for row in map(MAPPER.value, rows) if row.channel == kind), None)
 
     def recent(self, *, limit: int = 100) -> tuple[Delivery, ...]:
         """The newest deliveries of all incidents, newest first."""

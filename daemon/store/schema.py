@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, select
 from daemon.errors import StoreSick
 from daemon.store import tables
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration; a test keeps it equal to the scripts."""
 
 

@@ -139,9 +139,14 @@ deliveries = Table(
     _at("created_at", null=False),
     _version(),
     _doc(),
+    # Added later, so they come last.
+    _text("provider_id"),
+    _at("look_at"),
     Index("deliveries_by_due", "state", "due_at"),
     Index("deliveries_by_incident", "incident"),
     Index("deliveries_by_time", "created_at"),
+    Index("deliveries_by_provider", "provider_id"),
+    Index("deliveries_by_look", "look_at"),
 )
 
 timeline = Table(

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, create_engine, inspect, text
 
 from config.scope import WHOLE
 from daemon.errors import StoreSick
+from daemon.incidents.change import Change
 from daemon.store import schema, tables
 from daemon.store.engine import place
 from daemon.store.store import Store
@@ -63,14 +64,19 @@ def test_migrating_again_changes_nothing(store: Store) -> None:
 def test_an_older_database_keeps_its_rows_through_the_upgrade(store: Store) -> None:
     with store.write() as uow:
         uow.checkpoints.save({("silent", WHOLE): [1]})
+        uow.apply(Change(deliveries=(rows.delivery("p"),)))
     with store._engine.begin() as connection:
         tables.rollups.drop(connection)
         tables.drills.drop(connection)
+        for column in ("provider_id", "look_at"):
+            connection.execute(text(f"DROP INDEX deliveries_by_{column.partition('_')[0]}"))
+            connection.execute(text(f"ALTER TABLE deliveries DROP COLUMN {column}"))
         connection.execute(tables.revision.update().values(version_num="0001"))
     store.migrate()
     with store.read() as uow:
         assert uow.rollups.load() == ()
         assert uow.drills.newest() == ()
+        assert uow.deliveries.of("po-1") == (rows.delivery("p", version=1),)
         assert uow.checkpoints.load() == {("silent", WHOLE): [1]}
 
 

@@ -232,6 +232,35 @@ def test_deliveries_due_are_owed_and_their_time_has_come(store: Store) -> None:
         assert [row.key for row in uow.deliveries.recent(limit=2)] == ["sent", "in hand"]
 
 
+def test_a_message_is_found_by_what_its_provider_calls_it(store: Store) -> None:
+    twice = {"provider_id": "SM1", "channel": "sms"}
+    keep(
+        store,
+        Change(
+            deliveries=(
+                rows.delivery("old", created_at=1.0, **twice),
+                rows.delivery("new", created_at=2.0, **twice),
+                rows.delivery("other", created_at=3.0, provider_id="SM1", channel="voice"),
+                rows.delivery("nameless", created_at=4.0, channel="sms"),
+            )
+        ),
+    )
+    with store.read() as uow:
+        found = uow.deliveries.of_provider("sms", "SM1")
+        assert found is not None
+        assert found.key == "new"
+        assert uow.deliveries.of_provider("sms", "") is None
+        assert uow.deliveries.of_provider("sms", "SM2") is None
+
+
+def test_messages_are_looked_at_when_their_time_has_come(store: Store) -> None:
+    looks = {"never": None, "late": 90.0, "now": 100.0, "later": 100.5}
+    keep(store, Change(deliveries=tuple(rows.delivery(key, look_at=at) for key, at in looks.items())))
+    with store.read() as uow:
+        assert [row.key for row in uow.deliveries.to_look_at(100.0)] == ["late", "now"]
+        assert [row.key for row in uow.deliveries.to_look_at(100.0, limit=1)] == ["late"]
+
+
 def test_the_timeline_is_read_in_order_and_by_number(store: Store) -> None:
     with store.write() as uow:
         uow.timeline.append([rows.event(f"e{n}", incident="-" if n == 2 else "po-1") for n in range(5)])

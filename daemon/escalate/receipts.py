@@ -1,0 +1,105 @@
+"""What providers say later of a message they took: delivered or not, seen, answered. Pure.
+
+`accepted` is not `delivered`. A provider's word comes at any time and in any order, also twice, and also before our own
+mark that the message was taken: what is older than what is known changes nothing. It comes in as an order, like
+everything from outside: a face makes one with `reported`, the loop books it by `advanced`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from daemon.incidents.records import Delivery, DeliveryState, Order
+
+ORDER = "receipt"
+"""Kind of the orders that carry a report. No person gives them: they are in no table of what people may ask."""
+MAX_DETAIL = 200
+
+
+class Fate(StrEnum):
+    """What became of a message after it was accepted, from the least to the most that can be known."""
+
+    UNDELIVERED = "undelivered"
+    DELIVERED = "delivered"
+    SEEN = "seen"
+    ACKED = "acked"
+
+
+_RANK = {fate: place for place, fate in enumerate(Fate)}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One word of a provider. `sequence`: its own number of it, where it counts. `provider_id`: of which message."""
+
+    fate: Fate
+    detail: str = ""
+    sequence: int | None = None
+    provider_id: str = ""
+
+
+def reported(report: Report, via: str, now: float, *, key: str = "") -> Order:
+    """The order that brings `report` to the loop.
+
+    `via`: the kind of channel. `key`: of the delivery, where the callback's address names it; without it the message
+    is found by kind and provider id, once the loop has booked what the provider called it. What says less than `Fate`
+    (queued, sending, sent) need not be reported.
+    """
+    args = {
+        "key": key,
+        "fate": str(report.fate),
+        "detail": report.detail[:MAX_DETAIL],
+        "sequence": report.sequence,
+        "provider_id": report.provider_id,
+    }
+    return Order(0, now, ORDER, via, via, None, args)
+
+
+def report_of(order: Order) -> Report:
+    """Invert `reported`. Raises `ValueError` for a word that is none of `Fate`."""
+    sequence = order.args.get("sequence")
+    return Report(
+        Fate(str(order.args.get("fate"))),
+        str(order.args.get("detail", "")),
+        None if sequence is None else int(sequence),
+        str(order.args.get("provider_id", "")),
+    )
+
+
+def advanced(row: Delivery, report: Report, at: float) -> Delivery:
+    """The row once `report` is known; the row itself where that is no news.
+
+    A message that arrived was accepted, whatever we knew of it, so it is not sent again. One that did not is failed,
+    but stays known as one that was taken: its destination hears of the end. Of a try that is not the row's last, only
+    good news counts.
+    """
+    if _old(row, report):
+        return row
+    known = replace(
+        row,
+        heard={**row.heard, str(report.fate): at},
+        sequence=row.sequence if report.sequence is None else report.sequence,
+        provider_id=report.provider_id or row.provider_id,
+        sent_at=at if row.sent_at is None else row.sent_at,
+        look_at=None,
+    )
+    if row.state is DeliveryState.DROPPED:
+        return known
+    if report.fate is Fate.UNDELIVERED:
+        why = f"not delivered: {report.detail}" if report.detail else "not delivered"
+        return replace(known, state=DeliveryState.FAILED, error=why)
+    return replace(known, state=DeliveryState.ACCEPTED, error="")
+
+
+def _old(row: Delivery, report: Report) -> bool:
+    """Whether the row's last try is past what `report` says."""
+    if report.sequence is not None and report.sequence <= row.sequence:
+        return True
+    known = max((_RANK[Fate(word)] for word in row.heard), default=-1)
+    if _RANK[report.fate] <= known:
+        return True
+    if report.fate is not Fate.UNDELIVERED:
+        return False
+    another = bool(row.provider_id and report.provider_id and row.provider_id != report.provider_id)
+    return another or row.state is DeliveryState.OWED
