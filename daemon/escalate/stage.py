@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from daemon.document.dossier import load
 from daemon.escalate import digests, outbox
-from daemon.escalate.bookings import event_of, job_key, merged, sent
+from daemon.escalate.bookings import event_of, job_key, sent
 from daemon.escalate.dispatch import dispatch
 from daemon.escalate.holding import by_storm
 from daemon.escalate.message import Receipt, ReceiptKind
@@ -76,22 +76,24 @@ class Escalate:
         """Hand the due messages to workers; see there."""
         return dispatch(self.setup, uow, now, free_slots)
 
-    def receipt(self, uow: UnitOfWork, key_of_job: str, receipt: Receipt, now: float) -> Change:
-        """Book what became of a message. A receipt for a row that is no longer being sent changes nothing."""
+    def receipt(self, uow: UnitOfWork, key_of_job: str, receipt: Receipt, now: float) -> tuple[Change, ...]:
+        """Book what became of a message: a change for each incident that it told of.
+
+        A receipt for a row that is no longer being sent changes nothing.
+        """
         key, _, _ = key_of_job.rpartition("#")
         row = uow.deliveries.get(key)
         if row is None or row.state is not DeliveryState.SENDING or job_key(row) != key_of_job:
-            return Change()
+            return ()
         carried = digests.carried(uow.deliveries.sending(), key_of_job) or (row,)
         if len(carried) > 1 and receipt.kind in {ReceiptKind.TEMPORARY, ReceiptKind.AMBIGUOUS}:
             receipt = replace(
                 receipt, retry_after=outbox.wait(row, receipt)
             )  # what went together comes again together
-        return merged([self._booked(uow, each, receipt, now) for each in carried])
+        return tuple(self._booked(uow, each, receipt, now) for each in carried)
 
     def _booked(self, uow: UnitOfWork, row: Delivery, receipt: Receipt, now: float) -> Change:
         after = outbox.settle(row, receipt, now)
-        dossier = load(uow, row.incident)
         if after.row.state is DeliveryState.ACCEPTED:
             return sent(after.row, now)
         event = event_of(
@@ -100,7 +102,8 @@ class Escalate:
             next_at=after.row.due_at if after.row.state is DeliveryState.OWED else None,
         )  # fmt: skip
         change = Change(deliveries=(after.row,), events=(event,))
-        if not after.failing or dossier is None:
+        dossier = load(uow, row.incident) if after.failing else None
+        if dossier is None:
             return change
         rows = [after.row if other.key == row.key else other for other in uow.deliveries.of(row.incident)]
         escalation = dossier.escalation or Escalation(row.incident)
@@ -110,12 +113,6 @@ class Escalate:
             escalation=response.escalation if response.escalation != dossier.escalation else None,
             deliveries=tuple(new.values()),
             events=(event, *response.events),
-        )
-
-    def abandoned(self, uow: UnitOfWork, key_of_job: str, now: float) -> Change:
-        """A job that ran past its deadline: the message may have arrived."""
-        return self.receipt(
-            uow, key_of_job, Receipt(ReceiptKind.AMBIGUOUS, "no answer before the deadline"), now
         )
 
     def restart(self, uow: UnitOfWork, now: float) -> Change:

@@ -71,7 +71,8 @@ def _posted(loop: Ground, key: str, receipt: Receipt, now: float) -> None:
         if row is not None:
             loop.metrics.deliveries.labels(row.channel, str(receipt.kind)).inc()
             loop.metrics.lateness_seconds.labels("page").observe(max(0.0, now - row.due_at))
-        loop.apply(uow, loop.stages.escalate.receipt(uow, key, receipt, now))
+        for change in loop.stages.escalate.receipt(uow, key, receipt, now):
+            loop.apply(uow, change)
 
     if not loop.item("post", book, now):
         loop.unheard.append(Posted(key, receipt))

@@ -136,7 +136,8 @@ class House:
 
     def book_receipt(self, job: Job, receipt: Receipt) -> None:
         with self.store.write() as uow:
-            uow.apply(self.stage.receipt(uow, job.key, receipt, self.now))
+            for change in self.stage.receipt(uow, job.key, receipt, self.now):
+                uow.apply(change)
 
     def pass_time(self, seconds: float) -> None:
         """The loop looks every second, as it does live."""

@@ -138,8 +138,7 @@ def test_an_abandoned_job_is_ambiguous_and_its_late_receipt_changes_nothing(hous
     house.tell(OWED)
     house.dispatch()
     [job] = house.take()
-    with house.store.write() as uow:
-        uow.apply(house.stage.abandoned(uow, job.key, house.now))
+    house.book_receipt(job, Receipt(ReceiptKind.AMBIGUOUS, "no answer in time"))
     [row] = house.deliveries()
     assert (row.state, row.receipt[:5]) == (DeliveryState.OWED, "maybe")
     house.book_receipt(job, Receipt(ReceiptKind.PERMANENT, "late"))
@@ -191,5 +190,5 @@ def test_a_channel_taken_out_of_the_configuration_fails_and_the_next_one_follows
 def test_an_unknown_incident_or_receipt_changes_nothing(house: House) -> None:
     with house.store.write() as uow:
         assert house.stage.advance(uow, "ghost", (OWED,), house.now).change.empty
-        assert house.stage.receipt(uow, "ghost#1", Receipt(ReceiptKind.OK), house.now).empty
+        assert house.stage.receipt(uow, "ghost#1", Receipt(ReceiptKind.OK), house.now) == ()
         assert house.stage.dispatch(uow, house.now, 8).empty
