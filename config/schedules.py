@@ -2,18 +2,23 @@
 
 All local times are wall-clock times of the schedule's zone: a shift that starts at 09:00 starts at 09:00 on both
 sides of a change of daylight-saving time. Shifts are half-open: the end belongs to the next.
+
+A schedule may also be kept in a calendar (`calendar:`) that others look after; whoever it names has the schedule.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from config.people import TimeZone
 from config.problems import Wrong
+from config.secrets import Secret
 from config.section import Section
 from config.units import Duration, TimeOfDay, shown
 
@@ -97,23 +102,53 @@ class Layer(Section):
     rotation: Rotation
 
 
+class CalendarSpec(Section):
+    """An iCalendar of shifts, read every so often from a `file` or a `url` (a secret: whoever has it can read it).
+
+    Whom an event means: its attendee by mail address, else its title by the id or name of a person; `people` maps what
+    else stands there. One that could not be read for `stale_after` is told of; the last good one holds meanwhile.
+    """
+
+    file: Path | None = None
+    url: Secret | None = None
+    every: Annotated[Duration, Field(ge=60)] = 900.0
+    stale_after: Annotated[Duration, Field(ge=300)] = 86_400.0
+    people: Mapping[str, str] = Field(
+        default_factory=dict, json_schema_extra={"example": {"Duty phone": "ana"}}
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.file is None) == (self.url is None):
+            raise Wrong(
+                "a calendar is read from a file or from a url",
+                "write file: /etc/fleetmend/oncall.ics, or url: {env: ONCALL_CALENDAR}",
+            )
+        return self
+
+
 class ScheduleSpec(Section):
     """One entry of `schedules:`: a rotation, or layers of which the first whose hours it is has the schedule.
 
-    An override beats them all; of several the one written last wins. Their times, and those of swaps, are of `timezone`.
+    A `calendar` has it wherever it names someone; a rotation or layers beside it have what it leaves open. An override
+    beats them all; of several the one written last wins. Their times, and those of swaps, are of `timezone`.
+    `handoff`: at a change of shift, tell who comes and who goes of what is open.
     """
 
     timezone: TimeZone = "UTC"
+    calendar: CalendarSpec | None = None
     rotation: Rotation | None = None
     layers: tuple[Layer, ...] = ()
     overrides: tuple[Override, ...] = ()
     swaps: tuple[Swap, ...] = ()
+    handoff: bool = True
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if (self.rotation is None) == (not self.layers):
+        ways = (self.rotation is not None) + bool(self.layers)
+        if ways > 1 or (ways == 0 and self.calendar is None):
             raise Wrong(
-                "a schedule has either a rotation or layers",
+                "a schedule has either a rotation or layers, or a calendar",
                 "write rotation: {every: 1w, starts: …, people: […]}, or a list of layers with one each",
             )
         return self

@@ -1,7 +1,7 @@
 """Who has a schedule at an instant, and how the turns follow each other. Pure: instants are arguments.
 
 Shifts start by the wall clock of their layer's zone and are half-open, so neighbouring shifts always meet, without gap
-or overlap, on both sides of a change of daylight-saving time.
+or overlap, on both sides of a change of daylight-saving time. `booked`: what the schedule's calendar says.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from config.schedules import DAYS, Hours, Override, Rotation, ScheduleSpec, Swap
+from daemon.escalate.booked import NOTHING, Booked
 from daemon.escalate.wallclock import instant
 
 DAY = 86400.0
 WEEK = 7 * DAY
+BOOKED_TURN = 30 * DAY
+"""How long a shift of a calendar may be for its whole length to be looked up."""
 MAX_EDGES = 50_000
 """Changes looked at in one question: five years of three layers with hours."""
 
@@ -32,21 +35,21 @@ class Shift:
 
 @dataclass(frozen=True, slots=True)
 class _Duty:
-    """Whose it is, and by what: (layer or override, turn, swap). Two moments of one duty belong to one shift."""
+    """Whose it is, and by what: (layer, calendar or override, turn, swap). Two moments of one duty belong to one shift."""
 
     person: str | None = None
     by: tuple[object, ...] = ()
 
 
-def on_call(spec: ScheduleSpec, now: float) -> str | None:
+def on_call(spec: ScheduleSpec, now: float, booked: Booked = NOTHING) -> str | None:
     """Who has the schedule at `now`; None where no layer covers it, or before the rotation starts."""
-    return _duty(spec, now).person
+    return _duty(spec, now, booked).person
 
 
-def shifts(spec: ScheduleSpec, start: float, end: float) -> tuple[Shift, ...]:
+def shifts(spec: ScheduleSpec, start: float, end: float, booked: Booked = NOTHING) -> tuple[Shift, ...]:
     """Who has the schedule between two instants, cut at every change of turn, override or swap."""
     edges = {start, end}
-    for place, at in enumerate(_edges(spec, start, end)):
+    for place, at in enumerate(_edges(spec, start, end, booked)):
         if start < at < end:
             edges.add(at)
         if place >= MAX_EDGES:
@@ -54,7 +57,7 @@ def shifts(spec: ScheduleSpec, start: float, end: float) -> tuple[Shift, ...]:
     found: list[Shift] = []
     last: _Duty | None = None
     for first, second in pairwise(sorted(edges)):
-        duty = _duty(spec, first)
+        duty = _duty(spec, first, booked)
         if duty == last:
             found[-1] = Shift(found[-1].start, second, duty.person)
         else:
@@ -63,28 +66,34 @@ def shifts(spec: ScheduleSpec, start: float, end: float) -> tuple[Shift, ...]:
     return tuple(found)
 
 
-def next_shifts(spec: ScheduleSpec, now: float, count: int = 3) -> tuple[Shift, ...]:
+def next_shifts(
+    spec: ScheduleSpec, now: float, count: int = 3, booked: Booked = NOTHING
+) -> tuple[Shift, ...]:
     """The present shift and those that follow, whole (the first begins before `now`)."""
-    turn = max(layer.rotation.every for layer in spec.turns)
+    turn = max((layer.rotation.every for layer in spec.turns), default=BOOKED_TURN)
     reach = max(turn, WEEK) + DAY
-    begins = min(instant(spec.zone(layer), layer.rotation.starts) for layer in spec.turns)
-    seen = shifts(spec, now - reach, max(now, begins) + (count + 1) * reach)
+    begins = min((instant(spec.zone(layer), layer.rotation.starts) for layer in spec.turns), default=now)
+    seen = shifts(spec, now - reach, max(now, begins) + (count + 1) * reach, booked)
     following = [shift for shift in seen if shift.end > now]
     if following and following[0].person is None:
         following[0] = Shift(max(following[0].start, now), following[0].end, None)
     return tuple(following[:count])
 
 
-def gaps(spec: ScheduleSpec, start: float, end: float) -> tuple[Shift, ...]:
+def gaps(spec: ScheduleSpec, start: float, end: float, booked: Booked = NOTHING) -> tuple[Shift, ...]:
     """When nobody has the schedule."""
-    return tuple(shift for shift in shifts(spec, start, end) if shift.person is None)
+    return tuple(shift for shift in shifts(spec, start, end, booked) if shift.person is None)
 
 
-def _duty(spec: ScheduleSpec, now: float) -> _Duty:
+def _duty(spec: ScheduleSpec, now: float, booked: Booked) -> _Duty:
     for place in range(len(spec.overrides) - 1, -1, -1):
         start, end = _span(spec, spec.overrides[place])
         if start <= now < end:
             return _Duty(spec.overrides[place].person, ("override", place))
+    booking = booked.at(now)
+    if booking is not None:
+        taker, swap = _swapped(spec, booking.person, now)
+        return _Duty(taker, ("calendar", booking.start, booking.person, swap))
     for place, layer in enumerate(spec.turns):
         zone = spec.zone(layer)
         if layer.hours is not None and not _open(layer.hours, zone, now):
@@ -105,7 +114,8 @@ def _swapped(spec: ScheduleSpec, person: str, now: float) -> tuple[str, int | No
     return person, None
 
 
-def _edges(spec: ScheduleSpec, start: float, end: float) -> Iterator[float]:
+def _edges(spec: ScheduleSpec, start: float, end: float, booked: Booked) -> Iterator[float]:
+    yield from booked.edges(start, end)
     given: tuple[Override | Swap, ...] = (*spec.overrides, *spec.swaps)
     for one in given:
         yield from _span(spec, one)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from config.people import PersonSpec
 from config.schedules import ScheduleSpec
+from daemon.escalate.booked import NOTHING, Booked
 from daemon.escalate.rota import on_call
 
 
@@ -27,12 +28,13 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Someone who can be told, and how. `timezone`: an IANA name, the reader's clock."""
+    """Someone who can be told, and how. `timezone`: an IANA name, the reader's clock. `mail`: addresses, casefolded."""
 
     id: str
     name: str
     timezone: str = "UTC"
     ways: tuple[Way, ...] = ()
+    mail: tuple[str, ...] = ()
 
     @property
     def usable(self) -> tuple[Way, ...]:
@@ -42,15 +44,25 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """All people, teams and schedules of a configuration."""
+    """All people, teams and schedules of a configuration. `booked`: what the schedules' calendars say, as last read."""
 
     people: Mapping[str, Person] = field(default_factory=dict)
     teams: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     schedules: Mapping[str, ScheduleSpec] = field(default_factory=dict)
+    booked: Mapping[str, Booked] = field(default_factory=dict)
 
     def at(self, now: float) -> OnCall:
         """Who can be told at `now`."""
         return OnCall(self, now)
+
+    def names(self, more: Mapping[str, str]) -> dict[str, str]:
+        """What may stand for a person in a calendar, casefolded -> the person's id. What two share stands for neither."""
+        found: dict[str, set[str]] = {}
+        for person in self.people.values():
+            for name in (person.id, person.name, *person.mail):
+                found.setdefault(name.casefold(), set()).add(person.id)
+        plain = {name: ids.pop() for name, ids in found.items() if len(ids) == 1}
+        return {**plain, **{name.casefold(): person for name, person in more.items()}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +89,8 @@ class OnCall:
         kind, _, name = target.partition(":")
         if kind == "schedule":
             spec = self.directory.schedules.get(name)
-            on_duty = on_call(spec, self.now) if spec else None
+            booked = self.directory.booked.get(name, NOTHING)
+            on_duty = on_call(spec, self.now, booked) if spec else None
             return (on_duty,) if on_duty else ()
         if kind == "team":
             return self.directory.teams.get(name, ())
@@ -101,9 +114,17 @@ def directory_of(
                     Way(position, kind, *kinds.get(kind, (False, False, False)))
                     for position, (kind, _) in enumerate(spec.ways)
                 ),
+                tuple(_mail(spec)),
             )
             for name, spec in people.items()
         },
         teams={name: tuple(members) for name, members in teams.items()},
         schedules=dict(schedules),
     )
+
+
+def _mail(spec: PersonSpec) -> Iterator[str]:
+    for kind, settings in spec.ways:
+        address = settings.get("to") if isinstance(settings, Mapping) else settings
+        if kind == "email" and isinstance(address, str):
+            yield address.casefold()

@@ -230,6 +230,8 @@ def _members(settings: Settings) -> Iterator[tuple[Path, str]]:
             within = ("layers", place) if spec.layers else ()
             for index, member in enumerate(layer.rotation.people):
                 yield ("schedules", schedule, *within, "rotation", "people", index), member
+        for written, member in spec.calendar.people.items() if spec.calendar is not None else ():
+            yield ("schedules", schedule, "calendar", "people", written), member
         for index, override in enumerate(spec.overrides):
             yield ("schedules", schedule, "overrides", index, "person"), override.person
         for index, swap in enumerate(spec.swaps):
