@@ -48,6 +48,7 @@ STORE_FAILED = "store failed"
 LEASE_TAKEN = "lease taken"
 LEASE_LOST = "lease lost"
 REQUEST_SERVED = "request served"
+AUDIT_FAILED = "self-audit failed"
 HEARTBEAT_FAILED = "heartbeat failed"
 LINE_LOST = "log line lost"
 

@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from config.loader import Loaded
 from config.scope import scope_key
 from daemon import log
+from daemon.app import heartbeat
+from daemon.app.audit import FRESH_WITHIN, audit
 from daemon.app.build import setup_of
 from daemon.app.gauges import Gauges
 from daemon.app.publish import snapshot_of
 from daemon.app.systemd import Systemd
-from daemon.app.workers import DIRECT, HEARTBEAT, Workers
+from daemon.app.workers import DIRECT, Workers
 from daemon.desk.known import Known, known_of
 from daemon.desk.snapshot import Snapshot
 from daemon.errors import StoreSick
@@ -21,6 +23,7 @@ from daemon.escalate.direct import DirectPager
 from daemon.escalate.told import Told
 from daemon.incidents.change import Job
 from daemon.loop.ground import Ground
+from daemon.loop.heart import Heart
 from daemon.settings.model import Settings
 from daemon.store.engine import place
 from daemon.store.retention import Retention
@@ -38,8 +41,6 @@ OVER = {"store": "it writes again", "loop": "the daemon was started anew"}
 """What is said when a part of the daemon of which people were told directly is well again."""
 STALLED_AFTER = 10.0
 """Seconds without a round of the loop, which takes at most one, after which the daemon is not ready."""
-OWED_FOR = 120.0
-"""Seconds after which a page that is still owed means that all is not well."""
 PRUNE_ROUNDS = 20
 
 
@@ -145,19 +146,19 @@ class LiveHost:
         self._ask("reload")
 
     def heartbeat(self, loop: Ground, now: float) -> None:
-        """Tell the outside that all is well, after looking whether it is."""
-        spec = self.loaded.model.heartbeat
-        if spec is None or not self._well(loop, now) or not loop.pools.posts.free():
-            return
-        job = Job(f"heartbeat-{now:.0f}", HEARTBEAT, "-", now + DIRECT_WITHIN, {"url": spec.url.reveal()})
-        loop.submit((job,))
+        """Tell the outside that all is well, after looking whether it is; where it can be told, what is not."""
+        spec, poll = self.loaded.model.heartbeat, self.loaded.model.poll_interval
+        if spec is None or (loop.board is None and now - self.started_at < max(FRESH_WITHIN, 4 * poll)):
+            return  # just started: nothing was looked at yet, so nothing is known
+        failing = audit(loop, poll, now)
+        if failing:
+            log.get().warning(log.AUDIT_FAILED, checks=failing)
+        if loop.pools.posts.free():
+            loop.submit(heartbeat.beat(spec, failing, now))
 
-    def _well(self, loop: Ground, now: float) -> bool:
-        """The self-audit: store writable, a fresh board, nothing parked, no page owed for long."""
-        with loop.store.write(epoch=loop.control.epoch) as uow:
-            owed = [row for row in uow.deliveries.due(now) if now - row.due_at > OWED_FOR]
-        fresh = loop.board is not None and now - loop.board.at < 4 * self.loaded.model.poll_interval
-        return fresh and not owed and not len(loop.parked) and loop.sick_since is None
+    def listen_for_beats(self, loop: Ground) -> None:
+        """After a start or a reload: what became of earlier beats says nothing about those to come."""
+        loop.heart = Heart(heard=self.loaded.model.heartbeat is None)
 
     def housekeeping(self, loop: Ground, now: float) -> None:
         """Delete what is past its age, in small bites; never what is owed or open. Try again to say what is over."""

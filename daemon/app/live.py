@@ -25,6 +25,7 @@ from prometheus_client import CollectorRegistry
 from config.loader import Loaded
 from config.problems import ConfigError
 from daemon import log
+from daemon.app import heartbeat
 from daemon.app.build import Parts, build, rebuild, setup_of
 from daemon.app.faces import Face, faces_of
 from daemon.app.gauges import Gauges
@@ -144,7 +145,10 @@ class Daemon:
         for number in SIGNALS:
             signal.signal(number, self._on_signal)
         self._recorder.start()
-        self._parts.loop.submit(self._host.left_open(self._clock.now()))
+        now = self._clock.now()
+        self._parts.loop.submit(self._host.left_open(now))
+        self._parts.loop.submit(heartbeat.started(self._host.loaded.model.heartbeat, now))
+        self._host.listen_for_beats(self._parts.loop)
         self._loop.start()
         try:
             return self._serve()
@@ -217,6 +221,7 @@ class Daemon:
         """On the loop's thread, between two steps: rules change; states, incidents, pages and clocks do not."""
         rebuild(self._parts, loaded, self._ports, now)
         self._host.take(loaded, now)
+        self._host.listen_for_beats(self._parts.loop)
         log.configure(lambda: rfc3339(self._clock.now()), loaded.redactor)
         self._schedule.reschedule(self._intervals())
         self._metrics.config_reloads.labels("taken").inc()

@@ -20,7 +20,18 @@ from daemon.escalate.message import Receipt, ReceiptKind
 from daemon.escalate.post import post
 from daemon.incidents.change import Job
 from daemon.loop import drills
-from daemon.loop.messages import Answered, Drilled, Fetched, Message, Performed, Posted, Tick, Told
+from daemon.loop.heart import HEARTBEAT
+from daemon.loop.messages import (
+    Answered,
+    Beaten,
+    Drilled,
+    Fetched,
+    Message,
+    Performed,
+    Posted,
+    Tick,
+    Told,
+)
 from daemon.mitigate.rehearsal import Rehearsed, rehearse
 from detectors.samples import Failed
 from remediations.actions.action import Permit
@@ -29,9 +40,6 @@ from remediations.actions.registry import Actions
 from remediations.outcome import Outcome, OutcomeState
 from remediations.ports import PortError, Ports, Request
 from remediations.run import Evidence
-
-HEARTBEAT = "heartbeat"
-"""Kind of the job that tells the outside dead-man's switch that all is well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +153,17 @@ class Workers:
         return Posted(job.key, post(job.args, tools.book, doors, self._deadline(job)))
 
     def _heartbeat(self, tools: Tools, job: Job) -> Message:
+        """Only a 2xx is heard: a check that was deleted answers 404, a moved one redirects and nobody follows."""
+        method, url, body = job.args["beat"]
+        request = Request(method, url, body=tools.redactor.text(body).encode() if body else None)
         try:
-            self._ports.http.send(Request("GET", job.args["url"]), deadline=self._deadline(job))
-        except PortError as error:
-            log.get().warning(log.HEARTBEAT_FAILED, error=tools.redactor.text(str(error)))
-        return Tick(job.kind + " sent")
+            status = self._ports.http.send(request, deadline=self._deadline(job)).status
+            error = "" if 200 <= status < 300 else f"answered {status}"
+        except PortError as failure:
+            error = tools.redactor.text(str(failure))
+        if error:
+            log.get().warning(log.HEARTBEAT_FAILED, error=error)
+        return Beaten(error)
 
     def _tell_directly(self, _: Tools, job: Job) -> Message:
         """One pager for a whole trouble: it remembers whom it told, to tell them the end."""
@@ -178,7 +192,7 @@ class Workers:
         fetch: Any = job.args.get("fetch")
         if job.kind in {HEARTBEAT, DIRECT}:
             log.get().error(log.PAGE_NOT_SENT, error=error)
-            return Tick(job.kind + " failed")
+            return Beaten(error) if job.kind == HEARTBEAT else Tick(job.kind + " failed")
         if job.kind == "fetch":
             return Fetched(job.key, Failed(fetch.name, fetch.at, error))
         return Answered(job.key, Evidence(now, ok=False, error=error))

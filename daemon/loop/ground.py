@@ -25,6 +25,7 @@ from daemon.incidents.change import Change, Job
 from daemon.incidents.model import Incident
 from daemon.loop import say, triggers
 from daemon.loop.control import SwitchBoard
+from daemon.loop.heart import Heart
 from daemon.loop.inbox import Alerts
 from daemon.loop.messages import Message
 from daemon.loop.parked import ParkingLot
@@ -136,6 +137,7 @@ class Ground(ABC):
     """An incident about the daemon itself may stand open: looked at until none does."""
     late_rounds: deque[float] = field(default_factory=lambda: deque(maxlen=3))
     """When the last rounds ended that took longer than the time between two polls (unix seconds)."""
+    heart: Heart = field(default_factory=Heart)
     hold_escalations: bool = False
     """The wall clock stepped: levels and reminders wait one tick."""
     unheard: deque[Message] = field(default_factory=deque)

@@ -79,4 +79,11 @@ class Drilled:
     error: str = ""
 
 
-Message = Drilled | Told | Tick | Fetched | Answered | Performed | Posted | Recorded | Asked
+@dataclass(frozen=True, slots=True)
+class Beaten:
+    """A heartbeat was sent; `error`: why it was not taken, empty when it was."""
+
+    error: str = ""
+
+
+Message = Beaten | Drilled | Told | Tick | Fetched | Answered | Performed | Posted | Recorded | Asked

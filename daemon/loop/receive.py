@@ -9,7 +9,18 @@ from daemon.incidents.model import DRILL
 from daemon.incidents.records import MuteKind, Order, Phase
 from daemon.loop import drills, say
 from daemon.loop.ground import Ground
-from daemon.loop.messages import Answered, Asked, Drilled, Fetched, Message, Performed, Posted, Tick, Told
+from daemon.loop.messages import (
+    Answered,
+    Asked,
+    Beaten,
+    Drilled,
+    Fetched,
+    Message,
+    Performed,
+    Posted,
+    Tick,
+    Told,
+)
 from daemon.loop.orders import carry_out
 from daemon.mitigate import journal, paying
 from daemon.store.unit import UnitOfWork
@@ -53,6 +64,8 @@ def take(loop: Ground, message: Message, now: float) -> None:
         case Drilled():
             if not drills.heard(loop, message, now):
                 loop.drills.wake = True  # it is asked anew
+        case Beaten(error):
+            loop.heart.take(error)
         case Asked(what):
             _asked(loop, what, now)
         case Tick("heartbeat"):

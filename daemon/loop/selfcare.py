@@ -15,6 +15,7 @@ from daemon.incidents.model import DAEMON, Incident
 from daemon.incidents.records import DebtState
 from daemon.loop import own
 from daemon.loop.ground import Ground
+from daemon.loop.heart import HEARTBEAT
 from daemon.store.unit import UnitOfWork
 
 HUNG = 16
@@ -27,6 +28,8 @@ UNANSWERED = "unanswered"
 """Another: a scope that a query never answered for is missed by no detector."""
 UNPAID_FOR = 86_400.0
 """Seconds after its due date for which a debt may stay unpaid until people are told."""
+MILD = {HEARTBEAT: "medium"}
+"""Parts that wake nobody: the outside raises the alarm itself."""
 UNANSWERED_FOR = 300.0
 """Seconds without an answer until people are told, as `no_data` has them by default."""
 
@@ -42,8 +45,8 @@ def look(loop: Ground, now: float) -> None:
         loop.item(part, lambda uow, part=part: opened(loop, uow, part, troubles[part], now), now)  # type: ignore[misc]  # bound per round
     if loop.board is None or not loop.board.all_rounds_done:
         return  # just started: a trouble that lasts may not have shown itself yet
-    resting = loop.parked.items()
-    for part in standing.keys() - troubles.keys() - resting.keys():
+    resting = loop.parked.items().keys() | (set() if loop.heart.well else {HEARTBEAT})
+    for part in standing.keys() - troubles.keys() - resting:
         loop.item(part, lambda uow, part=part: _ended(loop, uow, standing[part].id, now), now)  # type: ignore[misc]  # bound per round
     loop.ailing = bool(troubles or standing)
 
@@ -53,7 +56,8 @@ def opened(loop: Ground, uow: UnitOfWork, part: str, text: str, now: float) -> N
     scope = scope_of({"part": part})
     if any(i.failure_mode == DAEMON and i.scope == scope for i in uow.incidents.open()):
         return
-    incident = own.opened(loop, uow, (DAEMON, {"part": part}, BLIND_SEVERITY), text, now, data={"part": part})
+    severity = MILD.get(part, BLIND_SEVERITY)
+    incident = own.opened(loop, uow, (DAEMON, {"part": part}, severity), text, now, data={"part": part})
     loop.tell(uow, incident, (PageOwed(text),), now)
     loop.ailing = True
 
@@ -80,6 +84,8 @@ def _troubles(loop: Ground, now: float) -> Mapping[str, str]:
         found["rounds"] = (
             "A round takes longer than the time between two polls: what is seen is late. Watch less."
         )
+    if loop.heart.trouble:
+        found[HEARTBEAT] = loop.heart.trouble
     if loop.stages.alerts.full:
         found["alerts"] = "More alerts fire than are counted; further ones are not looked at."
     return found

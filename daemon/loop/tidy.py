@@ -11,7 +11,8 @@ from daemon.incidents.events import Event, Kind
 from daemon.incidents.records import Debt, DebtState
 from daemon.loop import drills, receive, say, selfcare
 from daemon.loop.ground import Ground
-from daemon.loop.messages import Answered, Drilled, Performed, Posted
+from daemon.loop.heart import HEARTBEAT
+from daemon.loop.messages import Answered, Beaten, Drilled, Performed, Posted
 from daemon.mitigate import journal, paying, step
 from daemon.mitigate.facts import paused
 from daemon.store.unit import UnitOfWork
@@ -70,6 +71,8 @@ def _lost(loop: Ground, job: Job, now: float) -> None:
         loop.unheard.append(Answered(job.key, Evidence(now, ok=False, error="no answer in time")))
     elif job.kind == drills.KIND:
         loop.unheard.append(Drilled(drills.drill_of(job), error="no answer in time"))
+    elif job.kind == HEARTBEAT:
+        loop.unheard.append(Beaten("no answer in time"))
     else:
         loop.stages.detection.lost(job, now)
 

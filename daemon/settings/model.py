@@ -43,9 +43,14 @@ def _of_a_file(path: Path) -> Path:
 
 
 class Heartbeat(Section):
-    """An outside dead-man's switch, fetched every so often while the daemon's own audit passes."""
+    """An outside dead-man's switch, fetched every so often while the daemon's own audit passes.
+
+    `kind`: a `healthchecks` switch is also told of the start, and which check of the audit fails; a `plain` one hears
+    nothing then.
+    """
 
     url: Secret
+    kind: Literal["plain", "healthchecks"] = "plain"
     every: Annotated[Duration, Field(ge=5)] = 60.0
 
 
