@@ -8,6 +8,7 @@ from typing import Any
 
 from daemon.document.dossier import Dossier, load
 from daemon.escalate import digests, outbox, text
+from daemon.escalate.body import concerns
 from daemon.escalate.bookings import dropped, event_of, job_key, merged, sent
 from daemon.escalate.channels.registry import BY_KIND
 from daemon.escalate.message import Message, Receipt, ReceiptKind
@@ -16,7 +17,7 @@ from daemon.escalate.text import Around, Reader
 from daemon.incidents.change import Change, Job
 from daemon.incidents.events import Kind
 from daemon.incidents.model import Incident
-from daemon.incidents.records import Delivery, PageEvent
+from daemon.incidents.records import Delivery, FailoverLock, Mute, PageEvent
 from daemon.store.unit import UnitOfWork
 
 POST = "post"
@@ -26,7 +27,6 @@ SEND_WITHIN = 30.0
 DUE_AT_ONCE = 200
 _WEEK = 7 * 86400.0
 _DAY = 86400.0
-_MOST_EARLIER = 20
 
 
 def dispatch(setup: Setup, uow: UnitOfWork, now: float, free_slots: int) -> Change:
@@ -163,13 +163,23 @@ class _Scene:
     def _open(self) -> tuple[Incident, ...]:
         return self._uow.incidents.open()
 
+    @cached_property
+    def _locks(self) -> tuple[FailoverLock, ...]:
+        return self._uow.locks.listed(self._now)
+
+    @cached_property
+    def _mutes(self) -> tuple[Mute, ...]:
+        return self._uow.mutes.active(self._now)
+
     def around(self, incident: Incident) -> Around:
         since = self._now - _WEEK
         earlier = self._uow.incidents.at_scope(
-            incident.failure_mode, incident.scope, since=since, limit=_MOST_EARLIER
+            incident.failure_mode, incident.scope, since=since, limit=text.MOST_EARLIER + 1
         )
         return Around(
             changes=self._uow.pipeline.recent(incident.began_at - _DAY),
             related=tuple(other for other in self._open if other.id != incident.id),
             earlier=sum(1 for other in earlier if other.id != incident.id),
+            locks=tuple(lock for lock in self._locks if lock.incident == incident.id),
+            mutes=tuple(mute for mute in self._mutes if concerns(mute, incident)),
         )

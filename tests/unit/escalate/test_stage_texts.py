@@ -12,7 +12,7 @@ from daemon.escalate.schedules import directory_of
 from daemon.escalate.setup import Setup
 from daemon.escalate.triggers import PageOwed
 from daemon.incidents.change import Change
-from daemon.incidents.records import DeliveryState, MuteKind, PageEvent, PipelineChange
+from daemon.incidents.records import DeliveryState, FailoverLock, MuteKind, PageEvent, PipelineChange
 from daemon.store.store import Store
 from tests.fakes import pagerduty, rows
 from tests.fakes.paging import POLICY
@@ -65,7 +65,30 @@ def test_a_page_tells_what_goes_on_around(house: House) -> None:
     text = house.provider.events[0]["payload"]["custom_details"]["page"]
     assert "deployed writer 2.4 by ci abc123" in text
     assert "Also open: sf-2 (Hot storage)." in text
-    assert "The same fault 1 time(s) in the seven days before" in text
+    assert "This fault came for the second time in seven days" in text
+
+
+def test_a_page_tells_what_is_locked_by_its_incident_and_what_quiets_it(house: House) -> None:
+    now = house.now
+    pause = {"kind": MuteKind.PAUSE, "starts_at": now - 1, "ends_at": now + 999}
+    with house.store.write() as uow:
+        uow.locks.save(FailoverLock("hot", now + 3600, "sf-1", "failed over"))
+        uow.locks.save(FailoverLock("warm", now + 3600, "sf-2", "not ours"))
+        uow.apply(
+            Change(
+                mutes=(
+                    rows.mute("all", owner="ben", matchers={}, **pause),
+                    rows.mute("other", owner="chloe", matchers={"tier": "cold"}, **pause),
+                )
+            )
+        )
+    house.tell(OWED)
+    house.pass_time(1)
+    text = house.provider.events[0]["payload"]["custom_details"]["page"]
+    assert "hot is locked until" in text
+    assert "pause by ben until" in text
+    assert "not ours" not in text
+    assert "pause by chloe" not in text
 
 
 def test_a_test_page_proves_one_channel(house: House) -> None:

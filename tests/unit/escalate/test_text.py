@@ -14,9 +14,23 @@ from daemon.escalate.message import Message
 from daemon.escalate.text import HEADLINE, Around, Reader, bare, compose
 from daemon.incidents.escalation import EscalationState
 from daemon.incidents.model import IncidentState
-from daemon.incidents.records import ASIDE, PageEvent, PipelineChange
+from daemon.incidents.records import (
+    ASIDE,
+    PageEvent,
+    PipelineChange,
+)
 from remediations.run import RunState
-from tests.fakes.dossiers import ID, T, attempt, delivery, ended, escalation, incident, run, story
+from tests.fakes.dossiers import (
+    ID,
+    T,
+    attempt,
+    delivery,
+    ended,
+    escalation,
+    incident,
+    run,
+    story,
+)
 
 ANA = Reader("Ana", "Europe/Paris", "https://fm.example.org/", "production")
 NOW = T + 600
@@ -61,15 +75,16 @@ def test_a_page_has_everything_in_order() -> None:
         "Not done: restart-writer: when: not hung",
         "Not done: enlarge-pool: budget: 3 of 3 used",
         "Why you: Ladder exhausted",
-        "writes still refused",
         "Now: stepped back.",
+        "writes still refused",
         "fail-over (failover) has to be returned, due 10:06 CET / 09:06Z",
-        f"Next: fleetmend incident {ID}",
+        f"Next: see whether enlarge-pool is right in spite of its refusal (budget): fleetmend explain {ID}.",
         "deployed writer 2.4 by ci abc123",
-        "The same fault 3 time(s) in the seven days before",
+        "This fault came for the fourth time in seven days",
         "and 7 more.",
         f"Acknowledge: fleetmend ack {ID}",
         "L1 ana by pagerduty: accepted 09:10",
+        "09:11 Acknowledged by ana",
     ]
     places = [body.find(part) for part in wanted]
     assert -1 not in places, [part for part, place in zip(wanted, places, strict=True) if place < 0]
@@ -119,7 +134,7 @@ def test_without_a_further_level_the_page_says_that_nobody_else_is_told() -> Non
 @pytest.mark.parametrize(
     ("event", "facts", "headline"),
     [
-        (PageEvent.REMIND, {}, "[CRIT L1] Hot storage is refusing writes (4.2%); not acknowledged yet"),
+        (PageEvent.REMIND, {}, "[CRIT L1] Hot storage is refusing writes (4.2%); not acknowledged; fail-over without effect, 1 of 1 in vain"),
         (PageEvent.STATUS, {"what": "acked", "text": "Acknowledged by Ben"}, "[NOTE] Hot storage is refusing writes: Acknowledged by Ben"),
         (PageEvent.HEADS_UP, {"what": "acting", "rung": "fail-over"}, "[HEADS-UP] Hot storage is refusing writes; being mended by fail-over"),
         (PageEvent.HEADS_UP, {"what": "contained", "rung": "quarantine"}, "[HEADS-UP] Hot storage is refusing writes; contained by quarantine"),
@@ -130,11 +145,38 @@ def test_line_one_of_other_messages(event: PageEvent, facts: dict[str, Any], hea
     assert page(event, **facts).headline == headline
 
 
-def test_a_resolve_says_what_fixed_it_how_long_it_lasted_and_what_is_left() -> None:
+@pytest.mark.parametrize(
+    ("by", "told", "how"),
+    [
+        ("self", True, "clear again, by hand or by itself,"),
+        ("self", False, "mended itself"),
+        ("fail-over", True, "mended by fail-over"),
+    ],
+    ids=["people were called", "nobody was called", "a rung"],
+)
+def test_a_resolve_claims_no_more_of_what_ended_it_than_is_known(by: str, told: bool, how: str) -> None:
+    after = ended() if told else ended(deliveries=())
+    over = page(PageEvent.RESOLVE, dossier=replace(after, incident=replace(after.incident, resolved_by=by)))
+    assert over.headline == f"[OVER] Hot storage: {how} after 15 min"
+
+
+def test_a_resolve_says_how_long_it_lasted_who_did_what_and_what_is_left() -> None:
     over = page(PageEvent.RESOLVE, dossier=ended(), text="Clear.")
-    assert over.headline == "[OVER] Hot storage: mended itself after 15 min"
-    assert "Lasted from 09:00 CET / 08:00Z to 09:15 CET / 08:15Z." in over.body
-    assert "fail-over (failover) has to be returned" in over.body
+    assert "Lasted 15 min, from 09:00 CET / 08:00Z to 09:15 CET / 08:15Z." in over.body
+    assert "What people did:\n09:11 Acknowledged by ana" in over.body
+    assert "fail-over (failover) has to be returned, due 10:06 CET / 09:06Z" in over.body
+    assert f"fleetmend postmortem {ID}" in over.body
+    assert over.links[-1] == (
+        "Draft of the post-mortem",
+        f"https://fm.example.org/incidents/{ID}/postmortem",
+    )
+
+
+def test_a_resolve_of_what_mended_itself_asks_for_nobody() -> None:
+    after = ended(deliveries=(), debts=())
+    over = page(PageEvent.RESOLVE, dossier=replace(after, events=after.events[:1]))
+    assert "Nobody had to do anything." in over.body
+    assert "Left behind: nothing." not in over.body, "the fail-over was never undone"
 
 
 def test_a_resolve_by_a_person_says_that_nothing_was_verified() -> None:
