@@ -57,5 +57,6 @@ def _redacted(message: Message, doors: Doors) -> Message:
         message,
         headline=doors.redact(message.headline),
         parts=tuple(doors.redact(part) for part in message.parts),
+        page=tuple(doors.redact(part) for part in message.page),
         source=doors.redact(message.source),
     )

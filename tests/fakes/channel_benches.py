@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
@@ -15,22 +16,25 @@ from config.secrets import Environment, Redactor
 from daemon.clock import SystemClock
 from daemon.escalate.channels.port import Doors
 from daemon.escalate.channels.registry import AddressBook, Entry, address_book
+from daemon.escalate.channels.twilio_speech import spoken
 from daemon.escalate.message import Message, Receipt
 from daemon.escalate.post import deliver
 from daemon.incidents.records import PageEvent
 from remediations.ports import Ambiguous, Clock, PortError, Request, Response, Unreachable
-from tests.fakes import ntfy, opsgenie, pagerduty, slack, standard_webhook, teams, twilio
+from tests.fakes import ntfy, opsgenie, pagerduty, slack, slack_api, standard_webhook, teams, twilio
 from tests.fakes.ntfy import FakeNtfy
 from tests.fakes.opsgenie import FakeOpsgenie
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.ports import EPOCH, FakeClock, FakeHttp, answer
 from tests.fakes.slack import FakeSlack
+from tests.fakes.slack_api import FakeSlackApi
 from tests.fakes.smtp import Mailbox
 from tests.fakes.standard_webhook import FakeReceiver
 from tests.fakes.teams import FakeTeams
 from tests.fakes.twilio import FakeTwilio
 
 PASSWORD = "s3cret-password"
+ACCOUNT = {"twilio": {"account_sid": twilio.SID, "auth_token": {"env": "S"}, "from": twilio.FROM}}
 UGLY = (
     "".join(chr(code) for code in (0x0, 0x7, 0x1B, 0xD800, 0xDFFF, 0x202E, 0xFFFE))
     + "<b>&\"'é漢👩‍👩‍👧‍👦🇪🇺\r\nBcc: x@y"
@@ -41,7 +45,7 @@ UGLY = (
 class Bench:
     """One channel with its receiver. `arrived`: (identity, kind of event, all text) as the receiver understood it.
 
-    `shows`: what is left of the odd letters of `UGLY` where they have arrived.
+    `shows`: what is left of the odd letters of `UGLY` where they have arrived. `told`: how a text reads there.
     """
 
     book: AddressBook
@@ -50,6 +54,7 @@ class Bench:
     fail: Callable[[str], None]
     secret: str
     shows: str = "é漢👩‍👩‍👧‍👦🇪🇺"
+    told: Callable[[str], str] = str
 
     @property
     def entry(self) -> Entry:
@@ -138,7 +143,7 @@ def _chat(
 ) -> Bench:  # fmt: skip
     """A channel whose receiver knows messages only; `settings` refer to the secret as `S`."""
     clock = FakeClock()
-    http = FakeHttp(clock).on("POST", url, receiver)
+    http = FakeHttp(clock).on("POST", url, receiver).on("GET", url, receiver)
     book, environment = _book(settings, {"S": secret}, shared)
 
     def arrived() -> list[tuple[str, str, str]]:
@@ -151,6 +156,12 @@ def _chat(
 def _slack() -> Bench:
     fake = FakeSlack()
     return _chat(fake, slack.URL, {"slack": {"url": {"env": "S"}}}, slack.URL, lambda: fake.posted)
+
+
+def _slack_bot() -> Bench:
+    fake = FakeSlackApi()
+    settings = {"slack": {"channel": slack_api.CHANNEL, "token": {"env": "S"}}}
+    return _chat(fake, slack_api.URL, settings, slack_api.TOKEN, lambda: fake.posted)
 
 
 def _ntfy() -> Bench:
@@ -166,14 +177,33 @@ def _teams() -> Bench:
 
 def _sms() -> Bench:
     fake = FakeTwilio()
-    account = {"account_sid": twilio.SID, "auth_token": {"env": "S"}, "from": twilio.FROM}
 
     def said() -> list[str]:
-        return [form["Body"].replace("\n#", " page ") for form in fake.sent]
+        return [text["body"].replace("\n#", " page ") for text in fake.texts]
 
-    bench = _chat(fake, twilio.URL, {"sms": twilio.TO}, twilio.TOKEN, said, {"twilio": account})
+    bench = _chat(fake, twilio.BASE, {"sms": twilio.TO}, twilio.TOKEN, said, ACCOUNT)
+    bench.doors = replace(bench.doors, public_url=twilio.HOME)
     bench.shows = "é?????"
     return bench
+
+
+def _voice() -> Bench:
+    """What is heard of a call; it has no identity but where Twilio tells what became of it. Its end is a text."""
+    fake = FakeTwilio()
+
+    def said() -> list[str]:
+        heard = [f"page {_hash(call)} {twilio.heard(call['asked']['Twiml'])}" for call in fake.calls]
+        return heard + [text["body"].replace("\n#", " page ") for text in fake.texts]
+
+    bench = _chat(fake, twilio.BASE, {"voice": twilio.TO}, twilio.TOKEN, said, ACCOUNT)
+    bench.doors = replace(bench.doors, public_url=twilio.HOME)
+    bench.shows = "é漢"
+    bench.told = spoken
+    return bench
+
+
+def _hash(call: dict[str, Any]) -> str:
+    return hashlib.blake2s(call["asked"].get("StatusCallback", "").encode(), digest_size=4).hexdigest()
 
 
 def _opsgenie() -> Bench:
@@ -243,9 +273,11 @@ HTTP: dict[str, Callable[[], Bench]] = {
     "pagerduty": _pagerduty,
     "webhook": _webhook,
     "slack": _slack,
+    "slack bot": _slack_bot,
     "ntfy": _ntfy,
     "teams": _teams,
     "sms": _sms,
+    "voice": _voice,
     "opsgenie": _opsgenie,
 }
 

@@ -38,6 +38,11 @@ def problems_of(message: Any) -> list[str]:
     """What of the documented rules is broken."""
     if not isinstance(message, dict) or message.keys() - {"text", "blocks"}:
         return ["unknown fields"]
+    return content_problems(message)
+
+
+def content_problems(message: dict[str, Any]) -> list[str]:
+    """Of a message's text and blocks."""
     problems = []
     if not isinstance(message.get("text"), str) or not message["text"].strip():
         problems.append("text is needed as the notification's fallback")
@@ -77,8 +82,14 @@ def _block(block: dict[str, Any]) -> list[str]:
 
 def _button(button: dict[str, Any]) -> list[str]:
     problems = _text(button.get("text"), 75, {"plain_text"})
-    if not 0 < len(button.get("url", "")) <= 3_000 or len(button.get("action_id", "")) > 255:
-        problems.append("a button's url or action_id is out of bounds")
+    if button.keys() - {"type", "text", "action_id", "url", "value", "style"} or button["type"] != "button":
+        problems.append("unknown fields of a button")
+    if not {"url", "value"} & button.keys() or not 0 < len(button.get("action_id", "")) <= 255:
+        problems.append("a button does nothing, or its action_id is out of bounds")
+    if not 0 < len(button.get("url", "x")) <= 3_000 or not 0 < len(button.get("value", "x")) <= 2_000:
+        problems.append("a button's url or value is out of bounds")
+    if button.get("style", "primary") not in {"primary", "danger"}:
+        problems.append("unknown style")
     return problems
 
 

@@ -81,7 +81,7 @@ class Ntfy:
     def render(self, message: Message, topic: str, *, short: bool = False) -> dict[str, Any]:
         """What the server takes as JSON."""
         foot = f"\n\n{message.incident}, page {reference(message.key)}"
-        text = "" if short else printable(message.body)
+        text = "" if short else printable(message.body[: 8 * MAX_MESSAGE])
         body: dict[str, Any] = {
             "topic": topic,
             "title": line(message.headline, TITLE) or "Fleetmend page",

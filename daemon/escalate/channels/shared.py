@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -45,14 +46,55 @@ class PagerDutyHost(Section):
 
 
 class Twilio(Section):
-    """The account that text messages are sent by: a number of its own, or a messaging service (`MG…`)."""
+    """The account that text messages and calls are sent by.
+
+    `from`: a number of its own, a messaging service (`MG…`) or a name; what has no number can neither call nor be
+    answered. `auth_token`: two while it is changed, the new one first.
+    """
 
     account_sid: Annotated[str, Field(pattern=r"^AC[0-9a-f]{32}$")]
-    auth_token: Secret
+    auth_token: Secret | Annotated[tuple[Secret, ...], Field(min_length=1, max_length=2)]
     from_: Annotated[
         str, Field(alias="from", pattern=r"^(\+[1-9]\d{5,14}|MG[0-9a-f]{32}|[A-Za-z0-9 ]{1,11})$")
     ]
+    call_from: Annotated[str, Field(pattern=r"^\+[1-9]\d{5,14}$")] | None = None
+    """The number that calls come from, where `from` is none."""
     url: Annotated[str, Field(pattern=r"^https?://[^\s/]+$")] = "https://api.twilio.com"
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The newest first: it signs in; what comes back may be signed by any."""
+        secrets = (self.auth_token,) if isinstance(self.auth_token, Secret) else self.auth_token
+        return tuple(secret.reveal() for secret in secrets)
+
+    @property
+    def caller(self) -> str:
+        """The number that calls come from; empty when there is none."""
+        return self.call_from or (self.from_ if self.from_.startswith("+") else "")
+
+    @property
+    def answerable(self) -> bool:
+        """Whether a text can be replied to: a name has no phone."""
+        return self.from_.startswith("+") or re.fullmatch(r"MG[0-9a-f]{32}", self.from_) is not None
+
+
+class SlackApp(Section):
+    """The Slack app whose bot posts, and whose buttons come back to `/api/v1/callbacks/slack`.
+
+    `token`: the bot's. `signing_secret`: the app's, by which a press is known to come from Slack; two while it is
+    changed. Left out: its buttons only open pages. `users`: Slack's id of a user to the name under `people`.
+    """
+
+    token: Secret | None = None
+    signing_secret: Secret | Annotated[tuple[Secret, ...], Field(max_length=2)] = ()
+    users: dict[Annotated[str, Field(pattern=r"^[UW][A-Z0-9]{5,20}$")], str] = Field(default_factory=dict)
+    url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] = "https://slack.com/api"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The signing secrets themselves."""
+        given = (self.signing_secret,) if isinstance(self.signing_secret, Secret) else self.signing_secret
+        return tuple(secret.reveal() for secret in given)
 
 
 class Shared(Section):
@@ -60,4 +102,5 @@ class Shared(Section):
 
     smtp: Smtp | None = None
     twilio: Twilio | None = None
+    slack: SlackApp | None = None
     pagerduty: PagerDutyHost = PagerDutyHost()

@@ -1,42 +1,52 @@
-"""Slack's incoming webhook: one message per delivery. It gives no message back, so nothing can be changed later.
+"""Slack: an incoming webhook, which gives no message back, so nothing can be changed later; or a bot (`slack_bot`).
 
-Source of the wire contract: Slack developer docs, "Sending messages using incoming webhooks", "Block Kit: blocks",
-"Formatting message text" and "Rate limits". Lengths are characters. Sent is only what is answered by 200 and `ok`.
+Source of the wire contract: Slack developer docs, "Sending messages using incoming webhooks" and "Rate limits". Sent
+through a webhook is only what is answered by 200 and `ok`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Annotated, Any
 
 import orjson
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from config.problems import Wrong
 from config.secrets import Secret
 from config.section import Section
 from daemon.escalate.channels.port import Channel, Doors
-from daemon.escalate.channels.shared import Shared
-from daemon.escalate.channels.wire import exchange, reference
-from daemon.escalate.graphemes import cut, line, one_line, printable
+from daemon.escalate.channels.shared import Shared, SlackApp
+from daemon.escalate.channels.slack_blocks import posted
+from daemon.escalate.channels.slack_bot import Bot
+from daemon.escalate.channels.wire import exchange
 from daemon.escalate.message import Message, Receipt, ReceiptKind
 from remediations.ports import Request, Response
 
-HEADER, SECTION, BUTTON, FOOT = 150, 3_000, 75, 500
-MAX_TEXT = 12_000
-"""Characters of the whole: a message of more than some 13 000 is refused in practice (slackapi/bolt-js#2509)."""
-MAX_LINKS = 5
-_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-"""In `text`, which is read as Slack's own mark-up: then nothing in it is a mention, a link or a command."""
+_ID = re.compile(r"^[CDGUW][A-Z0-9]{5,20}$")
+"""A channel's or a user's id, as Slack shows it at the end of its details."""
 
 
 class SlackSpec(Section):
-    """`url`: the webhook's address, which is all that is needed to write into the channel: a secret."""
+    """A webhook's `url`, or the `channel` that a bot writes to.
 
-    url: Secret
+    `url`: all that is needed to write into a channel: a secret. `channel`: a channel's id (`C…`) or a person's (`U…`).
+    `token`: the bot's (`xoxb-…`), where it is not that of `channels.slack`.
+    """
+
+    url: Secret | None = None
+    channel: Annotated[str, Field(pattern=_ID.pattern)] | None = None
+    token: Secret | None = None
 
     @model_validator(mode="after")
     def _usable(self) -> SlackSpec:
-        if not self.url.reveal().startswith(("https://", "http://")):
+        if (self.url is None) == (self.channel is None):
+            raise Wrong(
+                "give a webhook's url, or a channel for a bot", "url: {env: …}, or channel: C0123456789"
+            )
+        if self.url is not None and self.token is not None:
+            raise Wrong("a webhook takes no token", "give the channel's id in place of the url")
+        if self.url is not None and not self.url.reveal().startswith(("https://", "http://")):
             raise Wrong(
                 "the webhook's url is not http(s)", "copy it whole: https://hooks.slack.com/services/…"
             )
@@ -52,65 +62,41 @@ class Slack:
     spec = SlackSpec
 
     def normal(self, settings: Any) -> Any:
-        return settings if isinstance(settings, dict) and "url" in settings else {"url": settings}
+        if isinstance(settings, str) and _ID.fullmatch(settings):
+            return {"channel": settings}
+        known = isinstance(settings, dict) and settings.keys() & SlackSpec.model_fields.keys()
+        return settings if known else {"url": settings}
 
     def doubts(self, spec: SlackSpec, shared: Shared) -> list[str]:
-        del shared
-        clear = spec.url.reveal().startswith("http://")
-        return ["a page sent in the clear can be read on its way"] if clear else []
+        if spec.url is not None:
+            clear = spec.url.reveal().startswith("http://")
+            return ["a page sent in the clear can be read on its way"] if clear else []
+        token = _token(spec, shared)
+        if token is None:
+            return ["a bot needs its token: add token here, or channels.slack"]
+        return [] if token.startswith("xoxb-") else ["a bot's token begins with xoxb-"]
 
     def render(self, message: Message, *, short: bool = False) -> dict[str, Any]:
-        """`text` is what a notification shows; the blocks are the message itself."""
-        headline = one_line(message.headline) or "Fleetmend page"
-        blocks: list[dict[str, Any]] = [{"type": "header", "text": _plain(line(headline, HEADER))}]
-        if not short:
-            blocks += [{"type": "section", "text": _plain(part)} for part in _paragraphs(message)]
-            blocks += _buttons(message)
-        foot = f"page {reference(message.key)} · {message.incident} · {message.source}"
-        blocks.append({"type": "context", "elements": [_plain(line(foot, FOOT))]})
-        return {"text": line(headline, HEADER).translate(_ESCAPES), "blocks": blocks}
+        """What a webhook is given."""
+        return posted(message, short=short)
 
     def send(
         self, message: Message, spec: SlackSpec, shared: Shared, doors: Doors, deadline: float, *, short: bool
     ) -> Receipt:
-        del shared
-        body = orjson.dumps(self.render(message, short=short))
-        headers = {"Content-Type": "application/json"}
-        return exchange(Request("POST", spec.url.reveal(), headers, body), doors, deadline, _said_ok)
+        if spec.url is not None:
+            body = orjson.dumps(self.render(message, short=short))
+            headers = {"Content-Type": "application/json"}
+            return exchange(Request("POST", spec.url.reveal(), headers, body), doors, deadline, _said_ok)
+        app, token = shared.slack or SlackApp(), _token(spec, shared)
+        if token is None or spec.channel is None:
+            return Receipt(ReceiptKind.PERMANENT, "no bot's token is configured")
+        bot = Bot(app.url, token, bool(app.secrets), doors, deadline)
+        return bot.tell(message, spec.channel, short=short)
 
 
-def _paragraphs(message: Message) -> list[str]:
-    """The parts that fit, the first whole if possible: what comes last matters least."""
-    room, kept = MAX_TEXT, []
-    for part in message.parts:
-        text = cut(printable(part), min(SECTION, room))
-        if not text.strip():
-            continue
-        kept.append(text)
-        room -= len(text)
-        if room <= 0:
-            break
-    return kept
-
-
-def _plain(text: str) -> dict[str, Any]:
-    """Text as it is: nothing in it is a mention, a link or a mark."""
-    return {"type": "plain_text", "text": text, "emoji": False}
-
-
-def _buttons(message: Message) -> list[dict[str, Any]]:
-    """Links as buttons: opening one shows a page, which asks before it changes anything."""
-    web = [(text, href) for text, href in message.links if href.startswith(("https://", "http://"))]
-    elements = [
-        {
-            "type": "button",
-            "text": _plain(line(text, BUTTON)),
-            "url": href,
-            "action_id": f"open-{place}",
-        }
-        for place, (text, href) in enumerate(web[:MAX_LINKS])
-    ]
-    return [{"type": "actions", "elements": elements}] if elements else []
+def _token(spec: SlackSpec, shared: Shared) -> str | None:
+    token = spec.token or (shared.slack.token if shared.slack else None)
+    return None if token is None else token.reveal()
 
 
 def _said_ok(response: Response) -> Receipt | None:

@@ -68,7 +68,7 @@ class Teams:
         foot = f"{message.incident}, page {reference(message.key)}"
         blocks = [_text(line(message.headline, HEADLINE) or "Fleetmend page", weight="Bolder", size="Medium")]
         if not short:
-            text = cut(printable(message.body), MAX_TEXT, octets)
+            text = cut(printable(message.body[: 8 * MAX_TEXT]), MAX_TEXT, octets)
             blocks += [_text(part) for part in text.split("\n\n") if part.strip()]
         blocks.append(_text(foot, isSubtle=True, size="Small"))
         card: dict[str, Any] = {

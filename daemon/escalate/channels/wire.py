@@ -24,7 +24,7 @@ def exchange(
 ) -> Receipt:
     """Send once and classify. Never raises for what the network or the other side does.
 
-    `amiss`: what a 2xx says of a failure after all; None when it says nothing of the kind.
+    `amiss`: what a 2xx says of a failure after all, or what it calls the message; None when it says nothing of the kind.
     """
     try:
         response = doors.http.send(request, deadline=deadline, max_bytes=MAX_ANSWER)
