@@ -118,6 +118,7 @@ def recovered_from_restart(row: Delivery, now: float) -> Delivery:
 
 def settle(row: Delivery, receipt: Receipt, now: float) -> After:
     """What a receipt makes of a row that was being sent."""
+    row = replace(row, tried_at=now)
     if receipt.kind is ReceiptKind.OK:
         return After(_accepted(row, receipt, now))
     maybe = f"{MAYBE}: {receipt.detail}" if receipt.kind is ReceiptKind.AMBIGUOUS else row.receipt

@@ -42,7 +42,7 @@ class Delivery:
     incident at one destination. `address` names the person's channel by position (`ana/0`), never its secret.
     Text is rendered at send from `facts` and the timeline, so a broken template rolls nothing back.
 
-    `sent_at`: since when it counts as accepted, whatever was heard later. `provider_id`: what the provider calls it.
+    `tried_at`: when the last try ended, however it did. `sent_at`: since when it counts as accepted, whatever was heard later. `provider_id`: what the provider calls it.
     `heard`: what was said of it since (`delivered undelivered seen acked`), and when; `sequence`: the provider's
     number of the last. `look_at`: when an accepted one is looked at again, as no word of its delivery came by then,
     or as it has to be sent anew to go on standing.
@@ -64,6 +64,7 @@ class Delivery:
     error: str = ""
     receipt: str = ""
     sent_at: float | None = None
+    tried_at: float | None = None
     provider_id: str = ""
     heard: Mapping[str, float] = field(default_factory=dict)
     sequence: int = 0

@@ -31,6 +31,11 @@ _OF_PROVIDER = (
     .order_by(_c.created_at.desc(), _c.key.desc())
     .limit(bindparam("limit"))
 )
+_TRIED = (
+    _all.where(_c.tried_at >= bindparam("since"))
+    .order_by(_c.tried_at.desc(), _c.key.desc())
+    .limit(bindparam("limit"))
+)
 _RECENT = _all.order_by(_c.created_at.desc(), _c.key.desc()).limit(bindparam("limit"))
 
 
@@ -64,6 +69,10 @@ class Deliveries:
         """The newest message of this kind of channel that its provider calls so."""
         rows = self._tx.rows(_OF_PROVIDER, {"provider_id_": provider_id, "limit": 20}) if provider_id else ()
         return next((row for row in map(MAPPER.value, rows) if row.channel == kind), None)
+
+    def tried(self, since: float, *, limit: int = 1000) -> tuple[Delivery, ...]:
+        """Those whose last try ended since then, however it ended, newest first."""
+        return tuple(map(MAPPER.value, self._tx.rows(_TRIED, {"since": since, "limit": limit})))
 
     def recent(self, *, limit: int = 100) -> tuple[Delivery, ...]:
         """The newest deliveries of all incidents, newest first."""

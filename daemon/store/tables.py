@@ -142,11 +142,13 @@ deliveries = Table(
     # Added later, so they come last.
     _text("provider_id"),
     _at("look_at"),
+    _at("tried_at"),
     Index("deliveries_by_due", "state", "due_at"),
     Index("deliveries_by_incident", "incident"),
     Index("deliveries_by_time", "created_at"),
     Index("deliveries_by_provider", "provider_id"),
     Index("deliveries_by_look", "look_at"),
+    Index("deliveries_by_try", "tried_at"),
 )
 
 timeline = Table(

@@ -68,8 +68,8 @@ def test_an_older_database_keeps_its_rows_through_the_upgrade(store: Store) -> N
     with store._engine.begin() as connection:
         tables.rollups.drop(connection)
         tables.drills.drop(connection)
-        for column in ("provider_id", "look_at"):
-            connection.execute(text(f"DROP INDEX deliveries_by_{column.partition('_')[0]}"))
+        for index, column in (("provider", "provider_id"), ("look", "look_at"), ("try", "tried_at")):
+            connection.execute(text(f"DROP INDEX deliveries_by_{index}"))
             connection.execute(text(f"ALTER TABLE deliveries DROP COLUMN {column}"))
         connection.execute(tables.revision.update().values(version_num="0001"))
     store.migrate()
