@@ -207,6 +207,8 @@ def _impact_text(mode: str, affected: Collection[Scope], population: int) -> str
     names = sorted({name for scope in affected for name, _ in scope})
     what = " and ".join(names) or mode
     listed = ", ".join(sorted("/".join(value for _, value in scope) for scope in affected)[:5])
+    if len(names) == 1:
+        return f"{len(affected)} of {population} {what}s: {listed}"
     return f"{len(affected)} of {population} known by {what}: {listed}"
 
 

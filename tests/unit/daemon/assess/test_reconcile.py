@@ -255,6 +255,7 @@ def test_half_of_the_providers_at_once_are_one_shared_cause() -> None:
     change = changes["provider_outage", scope_of({})]
     assert change.incident is not None
     assert (change.incident.impact.scopes, change.incident.impact.of) == (2, 3)
+    assert change.incident.impact.text == "2 of 3 providers: navixy, teltonika"
     assert change.events[0].data["shared_cause"] is True
 
 
