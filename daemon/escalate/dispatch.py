@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 from daemon.document.dossier import Dossier, load
-from daemon.escalate import digests, outbox, text
+from daemon.escalate import digests, outbox, text, threads
 from daemon.escalate.body import concerns
 from daemon.escalate.bookings import dropped, event_of, job_key, merged, sent
 from daemon.escalate.channels.registry import BY_KIND
@@ -93,6 +94,7 @@ class _Dispatch:
         if local:
             return _shown(row, self._now)
         message, parked = self._message(dossier, row)
+        message = self._placed(message, dossier, row, rows)
         sending = outbox.begin(row)
         job = Job(job_key(sending), POST, row.incident, self._now + SEND_WITHIN, _args(sending, message))
         events = (
@@ -121,6 +123,18 @@ class _Dispatch:
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the text, the page goes out
             return text.bare(row, self._now), type(error).__name__
 
+    def _placed(
+        self, message: Message, dossier: Dossier | None, row: Delivery, rows: Sequence[Delivery]
+    ) -> Message:
+        """With what it has to know of those before it; a note also has the page as it reads now, which it may change."""
+        sign = self._setup.ack_token
+        token = sign(row.incident, row.person, row.level, self._now) if sign and dossier else ""
+        message, first = threads.placed(message, row, rows, token), threads.first_of(row, rows)
+        if dossier is None or first is None or row.event is not PageEvent.STATUS:
+            return message
+        page, _ = self._message(dossier, first)
+        return replace(message, page=(page.headline, *page.parts))
+
     def _reader(self, row: Delivery) -> Reader:
         person = self._setup.directory.people.get(row.person)
         base, sign = self._setup.public_url, self._setup.ack_token
@@ -148,7 +162,9 @@ def _args(row: Delivery, message: Message) -> dict[str, Any]:
         "address": row.address,
         "channel": row.channel,
         "message": message,
-        "plain": text.bare(row, message.at),
+        "plain": replace(
+            text.bare(row, message.at), maybe=message.maybe, first=message.first, token=message.token
+        ),
     }
 
 

@@ -61,14 +61,14 @@ def status(turn: Turn, what: str, text: str, *, below: int | None = None) -> Non
 
 
 def acknowledged(turn: Turn, by: str) -> None:
-    """Tell the others who were paged, and every service that would go on calling."""
+    """Tell the others who were paged, every service that would go on calling, and whoever can change what was posted."""
     for row in turn.told():
         way = _way(turn, row)
         person = turn.oncall.person(row.person)
         if person is None or way is None:
             continue
         theirs = by in {person.id, person.name}
-        if way.tracks or (not way.wakes and not theirs):
+        if way.tracks or (not way.wakes and (not theirs or row.provider_id)):
             _note(turn, person, way, "acked", f"Acknowledged by {by}")
 
 
