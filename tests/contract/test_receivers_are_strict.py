@@ -127,7 +127,7 @@ RULES: list[tuple[str, str, Change]] = [
     ("voice", "a caller without a phone", lambda m: m.update(From="MG" + "0" * 32)),
     ("voice", "nothing to say", lambda m: m.pop("Twiml")),
     ("voice", "two things to say", lambda m: m.update(Url="https://example.org/twiml")),
-    ("voice", "over 4 000 characters", lambda m: m.update(Twiml=f"<Response><Say>{'x' * 3_967}</Say></Response>")),
+    ("voice", "over 4 000 characters", lambda m: m.update(Twiml=f"<Response><Say>{'x' * 3_969}</Say></Response>")),
     ("voice", "no TwiML", lambda m: m.update(Twiml="<Response><Say>x</Response>")),
     ("voice", "no response", lambda m: m.update(Twiml="<Say>x</Say>")),
     ("voice", "an unknown verb", lambda m: m.update(Twiml="<Response><Shout>x</Shout></Response>")),

@@ -13,11 +13,15 @@ from remediations.ports import Clock, Http
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """What a worker hands a channel. `redact` takes every known secret out of a text."""
+    """What a worker hands a channel. `redact` takes every known secret out of a text.
+
+    `public_url`: where services outside reach our own web server; empty when they do not.
+    """
 
     http: Http
     clock: Clock
     redact: Callable[[str], str]
+    public_url: str = ""
 
 
 class Channel(Protocol):

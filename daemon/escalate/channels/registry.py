@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from config.people import PersonSpec
 from config.problems import Wrong, did_you_mean
@@ -17,47 +17,16 @@ from daemon.escalate.channels.email import Email
 from daemon.escalate.channels.ntfy import Ntfy
 from daemon.escalate.channels.opsgenie import Opsgenie
 from daemon.escalate.channels.pagerduty import PagerDuty
-from daemon.escalate.channels.port import Channel, Doors
+from daemon.escalate.channels.port import Channel
 from daemon.escalate.channels.shared import Shared
 from daemon.escalate.channels.slack import Slack
 from daemon.escalate.channels.sms import Sms
 from daemon.escalate.channels.teams import Teams
+from daemon.escalate.channels.voice import Voice
 from daemon.escalate.channels.webhook import Webhook
-from daemon.escalate.message import Message, Receipt, ReceiptKind
 
 _KEY = re.compile(r"[a-z][a-z0-9_]*")
 """What a key looks like, and the label of an alternative (`constrained-str`) does not."""
-
-
-class AnySettings(Section):
-    """Settings of a kind that is not available yet: kept as they are, used by nothing."""
-
-    model_config = ConfigDict(extra="allow")
-
-
-@dataclass(frozen=True, slots=True)
-class NotYet:
-    """A kind of channel that may stand in a configuration but cannot be used yet; `check` says so."""
-
-    kind: str
-    wakes: bool
-    tracks: bool = False
-    available: bool = False
-    local: bool = False
-    spec: type[Section] = AnySettings
-
-    def normal(self, settings: Any) -> Any:
-        return settings if isinstance(settings, dict) else {"to": settings}
-
-    def doubts(self, spec: Any, shared: Any) -> list[str]:
-        del spec, shared
-        return [f"{self.kind} is not available yet: nothing will be sent this way"]
-
-    def send(
-        self, message: Message, spec: Any, shared: Any, doors: Doors, deadline: float, *, short: bool
-    ) -> Receipt:
-        del message, spec, shared, doors, deadline, short
-        return Receipt(ReceiptKind.PERMANENT, f"{self.kind} is not available yet")
 
 
 CHANNELS: tuple[Channel, ...] = (
@@ -70,7 +39,7 @@ CHANNELS: tuple[Channel, ...] = (
     Ntfy(),
     Teams(),
     Opsgenie(),
-    NotYet("voice", wakes=True),
+    Voice(),
 )
 BY_KIND: Mapping[str, Channel] = {channel.kind: channel for channel in CHANNELS}
 KINDS: Mapping[str, tuple[bool, bool, bool]] = {

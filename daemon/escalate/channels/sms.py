@@ -7,21 +7,18 @@ idempotency key: after silence the same page may come twice, under the same refe
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from typing import Annotated, Any
-from urllib.parse import urlencode
+from typing import Any
 
-from pydantic import BeforeValidator, WithJsonSchema
-
-from config.problems import Wrong
 from config.section import Section
 from daemon.escalate.channels.port import Channel, Doors
 from daemon.escalate.channels.shared import Shared, Twilio
-from daemon.escalate.channels.wire import exchange, reference
+from daemon.escalate.channels.twilio import MESSAGES, Number, code_of, post, sent_before, status_url
+from daemon.escalate.channels.wire import reference
 from daemon.escalate.graphemes import clean, cut, one_line
 from daemon.escalate.message import Message, Receipt, ReceiptKind
-from remediations.ports import Request
+from daemon.escalate.owed import PAGES
+from remediations.ports import PortError
 
 PART, PARTS = 153, 3
 """Septets in each of several parts, and how many parts a page may take."""
@@ -42,22 +39,14 @@ _LIKE = str.maketrans(
     }
 )
 UNKNOWN = "?"
-E164 = r"^\+[1-9]\d{6,14}$"
-
-
-def _number(text: object) -> str:
-    """Raises `Wrong`. Without quotes YAML reads a number, and the plus is lost: nothing is guessed then."""
-    if isinstance(text, str) and re.fullmatch(E164, text, re.ASCII):
-        return text
-    raise Wrong(
-        "no phone number as E.164 writes it", 'write it in quotes, with plus and country: "+33612345678"'
-    )
+REPEAT = "(may be a repeat)"
+NO_REPLY = "a text from a name cannot be replied to: give channels.twilio.from a number"
 
 
 class SmsSpec(Section):
     """`to`: a number as E.164 writes it."""
 
-    to: Annotated[str, BeforeValidator(_number), WithJsonSchema({"type": "string", "pattern": E164})]
+    to: Number
 
 
 class Sms:
@@ -73,14 +62,17 @@ class Sms:
 
     def doubts(self, spec: SmsSpec, shared: Shared) -> list[str]:
         del spec
-        return (
-            [] if shared.twilio is not None else ["nothing is sent without channels.twilio: add the account"]
-        )
+        if shared.twilio is None:
+            return ["nothing is sent without channels.twilio: add the account"]
+        return [] if shared.twilio.answerable else [NO_REPLY]
 
-    def render(self, message: Message, *, short: bool = False) -> str:
-        """At most three parts: the headline, where to answer, then as much of the rest as fits."""
-        foot = f"\n#{reference(message.key)}"
-        text = one_line(message.headline) or "Fleetmend page"
+    def render(self, message: Message, *, short: bool = False, code: str = "", maybe: bool = False) -> str:
+        """At most three parts: the headline, where to answer, then as much of the rest as fits.
+
+        `code`: what to reply with. `maybe`: an earlier one may have arrived, and nobody could tell.
+        """
+        foot = (f"\nReply {code} to acknowledge" if code else "") + ends(message)
+        text = (f"{REPEAT} " if maybe else "") + (one_line(message.headline) or "Fleetmend page")
         link = _link(message)
         if not short:
             text = "\n".join(filter(None, (text, link, *message.parts)))
@@ -89,23 +81,34 @@ class Sms:
     def send(
         self, message: Message, spec: SmsSpec, shared: Shared, doors: Doors, deadline: float, *, short: bool
     ) -> Receipt:
+        """What an earlier try may have sent is looked for before it is sent again."""
         account = shared.twilio
         if account is None:
             return Receipt(ReceiptKind.PERMANENT, "no account to send by: channels.twilio is missing")
-        form = {
+        unsure = False
+        if message.maybe:
+            try:
+                found = sent_before(account, spec.to, ends(message), doors, deadline)
+            except PortError:
+                unsure = True
+            else:
+                if found is not None:
+                    return found
+        asks = bool(doors.public_url and account.answerable and message.token and message.event in PAGES)
+        code = code_of(account, message.incident, spec.to)[0] if asks else ""
+        form: dict[str, str | list[str]] = {
             "To": spec.to,
             _sender(account): account.from_,
-            "Body": self.render(message, short=short),
+            "Body": self.render(message, short=short, code=code, maybe=unsure),
             "ValidityPeriod": str(VALID),
         }
-        request = Request(
-            "POST",
-            f"{account.url}/2010-04-01/Accounts/{account.account_sid}/Messages.json",
-            {"Content-Type": "application/x-www-form-urlencoded"},
-            urlencode(form).encode(),
-            basic_auth=(account.account_sid, account.auth_token.reveal()),
-        )
-        return exchange(request, doors, deadline)
+        status = "" if short else status_url(doors.public_url, message.key)
+        return post(account, MESSAGES, form, doors, deadline, status=status)
+
+
+def ends(message: Message) -> str:
+    """How a text ends: by it the same one is known again."""
+    return f"\n#{reference(message.key)}"
 
 
 def plain(text: str) -> str:

@@ -222,17 +222,10 @@ def people(*channels: Any) -> dict[str, PersonSpec]:
     return {"ana": PersonSpec(name="Ana", channels=channels)}
 
 
-def test_a_channel_that_comes_later_is_named_as_such() -> None:
-    book, faults = address_book(people({"console": {}}, {"voice": "+1"}), {}, {})
-    assert [(fault.path[-1], fault.warning) for fault in faults] == [("voice", True)]
-    assert "not available yet" in faults[0].problem
-    assert book.entries["ana/0"].channel.local
-
-
-def test_a_person_with_only_such_a_channel_cannot_be_reached_and_that_is_an_error() -> None:
-    _, faults = address_book(people({"voice": "+1"}), {}, {})
-    assert [fault.problem for fault in faults if not fault.warning] == [
-        "Ana cannot be reached by any channel"
+def test_a_person_whose_only_channel_is_unknown_is_told_of_once() -> None:
+    _, faults = address_book(people({"vioce": "+33612345678"}), {}, {})
+    assert [(fault.problem, fault.hint) for fault in faults] == [
+        ("unknown kind of channel", "did you mean 'voice'?")
     ]
 
 
