@@ -156,7 +156,7 @@ def _update(
         moved = replace(moved, corroborated=True)
         events.append(Event(incident.id, now, Kind.FINDING, "Corroborated by a second witness.", {}))
     moved, events = _flapping(moved, want, events, now)
-    moved, blind_events = _blindness(moved, want.findings, now)
+    moved, blind_events = _blindness(moved, want, now)
     events += blind_events
     if moved.state is S.RECOVERED and seen is not None and seen.seen is Seen.BREACH:
         moved = replace(moved, state=incident_after(moved.state, IncidentEvent.RELAPSE), recovered_at=None)
@@ -180,19 +180,23 @@ def _flapping(
     return replace(incident, flapping=True, stepped_back=True), [*events, event]
 
 
-def _blindness(incident: Incident, findings: Sequence[Finding], now: float) -> tuple[Incident, list[Event]]:
-    if incident.failure_mode == BLIND or not findings:
+def _blindness(incident: Incident, want: Wanted, now: float) -> tuple[Incident, list[Event]]:
+    if incident.failure_mode == BLIND or (blind := _is_blind(want)) == incident.blind:
         return incident, []
-    blind = all(finding.blind for finding in findings)
-    if blind == incident.blind:
-        return incident, []
-    names = ", ".join(sorted({f.detector for f in findings}))
-    if blind:
-        text = f"Firing, and blind: {names} cannot be observed any more. Nothing is done until it can."
-        return replace(incident, blind=True), [Event(incident.id, now, Kind.BLIND, text, {"detector": names})]
-    return replace(incident, blind=False), [
-        Event(incident.id, now, Kind.SIGHTED, f"{names} can be observed again.", {"detector": names})
-    ]
+    names = ", ".join(sorted({f.detector for f in want.findings}))
+    lost = f"{names} cannot be observed any more. Nothing is done until it can"
+    back = f"{names} can be observed again"
+    if not names:
+        lost, back = "the end that its alert gave has passed, and nobody says more", "Its alert was repeated"
+    kind, text = (Kind.BLIND, f"Firing, and blind: {lost}.") if blind else (Kind.SIGHTED, f"{back}.")
+    return replace(incident, blind=blind), [Event(incident.id, now, kind, text, {"detector": names or None})]
+
+
+def _is_blind(want: Wanted) -> bool:
+    """Where no detector fires, an alert is all there is to see; once its own end has passed, there is nothing."""
+    if want.findings:
+        return all(finding.blind for finding in want.findings)
+    return bool(want.alerts) and all(alert.lapsed for alert in want.alerts)
 
 
 def _outlived(incident: Incident, want: Wanted | None, now: float) -> tuple[Incident, list[Event]]:

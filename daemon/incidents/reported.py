@@ -11,7 +11,8 @@ from config.scope import Scope
 class Reported:
     """A firing alert that stands for a failure mode at a scope. `verify_with`: a detector to ask.
 
-    `since`: unix seconds. `text`: its summary, as the sender wrote it.
+    `since`: unix seconds. `text`: its summary, as the sender wrote it. `lapsed`: the end that its sender gave has come
+    and nobody repeated it since. It vouches for nothing then, neither for the fault nor for health.
     """
 
     fingerprint: str
@@ -21,3 +22,4 @@ class Reported:
     since: float
     verify_with: str | None
     text: str
+    lapsed: bool = False

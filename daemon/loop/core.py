@@ -99,7 +99,8 @@ class Loop(Ground):
         if self.board is None or not (fresh or self.stages.alerts.changed):
             return
         board = self.board
-        if self.item("assess", lambda uow: self._assess(uow, board, self.stages.alerts.firing(), now), now):
+        reported = self.stages.alerts.firing(now)
+        if self.item("assess", lambda uow: self._assess(uow, board, reported, now), now):
             self.stages.alerts.seen()
 
     def mitigate(self, now: float) -> None:

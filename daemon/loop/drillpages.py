@@ -11,7 +11,7 @@ from collections.abc import Collection
 from config.section import Severity
 from daemon.escalate.triggers import PageOwed
 from daemon.incidents.drills import Drill, DrillState, Grade
-from daemon.incidents.model import DRILL, Incident
+from daemon.incidents.model import DRILL
 from daemon.loop import own
 from daemon.loop.ground import Ground
 from daemon.store.unit import UnitOfWork
@@ -24,14 +24,15 @@ PLAN = "drill"
 
 def told(loop: Ground, uow: UnitOfWork, row: Drill, now: float) -> None:
     """What the result of a scheduled drill means for people."""
-    standing = _standing(uow, row.plan)
+    standing = own.known(uow, DRILL, PLAN).get(row.plan)
     if row.state is DrillState.PASSED:
         if standing is not None:
             own.ended(loop, uow, standing, f"The drill of {row.playbook} passes again.", now)
         return
-    if standing is not None:
-        return
     text = f"A drill of {row.playbook} failed: {_why(row)}. If its failure came now, this would not work."
+    if standing is not None:
+        own.outlived(loop, uow, standing, text, now)
+        return
     about = (DRILL, {**_labels(row), PLAN: row.plan}, str(Severity.MEDIUM))
     data = {"drill": row.id, "severity": str(Severity.MEDIUM)}
     incident = own.opened(loop, uow, about, text, now, data=data, playbook=row.playbook)
@@ -49,11 +50,6 @@ def forget(loop: Ground, uow: UnitOfWork, plans: Collection[str], now: float) ->
 
 def _labels(row: Drill) -> dict[str, str]:
     return dict(row.wanted[0]) if row.wanted else {}
-
-
-def _standing(uow: UnitOfWork, plan: str) -> Incident | None:
-    found = (i for i in uow.incidents.open() if i.failure_mode == DRILL)
-    return next((i for i in found if dict(i.scope).get(PLAN) == plan), None)
 
 
 def _why(row: Drill) -> str:

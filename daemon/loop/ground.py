@@ -173,7 +173,8 @@ class Ground(ABC):
         progress = self.stages.mitigate.advance(uow, incident, causes, now, approval)
         if progress is not None:
             self.keep(uow, incident, progress, now)
-            return
+        if progress is not None and not progress.recheck:
+            return  # whoever only looks for fresh data may do so for ever: its deadline comes all the same
         overdue = triggers.overdue(uow, incident, self.stages.mitigate.rules.playbooks, now)
         if overdue is not None:
             self.apply(uow, Change(events=(overdue.event,)))

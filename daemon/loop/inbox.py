@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from config.scope import Scope, scope_of
@@ -24,22 +24,30 @@ class Alerts:
     def __init__(self, rows: Sequence[AlertMap]) -> None:
         self._rows = rows
         self._firing: dict[str, Reported] = {}
+        self._ends: dict[str, float] = {}
+        """Until when a sender vouches for its alert (unix seconds), where it says so."""
         self.changed = False
 
     def restore(self, checkpoints: Mapping[tuple[str, Scope], Any]) -> None:
         """After a start: what fired when the daemon stopped."""
         for (owner, _), state in checkpoints.items():
             if owner == OWNER:
-                reported = Reported(**{**state, "scope": scope_of(state["scope"])})
-                self._firing[reported.fingerprint] = reported
+                known = {**state, "scope": scope_of(state["scope"])}
+                ends_at = known.pop("ends_at", None)
+                reported = Reported(**known)
+                self._keep(reported, ends_at)
                 self.changed = True
 
     def remap(self, rows: Sequence[AlertMap]) -> None:
         """A reload: new alerts are read by the new map, those that fire stay as they were read."""
         self._rows = rows
 
-    def firing(self) -> tuple[Reported, ...]:
-        return tuple(self._firing.values())
+    def firing(self, now: float) -> tuple[Reported, ...]:
+        """What was told and not taken back. One whose end has come is no health: nobody said that it is over."""
+        return tuple(
+            replace(reported, lapsed=True) if self._ends.get(fingerprint, now + 1.0) <= now else reported
+            for fingerprint, reported in self._firing.items()
+        )
 
     @property
     def full(self) -> bool:
@@ -60,22 +68,38 @@ class Alerts:
         self.changed = self.changed or bool(alerts)
 
     def rows(self) -> dict[tuple[str, Scope], Any]:
-        """Checkpoints, as plain data."""
-        return {
-            (OWNER, scope_of({"fingerprint": fingerprint})): {
-                **asdict(reported),
-                "scope": dict(reported.scope),
-            }
-            for fingerprint, reported in self._firing.items()
-        }
+        """Checkpoints of all, as plain data."""
+        return self.rows_of(self._firing)
+
+    def rows_of(self, fingerprints: Iterable[str]) -> dict[tuple[str, Scope], Any]:
+        """Checkpoints of these; None for one that fires no more: kept, it would fire again after a restart."""
+        return {_key(fingerprint): self._row(fingerprint) for fingerprint in fingerprints}
+
+    def _row(self, fingerprint: str) -> dict[str, Any] | None:
+        reported = self._firing.get(fingerprint)
+        if reported is None:
+            return None
+        ends_at = self._ends.get(fingerprint)
+        return {**asdict(reported), "scope": dict(reported.scope), "ends_at": ends_at}
 
     def _one(self, alert: Alert) -> str:
         if alert.status != FIRING:
+            self._ends.pop(alert.fingerprint, None)
             return "resolved" if self._firing.pop(alert.fingerprint, None) else "resolved, never counted"
         meaning = meaning_of(alert, self._rows)
         if meaning is None:
             return "no row of the map fits"
         if len(self._firing) >= MOST and alert.fingerprint not in self._firing:
             return f"more than {MOST} alerts fire: not counted"
-        self._firing[alert.fingerprint] = meaning
+        self._keep(meaning, alert.ends_at)
         return "counted"
+
+    def _keep(self, reported: Reported, ends_at: float | None) -> None:
+        self._firing[reported.fingerprint] = reported
+        self._ends.pop(reported.fingerprint, None)
+        if ends_at is not None:
+            self._ends[reported.fingerprint] = ends_at
+
+
+def _key(fingerprint: str) -> tuple[str, Scope]:
+    return OWNER, scope_of({"fingerprint": fingerprint})

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from config.scope import scope_of
-from daemon.escalate.triggers import Ended
+from daemon.escalate.triggers import Ended, PageOwed
 from daemon.incidents.change import Change
 from daemon.incidents.escalation import Escalation
 from daemon.incidents.events import Event, Kind
@@ -48,8 +48,41 @@ def opened(
     return incident
 
 
+def known(uow: UnitOfWork, mode: str, label: str) -> Mapping[str, Incident]:
+    """By the value of this label: what stands open, and what a person closed while it was so."""
+    found = (i for i in (*uow.incidents.quieted(), *uow.incidents.open()) if i.failure_mode == mode)
+    return {dict(incident.scope).get(label, ""): incident for incident in found}
+
+
+def outlives(before: Incident, now: float) -> bool:
+    """Whether what a person closed is to be told of again, if it is still so."""
+    return before.ended and before.quiet_until is not None and now >= before.quiet_until
+
+
+def outlived(loop: Ground, uow: UnitOfWork, before: Incident, text: str, now: float) -> None:
+    """Still so: what a person closed is open again, with a page, once the time they gave is over."""
+    if not outlives(before, now):
+        return
+    after = replace(
+        before,
+        state=incident_after(before.state, IncidentEvent.OUTLIVE),
+        quiet_until=None,
+        resolved_at=None,
+        resolved_by=None,
+    )
+    said = f"Still so after it was closed by {before.resolved_by}: {text}"
+    event = Event(before.id, now, Kind.RELAPSED, said, {"closed_by": before.resolved_by})
+    kept = loop.apply(uow, Change(incident=after, events=(event,))).incident
+    loop.tell(uow, kept or after, (PageOwed(said, again=True),), now)
+
+
 def ended(loop: Ground, uow: UnitOfWork, before: Incident, text: str, now: float) -> None:
-    """Resolved by itself, and whoever was paged hears of it; nothing when it cannot be, or is already."""
+    """Resolved by itself, and whoever was paged hears of it; nothing when it cannot be, or is already.
+
+    What a person closed stays as it is, and is a new incident when it comes again.
+    """
+    if before.ended and before.quiet_until is not None:
+        loop.apply(uow, Change(incident=replace(before, quiet_until=None)))
     if (before.state, IncidentEvent.CLEAR) not in INCIDENT:
         return
     state = incident_after(before.state, IncidentEvent.CLEAR)

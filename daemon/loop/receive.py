@@ -147,8 +147,9 @@ def _order(loop: Ground, order: Order, now: float) -> None:
 
 
 def _alerts(loop: Ground, uow: UnitOfWork) -> None:
-    loop.stages.alerts.take(uow, uow.inbox.new_alerts())
-    uow.checkpoints.save(loop.stages.alerts.rows())
+    alerts = uow.inbox.new_alerts()
+    loop.stages.alerts.take(uow, alerts)
+    uow.checkpoints.save(loop.stages.alerts.rows_of({alert.fingerprint for alert in alerts}))
 
 
 def _asked(loop: Ground, what: str, now: float) -> None:

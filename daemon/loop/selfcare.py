@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from config.scope import scope_of
 from daemon.assess.grouping import BLIND_SEVERITY
 from daemon.escalate.triggers import PageOwed
 from daemon.incidents.model import DAEMON, Incident
@@ -18,6 +17,8 @@ from daemon.loop.ground import Ground
 from daemon.loop.heart import HEARTBEAT
 from daemon.store.unit import UnitOfWork
 
+PART = "part"
+"""Label of these incidents: what of the daemon is in trouble."""
 HUNG = 16
 """Threads of one pool (twice its size) that hang on abandoned jobs before people are told."""
 LATE_WITHIN = 600.0
@@ -40,8 +41,9 @@ def look(loop: Ground, now: float) -> None:
     if not troubles and not loop.ailing:
         return
     with loop.store.read() as uow:
-        standing = {_part(i): i for i in uow.incidents.open() if i.failure_mode == DAEMON}
-    for part in troubles.keys() - standing.keys():
+        standing = own.known(uow, DAEMON, PART)
+    told = {part for part, incident in standing.items() if not own.outlives(incident, now)}
+    for part in troubles.keys() - told:
         loop.item(part, lambda uow, part=part: opened(loop, uow, part, troubles[part], now), now)  # type: ignore[misc]  # bound per round
     if loop.board is None or not loop.board.all_rounds_done:
         return  # just started: a trouble that lasts may not have shown itself yet
@@ -52,14 +54,15 @@ def look(loop: Ground, now: float) -> None:
 
 
 def opened(loop: Ground, uow: UnitOfWork, part: str, text: str, now: float) -> None:
-    """An incident about a part of the daemon, and its page; nothing when one stands open."""
-    scope = scope_of({"part": part})
-    if any(i.failure_mode == DAEMON and i.scope == scope for i in uow.incidents.open()):
+    """An incident about a part of the daemon, and its page; nothing while one stands open, or a person's word on it."""
+    loop.ailing = True
+    before = own.known(uow, DAEMON, PART).get(part)
+    if before is not None:
+        own.outlived(loop, uow, before, text, now)
         return
     severity = MILD.get(part, BLIND_SEVERITY)
-    incident = own.opened(loop, uow, (DAEMON, {"part": part}, severity), text, now, data={"part": part})
+    incident = own.opened(loop, uow, (DAEMON, {PART: part}, severity), text, now, data={PART: part})
     loop.tell(uow, incident, (PageOwed(text),), now)
-    loop.ailing = True
 
 
 def _troubles(loop: Ground, now: float) -> Mapping[str, str]:
@@ -120,4 +123,4 @@ def _ended(loop: Ground, uow: UnitOfWork, incident: str, now: float) -> None:
 
 
 def _part(incident: Incident) -> str:
-    return dict(incident.scope).get("part", "")
+    return dict(incident.scope).get(PART, "")

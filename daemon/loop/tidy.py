@@ -32,11 +32,11 @@ def up(loop: Ground, now: float) -> None:
 
 
 def park(loop: Ground, name: str, error: Exception, now: float) -> None:
-    """One item raised: it rests, the others go on, and people are told plainly, once."""
+    """One item raised: it rests, the others go on, and people are told plainly, once; again only after they closed it."""
     parked = loop.parked.park(name, f"{type(error).__name__}: {error}", now)
     say.parked(name, error, parked.until)
     loop.metrics.items_parked.set(len(loop.parked))
-    if parked.failures == 1 and name != "parked":
+    if name != "parked":
         text = f"{name} could not be worked on and rests: {parked.error}. Look at it by hand."
         loop.item("parked", lambda uow: selfcare.opened(loop, uow, name, text, now), now)
 

@@ -150,8 +150,9 @@ class Mitigate:
         run = found
         situation = self._situation(uow, incident, run, playbook, causes, now, approval)
         done = step(run, playbook, situation, now)
-        if done.run == run and not done.events and not isinstance(done.move, Recheck):
-            return None
+        if done.run == run and not done.events:
+            # Waiting writes nothing, also for data that does not come.
+            return Progress(Change(), recheck=True) if isinstance(done.move, Recheck) else None
         return self._apply(uow, incident, run, playbook, done, now)
 
     def _first(

@@ -64,7 +64,7 @@ def _diagnosing(turn: Turn) -> Step:
 def _rechecking(turn: Turn) -> Step:
     fault = turn.situation.fault
     fresh = fault.observed_at is not None and turn.now - fault.observed_at <= turn.situation.fresh_within
-    if turn.situation.alert_only:
+    if turn.situation.alert_only and not turn.situation.incident.blind:
         # Nothing to look at but somebody's word: the guardrail `fresh_fault` lets only harmless actions pass.
         return consider(turn)
     if fault.seen is Seen.OK and fresh:

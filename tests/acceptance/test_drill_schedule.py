@@ -139,6 +139,19 @@ def test_a_failed_one_pages_once_until_it_passes_again() -> None:
     assert of_drills(told) == ["resolved", "open"]
 
 
+def test_a_failed_one_that_a_person_closed_pages_again_once_their_time_is_over() -> None:
+    told = story(DAILY + ALWAYS_OPEN)
+    break_it(told)
+    told.until(HOUR, lambda: over(told, 1))
+    (incident,) = told.incidents(DRILL)
+    told.order("resolve", incident, reason="known", **{"for": 1.5 * DAY})
+    told.run(DAY)
+    assert of_drills(told) == ["closed"], "it failed once more, within that time"
+    told.run(DAY)
+    assert of_drills(told) == ["open"]
+    assert pages(told).count(str(PageEvent.TRIGGER)) == 2
+
+
 def test_it_pages_by_the_clock_of_what_is_medium_in_working_hours() -> None:
     told = story('drills: {schedule: [{playbook: storage-warm, at: "20:00"}]}\n')
     break_it(told)
