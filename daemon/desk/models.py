@@ -81,6 +81,10 @@ class IncidentPage(Model):
     event: str
     state: str
     at: Instant
+    receipt: str
+    """`queued accepted undelivered delivered seen acked`; empty for what was never taken."""
+    receipts: dict[str, Instant]
+    """When each of them was heard, `accepted` and later."""
 
 
 class IncidentDebt(Model):
@@ -268,6 +272,9 @@ class Page(Model):
     due_at: Instant
     tries: int
     error: str
+    receipt: str
+    receipts: dict[str, Instant]
+    provider_id: str
 
 
 class Pages(Model):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from daemon.desk import models
 from daemon.document.dossier import Dossier
 from daemon.document.explain import Explanation, asked_of, explain
+from daemon.escalate.receipts import progress
 from daemon.incidents.escalation import Escalation
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.model import Incident
@@ -186,6 +187,9 @@ def page(row: Delivery) -> models.Page:
         due_at=row.due_at,
         tries=row.tries,
         error=row.error,
+        receipt=progress(row),
+        receipts=_receipts(row),
+        provider_id=row.provider_id,
     )
 
 
@@ -258,7 +262,14 @@ def _page_of_incident(row: Delivery) -> models.IncidentPage:
         event=row.event,
         state=row.state,
         at=_said_at(row),
+        receipt=progress(row),
+        receipts=_receipts(row),
     )
+
+
+def _receipts(row: Delivery) -> dict[str, float]:
+    taken = {} if row.sent_at is None else {"accepted": row.sent_at}
+    return {**taken, **row.heard}
 
 
 def _said_at(row: Delivery) -> float:

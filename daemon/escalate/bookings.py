@@ -38,6 +38,14 @@ def dropped(row: Delivery, why: str, now: float) -> Change:
     return Change(deliveries=(replace(row, state=DeliveryState.DROPPED, error=why),), events=(event,))
 
 
+def receipt_event(row: Delivery, now: float, word: str, detail: str) -> Event:
+    """What its provider said later of it; `none`: nothing by the time it should have."""
+    what = {"none": "Nobody says that it arrived", "acked": "Answered", "seen": "Seen"}
+    said = what.get(word, word.capitalize()) + (f" ({detail})" if detail else "")
+    text = f"{said}: {row.event} to {row.person} by {row.channel}"
+    return event_of(row, now, Kind.RECEIPT, text, key=row.key, receipt=word, detail=detail)
+
+
 def event_of(row: Delivery, now: float, kind: Kind, said: str, **data: Any) -> Event:
     """A line of the timeline of the row's incident."""
     return Event(row.incident, now, kind, said, data)

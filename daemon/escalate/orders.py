@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from daemon.escalate import clock, notes
-from daemon.escalate.owed import Turn
+from daemon.escalate.owed import PAGES, Turn, reached
+from daemon.escalate.receipts import Fate, Report, advanced
 from daemon.escalate.rules import MAX_EXTENSION, MAX_EXTENSIONS
 from daemon.escalate.triggers import Acked, Escalated, Extended
 from daemon.incidents.escalation import Escalation, EscalationState
@@ -29,16 +30,29 @@ def acked(turn: Turn, ack: Acked) -> None:
     if turn.escalation.state is not EscalationState.ACKED:
         turn.answer("noted: nobody has been paged yet")
         return
-    _quieten(turn, ack.by)
+    _quieten(turn, ack.by, ack.via)
     turn.answer("acknowledged: reminders stop, the next level is still due unless it is resolved")
 
 
-def _quieten(turn: Turn, by: str) -> None:
+def _quieten(turn: Turn, by: str, via: str = "") -> None:
     """Reminders stop, on every path at once; the others who were paged are told."""
     turn.set(acked_by=by, acked_at=turn.now, remind_at=None)
+    _mark(turn, by, via)
     waiting = turn.unsent(frozenset({PageEvent.TRIGGER, PageEvent.REMIND}))
     turn.drop(waiting, f"acknowledged by {by}")
     notes.acknowledged(turn, by)
+
+
+def _mark(turn: Turn, by: str, via: str) -> None:
+    """The page that was answered: the last to this person, by the channel the answer came through if there is one."""
+    people = {row.person: turn.oncall.person(row.person) for row in turn.rows.values()}
+    mine = [
+        row
+        for row in turn.rows.values()
+        if row.event in PAGES and reached(row) and by in {row.person, getattr(people[row.person], "name", "")}
+    ]
+    for row in sorted(mine, key=lambda row: (row.channel == via, row.sent_at or row.created_at))[-1:]:
+        turn.put(advanced(row, Report(Fate.ACKED), turn.now))
 
 
 def extended(turn: Turn, ask: Extended) -> None:

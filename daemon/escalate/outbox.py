@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from daemon.escalate.message import Receipt, ReceiptKind
 from daemon.escalate.owed import MAYBE, PAGES, reached
+from daemon.escalate.receipts import RENEW
 from daemon.incidents.escalation import Escalation, EscalationState
 from daemon.incidents.model import Incident, IncidentState
 from daemon.incidents.records import Delivery, DeliveryState, PageEvent
@@ -84,6 +85,8 @@ def unwanted(
         return "" if may else "nobody was told there"
     if incident.ended and row.facts.get("what") != "over":
         return "over before it was sent"
+    if RENEW in row.facts:
+        return ""  # it stands there until the end
     return _page_unwanted(row, incident, escalation) if row.event in PAGES else ""
 
 
@@ -144,6 +147,7 @@ def _accepted(row: Delivery, receipt: Receipt, now: float) -> Delivery:
         provider_id=receipt.provider_id,
         look_at=now + min(within) if within else None,
         error="",
+        facts=row.facts if receipt.renew is None else {**row.facts, RENEW: receipt.renew},
     )
 
 

@@ -167,8 +167,8 @@ _WORDS = {
 
 
 def reached(row: Delivery) -> bool:
-    """Whether it was accepted, or may have been."""
-    return row.state is DeliveryState.ACCEPTED or row.receipt.startswith(MAYBE)
+    """Whether it was accepted, or may have been. What was accepted and then not delivered counts: it may still come."""
+    return row.state is DeliveryState.ACCEPTED or row.sent_at is not None or row.receipt.startswith(MAYBE)
 
 
 def quiet_way(person: Person) -> Way | None:

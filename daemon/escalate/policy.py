@@ -266,6 +266,8 @@ def _delivery_failed(turn: Turn, key: str) -> None:
     if row.event not in PAGES:
         notes.fallback(turn, row)
         return
+    if turn.escalation.state is EscalationState.ACKED and row.event is not PageEvent.ESCALATE:
+        return  # somebody has it: what would be owed is not wanted
     person = turn.oncall.person(row.person)
     tried = {
         other.address

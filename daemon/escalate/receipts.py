@@ -1,4 +1,4 @@
-"""What providers say later of a message they took: delivered or not, seen, answered. Pure.
+"""Receipts: what providers say later of a message they took: delivered or not, seen, answered. Pure.
 
 `accepted` is not `delivered`. A provider's word comes at any time and in any order, also twice, and also before our own
 mark that the message was taken: what is older than what is known changes nothing. It comes in as an order, like
@@ -10,11 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from daemon.incidents.records import Delivery, DeliveryState, Order
+from daemon.incidents.model import Incident
+from daemon.incidents.records import Delivery, DeliveryState, Order, PageEvent
 
 ORDER = "receipt"
 """Kind of the orders that carry a report. No person gives them: they are in no table of what people may ask."""
 MAX_DETAIL = 200
+RENEW = "renew"
+"""In the facts of an accepted row that has to be sent anew to go on standing there: after how many seconds."""
+RENEWED_FOR = 360.0
+"""Seconds for which an end is sent anew where what stands has to be renewed: who missed it once hears it again."""
 
 
 class Fate(StrEnum):
@@ -82,7 +87,7 @@ def advanced(row: Delivery, report: Report, at: float) -> Delivery:
         sequence=row.sequence if report.sequence is None else report.sequence,
         provider_id=report.provider_id or row.provider_id,
         sent_at=at if row.sent_at is None else row.sent_at,
-        look_at=None,
+        look_at=row.look_at if RENEW in row.facts else None,
     )
     if row.state is DeliveryState.DROPPED:
         return known
@@ -90,6 +95,30 @@ def advanced(row: Delivery, report: Report, at: float) -> Delivery:
         why = f"not delivered: {report.detail}" if report.detail else "not delivered"
         return replace(known, state=DeliveryState.FAILED, error=why)
     return replace(known, state=DeliveryState.ACCEPTED, error="")
+
+
+def progress(row: Delivery) -> str:
+    """The most that is known: `queued accepted undelivered delivered seen acked`; empty for what was never taken."""
+    if row.heard:
+        return max(row.heard, key=lambda word: _RANK[Fate(word)])
+    if row.sent_at is not None:
+        return "accepted"
+    return "queued" if row.state in {DeliveryState.OWED, DeliveryState.SENDING} else ""
+
+
+def overdue(row: Delivery, incident: Incident | None, now: float) -> Delivery | None:
+    """The row when its `look_at` has come: owed anew if it has to be renewed, else looked at no more.
+
+    None: it is as it was, but nobody said that it arrived.
+    """
+    known = replace(row, look_at=None)
+    if row.state is not DeliveryState.ACCEPTED:
+        return known
+    if row.facts.get(RENEW) is None:
+        return None
+    over = incident is None or incident.ended
+    stands = now < row.created_at + RENEWED_FOR if row.event is PageEvent.RESOLVE else not over
+    return replace(known, state=DeliveryState.OWED, due_at=now) if stands else known
 
 
 def _old(row: Delivery, report: Report) -> bool:

@@ -5,12 +5,12 @@ Every method returns a `Change`: the loop applies it in the same transaction and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from daemon.document.dossier import load
-from daemon.escalate import digests, outbox
-from daemon.escalate.bookings import event_of, job_key, sent
+from daemon.escalate import digests, outbox, receipts
+from daemon.escalate.bookings import event_of, job_key, receipt_event, sent
 from daemon.escalate.dispatch import dispatch
 from daemon.escalate.holding import by_storm
 from daemon.escalate.message import Receipt, ReceiptKind
@@ -19,9 +19,9 @@ from daemon.escalate.setup import Setup
 from daemon.escalate.triggers import DeliveryFailed, PageOwed, Tick, Trigger
 from daemon.incidents.change import Change
 from daemon.incidents.escalation import Escalation
-from daemon.incidents.events import Kind
+from daemon.incidents.events import Event, Kind
 from daemon.incidents.model import Incident
-from daemon.incidents.records import Delivery, DeliveryState, PageEvent
+from daemon.incidents.records import Delivery, DeliveryState, Order, PageEvent
 from daemon.store.unit import UnitOfWork
 from remediations.run import Run
 
@@ -95,25 +95,62 @@ class Escalate:
     def _booked(self, uow: UnitOfWork, row: Delivery, receipt: Receipt, now: float) -> Change:
         after = outbox.settle(row, receipt, now)
         if after.row.state is DeliveryState.ACCEPTED:
-            return sent(after.row, now)
+            stood = row.sent_at is not None and receipts.RENEW in row.facts
+            return Change(deliveries=(after.row,)) if stood else sent(after.row, now)
         event = event_of(
             row, now, Kind.NOT_SENT, f"Not sent to {row.person} by {row.channel}: {after.row.error}",
             key=row.key, error=after.row.error,
             next_at=after.row.due_at if after.row.state is DeliveryState.OWED else None,
         )  # fmt: skip
-        change = Change(deliveries=(after.row,), events=(event,))
-        dossier = load(uow, row.incident) if after.failing else None
+        if not after.failing:
+            return Change(deliveries=(after.row,), events=(event,))
+        return self._failed(uow, after.row, event, now)
+
+    def _failed(self, uow: UnitOfWork, row: Delivery, event: Event, now: float) -> Change:
+        """The row as it is now, why, and what is owed in its place."""
+        dossier = load(uow, row.incident)
         if dossier is None:
-            return change
-        rows = [after.row if other.key == row.key else other for other in uow.deliveries.of(row.incident)]
+            return Change(deliveries=(row,), events=(event,))
+        rows = [row if other.key == row.key else other for other in uow.deliveries.of(row.incident)]
         escalation = dossier.escalation or Escalation(row.incident)
         response = self._respond(uow, escalation, dossier.incident, [DeliveryFailed(row.key)], rows, now)
-        new = {delivery.key: delivery for delivery in (after.row, *response.deliveries)}
+        new = {delivery.key: delivery for delivery in (row, *response.deliveries)}
         return Change(
             escalation=response.escalation if response.escalation != dossier.escalation else None,
             deliveries=tuple(new.values()),
             events=(event, *response.events),
         )
+
+    def heard(self, uow: UnitOfWork, order: Order, now: float) -> Change | None:
+        """Book what a provider said later of a message; None when it is about none that is known."""
+        report = receipts.report_of(order)
+        key = str(order.args.get("key", ""))
+        row = uow.deliveries.get(key) if key else uow.deliveries.of_provider(order.via, report.provider_id)
+        if row is None or row.channel != order.via:
+            return None
+        known = receipts.advanced(row, report, now)
+        if known is row:
+            return Change()
+        event = receipt_event(row, now, str(report.fate), report.detail)
+        if report.fate is receipts.Fate.UNDELIVERED:
+            return self._failed(uow, known, event, now)
+        return Change(deliveries=(known,), events=(event,))
+
+    def look(self, uow: UnitOfWork, now: float) -> Iterator[Change]:
+        """Accepted messages of which nobody said that they arrived: the next channel, at the same level.
+
+        Those that have to be renewed are owed anew. Each change is to be applied before the next is asked for.
+        """
+        for key in [row.key for row in uow.deliveries.to_look_at(now)]:
+            row = uow.deliveries.get(key)
+            if row is None or row.look_at is None:
+                continue
+            known = receipts.overdue(row, uow.incidents.get(row.incident), now)
+            if known is not None:
+                yield Change(deliveries=(known,))
+                continue
+            event = receipt_event(row, now, "none", "")
+            yield self._failed(uow, replace(row, look_at=None), event, now)
 
     def restart(self, uow: UnitOfWork, now: float) -> Change:
         """What workers had when the daemon died is owed again, under the same keys."""

@@ -49,6 +49,7 @@ class Kind(StrEnum):
     OWED = "owed"  # level, person, channel, event, key
     SENT = "sent"  # key, receipt
     NOT_SENT = "not_sent"  # key, error, next_at
+    RECEIPT = "receipt"  # key, receipt (delivered | undelivered | seen | none), detail
     ACKED = "acked"  # by, via
     EXTENDED = "extended"  # by, reason, until
     ESCALATED = "escalated"  # level, by | reason

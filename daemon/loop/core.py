@@ -123,7 +123,9 @@ class Loop(Ground):
             self.metrics.lateness_seconds.labels("escalation").observe(now - (escalation.next_at or now))
             self.item(escalation.id, partial(self._tick, incident_id=escalation.id, now=now), now)
         with self.store.read() as uow:
-            owed = uow.deliveries.due(now, limit=1)
+            owed, looks = uow.deliveries.due(now, limit=1), uow.deliveries.to_look_at(now, limit=1)
+        if looks:
+            self.item("receipts", partial(self._look, now=now), now)
         free = self.pools.posts.free()
         if owed and free:
             self.item("post", lambda uow: self.apply(uow, self.stages.escalate.dispatch(uow, now, free)), now)
@@ -164,6 +166,10 @@ class Loop(Ground):
         incident = uow.incidents.get(incident_id)
         if incident is not None:
             self.tell(uow, incident, (triggers.TICK,), now)
+
+    def _look(self, uow: UnitOfWork, *, now: float) -> None:
+        for change in self.stages.escalate.look(uow, now):
+            self.apply(uow, change)
 
     def _start_intended(self, now: float) -> None:
         """Free slot -> commit `started` -> submit: the due rows are the queue."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from config.scope import scope_of
+from daemon.escalate import receipts
 from daemon.escalate.triggers import Acked, Ended, Escalated, Extended
 from daemon.incidents.change import Change
 from daemon.incidents.events import Event, Kind
@@ -227,6 +228,14 @@ def _reload(loop: Ground, _: UnitOfWork, order: Order, __: float) -> Answer:
     return Answer("reloading")
 
 
+def _receipt(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> Answer:
+    change = loop.stages.escalate.heard(uow, order, now)
+    if change is None:
+        return Answer("no such message", False)
+    loop.apply(uow, change)
+    return Answer("noted" if not change.empty else "known already")
+
+
 def _page_test(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> Answer:
     change = loop.stages.escalate.test_page(str(order.args.get("person")), now)
     if change is None:
@@ -257,5 +266,6 @@ HANDLERS: Mapping[str, Handler] = {
     "change": _pipeline_change,
     "drill": _drill,
     "reload": _reload,
+    receipts.ORDER: _receipt,
     "page_test": _page_test,
 }
