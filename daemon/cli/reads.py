@@ -18,12 +18,15 @@ from daemon.errors import ANSWER_IS_NO, UsageError
 if TYPE_CHECKING:  # heavy: the store and the models are imported by the command that needs them
     from daemon.cli.questions import Question
     from daemon.desk.models import Model
+    from daemon.document.paper import Paper
 
 M = TypeVar("M", bound="Model")
 DAY = 86_400.0
 
 IncidentId = Annotated[str, typer.Argument(metavar="ID", help="An incident, such as sf-4k7q2m.")]
 Instant = Annotated[str | None, typer.Option(help="A time such as 2026-01-05T09:00:00Z.")]
+Format = Annotated[str, typer.Option("--format", help="md | html | json.")]
+JSON = "json"
 
 
 def register(app: typer.Typer) -> None:
@@ -122,19 +125,12 @@ def report(
     answer(reach, questions.report(start, end), show.report)
 
 
-def postmortem(reach: Reach, incident_id: IncidentId) -> None:
-    """The draft of the document about an incident, as Markdown."""
+def postmortem(reach: Reach, incident_id: IncidentId, *, form: Format = "md") -> None:
+    """The draft of the document about an incident."""
     from daemon.cli import questions
-    from daemon.cli.faces import face_of
+    from daemon.desk import papers
 
-    face = face_of(reach)
-    model = face.ask(questions.postmortem(incident_id))
-    if face.note:
-        output.say(face.note)
-    if reach.json:
-        output.json_of(model)
-    else:
-        output.line(model.markdown)
+    write(reach, questions.postmortem(incident_id), form, papers.of_postmortem)
 
 
 def debts(reach: Reach) -> None:
@@ -157,6 +153,23 @@ def oncall(
     if when != "now":
         raise UsageError(f"oncall tells of now, not of {when!r}; --next 90d lists what follows")
     answer(reach, questions.oncall(0.0 if ahead is None else length("--next", ahead)), show.oncall)
+
+
+def write(reach: Reach, question: Question[M], form: str, lay_out: Callable[[M], Paper]) -> None:
+    """Ask, and print the answer as a document. Raises `UsageError`."""
+    from daemon.cli.faces import face_of
+    from daemon.desk.papers import FORMATS
+
+    if form not in {*FORMATS, JSON}:
+        raise UsageError(f"--format: expected one of {', '.join([*FORMATS, JSON])}, got {form!r}")
+    face = face_of(reach)
+    model = face.ask(question)
+    if face.note:
+        output.say(face.note)
+    if reach.json or form == JSON:
+        output.json_of(model)
+    else:
+        output.line(FORMATS[form](lay_out(model)))
 
 
 def length(option: str, text: str) -> float:

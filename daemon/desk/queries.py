@@ -11,14 +11,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from config.scope import scope_key
-from daemon.desk import models, reports, views
+from daemon.desk import models, papers, reports, views
 from daemon.desk.healing import helped
 from daemon.desk.known import Known
 from daemon.desk.records import suggestions
 from daemon.desk.snapshot import Snapshot
 from daemon.document.dossier import Dossier, load
-from daemon.document.postmortem import as_json, markdown
-from daemon.document.postmortem import postmortem as draft
 from daemon.document.report import report as report_on
 from daemon.document.sentence import sentence
 from daemon.errors import NotFound
@@ -171,8 +169,7 @@ def concerns(row: Incident, answer: models.Explanation, target: str) -> bool:
 
 def postmortem(uow: UnitOfWork, incident_id: str) -> models.Postmortem:
     """The draft of the document about one incident. Raises `NotFound`."""
-    document = draft(dossier(uow, incident_id))
-    return models.Postmortem.model_validate({**as_json(document), "markdown": markdown(document)})
+    return papers.postmortem(uow, dossier(uow, incident_id))
 
 
 def report(uow: UnitOfWork, known: Known, since: float, until: float) -> reports.Report:

@@ -1,110 +1,116 @@
 """The draft of a post-mortem: only what was recorded, each fact cited to its timeline row, gaps called unknown.
 
-The same dossier always gives the same document. Who did what is on the timeline; nobody is named as a cause.
+The same rows always give the same document. Who did what is on the timeline; nobody is named as a cause.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import heapq
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from daemon.document import record
 from daemon.document.dossier import Dossier
-from daemon.document.explain import explain
+from daemon.document.log import Log, marks
+from daemon.document.paper import ROW, Fact, Paper, Section, Table
+from daemon.document.record import UNKNOWN, cited
 from daemon.document.sentence import sentence
 from daemon.document.words import complaint, length, reading, scope_text, stamp
 from daemon.incidents.events import Event, Kind
-from daemon.incidents.records import DeliveryState, PageEvent
+from daemon.incidents.records import PipelineChange
 
-UNKNOWN = "unknown"
-PAGES = frozenset({PageEvent.TRIGGER, PageEvent.REMIND, PageEvent.ESCALATE})
-_FOR_PEOPLE = "_For the people who write this._"
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One recorded fact. `rows`: numbers of the timeline rows it comes from, from 1; empty: not on the timeline."""
-
-    name: str
-    value: str
-    rows: tuple[int, ...] = ()
-
-    @property
-    def citations(self) -> str:
-        return "".join(f" [{row}]" for row in self.rows)
+DRAFT = "draft"
+REVIEW_WITHIN = 5
+"""Business days after the end within which people look at it together."""
+ACTION_ITEMS = Table(
+    ("type", "what", "owner", "ticket", "due"),
+    tuple((kind, "", "", "", "") for kind in ("prevent", "detect", "mitigate", "process")),
+)
+_EVIDENCE = 160
+_UNTOLD = frozenset({"gates", "key", "args", "inputs", "output"})
+"""What of a row's facts is too long for a line, or says nothing to people."""
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
-    """`facts` as a list; `text` stands above it."""
+class Row:
+    """One row of the timeline. `evidence`: the facts behind its text."""
 
-    title: str
-    text: str = ""
-    facts: tuple[Fact, ...] = ()
+    row: int
+    at: str
+    kind: str
+    text: str
+    actor: str
+    evidence: str
 
 
 @dataclass(frozen=True, slots=True)
 class Postmortem:
-    """The document; `timeline` is numbered from 1, and citations point there."""
+    """The document; `timeline` is numbered from 1, and citations point there. `date`: of the first breach, UTC.
+
+    `review_by`: a date, `unknown` before the end.
+    """
 
     incident: str
     title: str
+    date: str
+    review_by: str
     sections: tuple[Section, ...]
-    timeline: tuple[Event, ...] = field(default=())
+    timeline: tuple[Row, ...] = ()
 
 
-def postmortem(dossier: Dossier) -> Postmortem:
-    """Draft the document of one incident."""
+def postmortem(dossier: Dossier, beside: Iterable[Event] = ()) -> Postmortem:
+    """Draft the document of one incident. `beside`: what happened to the daemon and the pipeline then, oldest first."""
     incident = dossier.incident
+    log = Log(_merged(dossier.events, beside))
     words = complaint(incident)
-    log = _Log(dossier.events)
-    end = incident.resolved_at or incident.detected_at
-    sections = (
-        Section("Summary", sentence(dossier, end)),
-        _head(dossier, log),
-        _impact(dossier, log),
-        _times(dossier, log),
-        _remediation(dossier, log),
-        _guardrails(dossier),
-        _paging(dossier, log),
-        _daemon_faults(log),
-        Section("Contributing factors", _FOR_PEOPLE),
-        Section("What went well, what went badly, where luck helped", _FOR_PEOPLE),
-        Section("Action items", _FOR_PEOPLE),
+    at = marks(dossier, log)
+    last = max((event.at for event in dossier.events), default=incident.detected_at)
+    summary = sentence(dossier, incident.resolved_at or last)
+    return Postmortem(
+        incident.id,
+        f"{words.subject} {words.then}",
+        stamp(incident.began_at)[:10],
+        UNKNOWN if incident.resolved_at is None else _business_days(incident.resolved_at, REVIEW_WITHIN),
+        (
+            Section("Summary", summary, rows=cited(at.detected, at.over)),
+            _impact(dossier, log),
+            _detection(dossier, log),
+            _trigger(dossier, log),
+            Section("Contributing factors", blank=True),
+            record.resolution(dossier, log),
+            record.responders(dossier, log),
+            record.times(dossier, log),
+            record.remediation(dossier, log),
+            record.guardrails(dossier, log),
+            record.paging(dossier, log),
+            record.daemon_faults(log),
+            Section("What went well", blank=True),
+            Section("What went badly", blank=True),
+            Section("Where we got lucky", blank=True),
+            Section("Action items", blank=True),
+        ),
+        tuple(_row(row, event) for row, event in log.rows),
     )
-    return Postmortem(incident.id, f"{words.subject} {words.then}", sections, dossier.events)
 
 
-def markdown(document: Postmortem) -> str:
-    """The document as Markdown; text from outside cannot break its structure."""
-    lines = [
-        f"# {_plain(document.title)}",
-        "",
-        f"Incident `{document.incident}` · status: *draft* · authors:",
-        "",
-    ]
-    for section in document.sections:
-        lines += [f"## {section.title}", ""]
-        if section.text:
-            lines += [section.text if section.text == _FOR_PEOPLE else _plain(section.text), ""]
-        if section.title == "Action items":
-            lines += [
-                "| type | what | owner | ticket | due |",
-                "| --- | --- | --- | --- | --- |",
-                "| prevent / detect / mitigate / process | | | | |",
-                "",
-            ]
-        if section.facts:
-            lines += [
-                f"- {_plain(fact.name)}: {_plain(fact.value)}{fact.citations}" for fact in section.facts
-            ]
-            lines.append("")
-    lines += ["## Timeline (UTC)", "", "| row | at | what | who |", "| --- | --- | --- | --- |"]
-    lines += [
-        f"| {row} | {stamp(event.at)} | {_plain(event.text)} | {_plain(event.actor)} |"
-        for row, event in enumerate(document.timeline, 1)
-    ]
-    return "\n".join([*lines, ""])
+def paper(document: Postmortem) -> Paper:
+    """The document as it is written down; the items and the timeline as tables."""
+    items = (
+        Section(section.title, table=ACTION_ITEMS, blank=True) if section.title == "Action items" else section
+        for section in document.sections
+    )
+    rows = tuple((str(r.row), r.at, r.text, r.actor, r.evidence) for r in document.timeline)
+    timeline = Section("Timeline (UTC)", table=Table((ROW, "at", "what", "who", "evidence"), rows))
+    head = (
+        ("incident", document.incident),
+        ("date", document.date),
+        ("authors", ""),
+        ("status", DRAFT),
+        ("review by", document.review_by),
+    )
+    return Paper(document.title, head, (*items, timeline))
 
 
 def as_json(document: Postmortem) -> dict[str, Any]:
@@ -112,49 +118,113 @@ def as_json(document: Postmortem) -> dict[str, Any]:
     return {
         "incident": document.incident,
         "title": document.title,
-        "status": "draft",
+        "status": DRAFT,
+        "date": document.date,
+        "review_by": document.review_by,
         "sections": [
             {
                 "title": section.title,
-                "text": "" if section.text == _FOR_PEOPLE else section.text,
+                "text": section.text,
                 "facts": [{"name": f.name, "value": f.value, "rows": list(f.rows)} for f in section.facts],
+                "rows": list(section.rows),
+                "blank": section.blank,
             }
             for section in document.sections
         ],
         "timeline": [
             {
-                "row": row,
-                "at": stamp(event.at),
-                "kind": str(event.kind),
-                "text": event.text,
-                "actor": event.actor,
+                "row": r.row,
+                "at": r.at,
+                "kind": r.kind,
+                "text": r.text,
+                "actor": r.actor,
+                "evidence": r.evidence,
             }
-            for row, event in enumerate(document.timeline, 1)
+            for r in document.timeline
         ],
     }
 
 
-class _Log:
-    """The timeline with its row numbers."""
-
-    def __init__(self, events: Iterable[Event]) -> None:
-        self.rows = tuple(enumerate(events, 1))
-
-    def all(self, *kinds: Kind) -> list[tuple[int, Event]]:
-        return [(row, event) for row, event in self.rows if event.kind in kinds]
-
-    def first(self, *kinds: Kind) -> tuple[int, Event] | None:
-        return next(iter(self.all(*kinds)), None)
-
-    def at(self, *kinds: Kind) -> tuple[float | None, tuple[int, ...]]:
-        found = self.first(*kinds)
-        return (found[1].at, (found[0],)) if found else (None, ())
+def changed(change: PipelineChange) -> Event:
+    """A change of the pipeline as a row beside others."""
+    text = f"{change.what} by {change.who} {change.ref}".rstrip()
+    data = {"what": change.what, "ref": change.ref, "scope": scope_text(change.scope)}
+    return Event("-", change.at, Kind.PIPELINE_CHANGE, text, data, change.who)
 
 
-def _head(dossier: Dossier, log: _Log) -> Section:
+def _merged(own: Iterable[Event], beside: Iterable[Event]) -> tuple[Event, ...]:
+    """By time; at the same instant the incident's own rows first, each in the order in which it was written."""
+    return tuple(heapq.merge(own, beside, key=lambda event: event.at))
+
+
+def _row(row: int, event: Event) -> Row:
+    facts = ", ".join(
+        f"{name}={_short(value)}"
+        for name, value in event.data.items()
+        if name not in _UNTOLD and value not in (None, "", (), [], {})
+    )
+    evidence = facts if len(facts) <= _EVIDENCE else f"{facts[: _EVIDENCE - 1]}…"
+    return Row(row, stamp(event.at), str(event.kind), event.text, event.actor, evidence)
+
+
+def _short(value: Any) -> str:
+    """A fact in a line: numbers without noise, instants as people read them."""
+    if isinstance(value, float):
+        return stamp(value) if value > 1e9 else f"{value:.4g}"
+    return " ".join(str(dict(value) if isinstance(value, Mapping) else value).split())
+
+
+def _business_days(end: float, days: int) -> str:
+    day = datetime.fromtimestamp(end, UTC).date()
+    while days:
+        day += timedelta(days=1)
+        days -= day.weekday() < 5
+    return day.isoformat()
+
+
+# ------------------------------------------------------------ what happened
+
+
+def _impact(dossier: Dossier, log: Log) -> Section:
+    """How much, for how long, at which severity. What nobody counted is not made up."""
+    impact, incident = dossier.incident.impact, dossier.incident
+    at = marks(dossier, log)
+    lasted = length(incident.resolved_at - incident.began_at) if incident.resolved_at is not None else UNKNOWN
+    rows = cited(at.detected)
+    return Section(
+        "Impact",
+        facts=(
+            Fact("Affected", impact.text or f"{impact.scopes} of {impact.of}", rows),
+            Fact("Lasted", lasted, cited(at.over)),
+            *_severities(dossier, log),
+            Fact("Records late or lost", UNKNOWN),
+            Fact("Error budget spent", UNKNOWN),
+        ),
+    )
+
+
+def _severities(dossier: Dossier, log: Log) -> list[Fact]:
+    """How long it stood at each severity, from the detection on."""
+    incident = dossier.incident
+    moves = log.all(Kind.SEVERITY)
+    first = str(moves[0][1].data.get("was", UNKNOWN)) if moves else incident.severity
+    detected = marks(dossier, log).detected
+    steps = [(incident.detected_at, first, cited(detected))]
+    steps += [(event.at, str(event.data.get("now", UNKNOWN)), (row,)) for row, event in moves]
+    ends: list[float | None] = [*(at for at, _, _ in steps[1:]), incident.resolved_at]
+    return [
+        Fact(f"At severity {name}", length(end - at) if end is not None else UNKNOWN, rows)
+        for (at, name, rows), end in zip(steps, ends, strict=True)
+    ]
+
+
+def _detection(dossier: Dossier, log: Log) -> Section:
+    """What noticed it, how long after it began, and what it read."""
     incident = dossier.incident
     detected = log.first(Kind.DETECTED)
-    rows = (detected[0],) if detected else ()
+    rows = cited(detected)
+    noticed = str(detected[1].data.get("detector") or "") if detected else ""
+    alerts = tuple(row for row, _ in log.all(Kind.ALERT))
     findings = tuple(
         Fact(f"Signal {finding.detector}", f"{reading(finding)} (fires {finding.threshold})", rows)
         for finding in incident.findings
@@ -162,6 +232,8 @@ def _head(dossier: Dossier, log: _Log) -> Section:
     return Section(
         "Detection",
         facts=(
+            Fact("Noticed by", noticed or ("alerts from outside" if alerts else UNKNOWN), rows or alerts[:1]),
+            Fact("Delay from the first breach", length(incident.detected_at - incident.began_at), rows),
             Fact("Failure mode", incident.failure_mode, rows),
             Fact("Scope", scope_text(incident.scope), rows),
             Fact("Severity", incident.severity, tuple(row for row, _ in log.all(Kind.SEVERITY)) or rows),
@@ -170,106 +242,16 @@ def _head(dossier: Dossier, log: _Log) -> Section:
     )
 
 
-def _impact(dossier: Dossier, log: _Log) -> Section:
-    impact, incident = dossier.incident.impact, dossier.incident
-    detected = log.first(Kind.DETECTED)
-    rows = (detected[0],) if detected else ()
-    lasted = length(incident.resolved_at - incident.began_at) if incident.resolved_at is not None else UNKNOWN
-    return Section(
-        "Impact",
-        facts=(
-            Fact("Affected", impact.text or f"{impact.scopes} of {impact.of}", rows),
-            Fact("Lasted", lasted, tuple(row for row, _ in log.all(Kind.RESOLVED, Kind.CLOSED))[-1:]),
-            Fact("Records late or lost", UNKNOWN),
-        ),
-    )
-
-
-def _times(dossier: Dossier, log: _Log) -> Section:
-    incident = dossier.incident
-    start = incident.began_at
-    marks = (
-        ("Time to detect", Kind.DETECTED),
-        ("Time to first action", Kind.STARTED),
-        ("Time to first page", Kind.SENT),
-        ("Time to acknowledge", Kind.ACKED),
-        ("Time to recover", Kind.RECOVERED),
-        ("Time to resolve", Kind.RESOLVED),
-    )
-    facts = []
-    for name, kind in marks:
-        at, rows = log.at(kind)
-        facts.append(Fact(name, length(at - start) if at is not None else UNKNOWN, rows))
-    return Section("Times, from the first breach", facts=tuple(facts))
-
-
-def _remediation(dossier: Dossier, log: _Log) -> Section:
-    facts = []
-    for attempt in dossier.attempts:
-        rows = tuple(row for row, event in log.rows if event.data.get("key") == attempt.key)
-        took = (
-            length(attempt.ended_at - attempt.started_at)
-            if attempt.ended_at is not None and attempt.started_at is not None
-            else UNKNOWN
-        )
-        judged = f"verdict {attempt.verdict or UNKNOWN}" if attempt.mends else "mends nothing"
-        value = (
-            f"{attempt.action} on {', '.join(attempt.targets) or UNKNOWN}: outcome {attempt.outcome or UNKNOWN}, "
-            f"{judged}, took {took}"
-        )
-        facts.append(Fact(f"{attempt.rung} ({attempt.phase})", value, rows))
-    for debt in dossier.debts:
-        due = stamp(debt.due_at) if debt.due_at is not None else UNKNOWN
-        facts.append(Fact(f"To be returned: {debt.rung}", f"{debt.state}, due {due}"))
-    return Section("Remediation", "" if facts else "No action was taken.", tuple(facts))
-
-
-def _guardrails(dossier: Dossier) -> Section:
-    rows = {id(event): row for row, event in enumerate(dossier.events, 1)}
-    by_time = {
-        (event.at, str(event.data.get("rung", ""))): rows[id(event)]
-        for event in dossier.events
-        if event.kind in {Kind.GATES, Kind.SKIPPED}
-    }
-    facts = tuple(
-        Fact(
-            asked.rung or UNKNOWN,
-            "allowed"
-            if asked.allowed
-            else "; ".join(f"{gate.name}: {gate.reason}" for gate in asked.refusals),
-            (by_time[asked.at, asked.rung],),
-        )
-        for asked in explain(dossier)
-    )
-    return Section("Guardrail decisions", "" if facts else "None was asked.", facts)
-
-
-def _paging(dossier: Dossier, log: _Log) -> Section:
-    pages = [row for row in dossier.deliveries if row.event in PAGES]
-    facts = []
-    for page in pages:
-        rows = tuple(row for row, event in log.rows if event.data.get("key") == page.key)
-        sent = f"accepted at {stamp(page.sent_at)}" if page.sent_at is not None else str(page.state)
-        facts.append(Fact(f"L{page.level} {page.person} by {page.channel}", f"{page.event}, {sent}", rows))
-    failed = sorted({page.channel for page in pages if page.state is DeliveryState.FAILED})
-    if failed:
-        facts.append(Fact("Channels that failed", ", ".join(failed)))
-    for row, event in log.all(Kind.ACKED, Kind.EXTENDED, Kind.ESCALATED, Kind.LEVEL_SKIPPED):
-        facts.append(Fact(str(event.kind), event.text, (row,)))
-    return Section("Paging", "" if facts else "Nobody was paged.", tuple(facts))
-
-
-def _daemon_faults(log: _Log) -> Section:
-    facts = tuple(
-        Fact(str(event.data.get("what", "daemon")), event.text, (row,))
-        for row, event in log.all(Kind.DAEMON, Kind.NOT_SENT)
-    )
-    return Section("Faults of the daemon itself", "" if facts else "None was recorded.", facts)
-
-
-_SPECIAL = str.maketrans({char: f"\\{char}" for char in "\\`*_[]<>|#"})
-
-
-def _plain(text: str) -> str:
-    """Text on one line, with nothing in it that Markdown or HTML would take for itself."""
-    return " ".join(text.split()).translate(_SPECIAL)
+def _trigger(dossier: Dossier, log: Log) -> Section:
+    """What had changed before, and what the probes said first. Whether one caused the other is for people to say."""
+    began = dossier.incident.began_at
+    before = [
+        Fact("Changed before", event.text, (row,))
+        for row, event in log.all(Kind.PIPELINE_CHANGE)
+        if event.at <= began
+    ]
+    said: dict[str, Fact] = {}
+    for row, event in log.all(Kind.DIAGNOSED):
+        name = str(event.data.get("probe", UNKNOWN))
+        said.setdefault(name, Fact(f"Probe {name}", event.text, (row,)))
+    return Section("Trigger", facts=(*(before or [Fact("Changed before", UNKNOWN)]), *said.values()))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from daemon.document.dossier import Dossier
+from daemon.document.log import called
 from daemon.document.words import Clockface, complaint, length
 from daemon.incidents.escalation import EscalationState
 from daemon.incidents.events import Kind
@@ -74,7 +75,10 @@ def _was(dossier: Dossier, clock: Clockface) -> str:
     if incident.state is IncidentState.CLOSED:
         return f"{words.subject} {words.then} {span}. Closed by {incident.resolved_by or 'a person'}, not verified."
     by = incident.resolved_by
-    how = "It mended itself." if by in {None, "self"} else f"Mended by {by}, verified on fresh data."
+    if by in {None, "self"}:
+        how = "It is clear again, by hand or by itself." if called(dossier) else "It mended itself."
+    else:
+        how = f"Mended by {by}, verified on fresh data."
     return f"{words.subject} {words.then} {span}. {how}"
 
 

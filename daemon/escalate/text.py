@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from daemon.document.dossier import Dossier
+from daemon.document.log import called
 from daemon.document.sentence import sentence
 from daemon.document.words import Clockface, complaint, length, reading, scope_text
 from daemon.escalate import body
@@ -197,8 +198,7 @@ def _how(incident: Incident, dossier: Dossier) -> str:
         return f"closed by {incident.resolved_by}, not verified,"
     if incident.resolved_by not in {None, "self"}:
         return f"mended by {incident.resolved_by}"
-    called = any(row.event in PAGES for row in dossier.deliveries)
-    return "clear again, by hand or by itself," if called else "mended itself"
+    return "clear again, by hand or by itself," if called(dossier) else "mended itself"
 
 
 # ------------------------------------------------------------ pages

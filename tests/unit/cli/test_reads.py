@@ -61,6 +61,22 @@ def test_every_read_command_speaks_json_and_words(
     assert not in_words.out.lstrip().startswith("{")
 
 
+@pytest.mark.parametrize(
+    ("form", "begins"),
+    [("md", "# Hot storage"), ("html", "<!doctype html>"), ("json", "{\n")],
+)
+@pytest.mark.parametrize("command", [("postmortem", HOT)], ids=lambda command: command[0])
+def test_what_people_take_along_comes_in_each_format(
+    fleetmend: Run, place: Place, command: tuple[str, ...], form: str, begins: str
+) -> None:
+    said = fleetmend(*command, "--config", place.config, "--format", form)
+    assert said.code == 0, said.err
+    assert said.out.startswith(begins)
+    wrong = fleetmend(*command, "--config", place.config, "--format", "pdf")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "--format: expected one of md, html, json, got 'pdf'" in wrong.err
+
+
 def test_an_incident_in_words_shows_refusals_next_to_actions(fleetmend: Run, place: Place) -> None:
     out = fleetmend("incident", HOT, "-c", place.config).out
     for fact in ("restart-writer", "not_recovered", "fail-over-to-replica", "3 of 3 used", "stepped_back"):

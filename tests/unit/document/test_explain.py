@@ -1,8 +1,7 @@
-"""Explanations, report and post-mortem: from the timeline alone, and nothing that is not on it."""
+"""Explanations and report: from the timeline alone, and nothing that is not on it."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from daemon.desk.views import refusals
 from daemon.document.dossier import Dossier, load
 from daemon.document.explain import explain, explain_at
-from daemon.document.postmortem import as_json, markdown, postmortem
 from daemon.document.report import report
 from daemon.incidents.change import Change
 from daemon.incidents.events import Event, Kind
@@ -134,58 +132,3 @@ def test_the_report_leaves_out_what_was_detected_at_its_end() -> None:
     assert report([story()], T, T + 300).incidents == 0
     assert report([story()], T + 300, T + 301).incidents == 1
     assert report([], T, T + 1).median_recovery_s is None
-
-
-# ------------------------------------------------------------ post-mortem
-
-
-def test_the_same_dossier_gives_the_same_document() -> None:
-    assert markdown(postmortem(ended())) == markdown(postmortem(ended()))
-
-
-def test_every_section_is_there_and_gaps_are_called_unknown() -> None:
-    text = markdown(postmortem(ended()))
-    for heading in (
-        "Summary", "Detection", "Impact", "Times, from the first breach", "Remediation", "Guardrail decisions", "Paging",
-        "Faults of the daemon itself", "Contributing factors", "What went well", "Action items", "Timeline (UTC)",
-    ):  # fmt: skip
-        assert f"## {heading}" in text
-    assert "- Records late or lost: unknown" in text
-    assert "- Time to recover: unknown" in text
-    assert "- Time to detect: 5 min [1]" in text
-    assert "- Time to first page: 10 min [8]" in text
-    assert "status: *draft*" in text
-
-
-def test_every_citation_leads_to_a_row_and_facts_are_cited() -> None:
-    document = postmortem(ended())
-    rows = {row for section in document.sections for fact in section.facts for row in fact.rows}
-    assert rows <= set(range(1, len(document.timeline) + 1))
-    [remedy] = [
-        fact for section in document.sections for fact in section.facts if fact.name == "fail-over (do)"
-    ]
-    assert remedy.rows == (3, 4)
-    assert "outcome done, verdict not_recovered" in remedy.value
-
-
-def test_an_empty_timeline_still_gives_a_document_without_invention() -> None:
-    text = markdown(postmortem(Dossier(incident(findings=()))))
-    assert text.count("unknown") >= 8
-    assert "No action was taken." in text
-    assert "Nobody was paged." in text
-
-
-def test_text_from_outside_stays_text() -> None:
-    evil = Event(ID, T, Kind.NOTE, "<script>x</script> | [a](javascript:b)\n# title `code`", {}, "a|b")
-    text = markdown(postmortem(story(events=(evil,))))
-    assert "<script>" not in text
-    assert "\\<script\\>" in text
-    assert "\n# title" not in text
-    assert "a\\|b" in text
-
-
-def test_the_document_as_json_is_plain_data() -> None:
-    data = as_json(postmortem(ended()))
-    assert json.loads(json.dumps(data)) == data
-    assert data["timeline"][0]["row"] == 1
-    assert data["status"] == "draft"

@@ -113,19 +113,19 @@ def told(**parts: Any) -> Dossier:
             "Diagnosing before anything more is done. You need do nothing yet."),
         ),
         (
-            ended(debts=()),
+            ended(debts=(), deliveries=()),
             "UTC",
             "Hot storage refused writes from 08:00Z to 08:15Z. It mended itself. You need do nothing.",
         ),
         (
             ended(),
             "UTC",
-            "Hot storage refused writes from 08:00Z to 08:15Z. It mended itself. fail-over still has to be returned by 09:06Z.",
+            "Hot storage refused writes from 08:00Z to 08:15Z. It is clear again, by hand or by itself. fail-over still has to be returned by 09:06Z.",
         ),
         (
             ended(debts=(debt(state=DebtState.PAID),)),
             "UTC",
-            "Hot storage refused writes from 08:00Z to 08:15Z. It mended itself. You need do nothing.",
+            "Hot storage refused writes from 08:00Z to 08:15Z. It is clear again, by hand or by itself. You need do nothing.",
         ),
         (
             told(incident=incident(state=IncidentState.CLOSED, resolved_by="Ana", resolved_at=T + 900)),
