@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from daemon.incidents.change import Change, Job
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.model import Incident
+from daemon.incidents.records import Attempt
 from daemon.incidents.transitions import IncidentEvent, incident_after
 from daemon.mitigate import demotion, journal
+from daemon.mitigate.debts import undone
 from daemon.mitigate.facts import Rules, names_for
 from daemon.mitigate.moves import Act, Ask, Done, GiveUp, Propose, Recheck, Step
 from daemon.mitigate.step import CONFIRM
@@ -73,6 +75,8 @@ class Applying:
         """
         attempt = self.uow.attempts.get(was.attempt) if was.attempt else None
         seen = was.evidence.get(CONFIRM)
+        if was.state is RunState.UNDOING and attempt is not None and _run(change).state is not was.state:
+            return self._taken_back(change, attempt)
         if was.state is not RunState.ACTING or attempt is None or attempt.outcome != OutcomeState.UNKNOWN:
             return change
         if seen is None or seen.at <= was.entered_at or (not seen.ok and seen.error):
@@ -82,6 +86,13 @@ class Applying:
                 change, attempt, self.playbook, self.playbook.ladder[was.rung], self.now
             )
         return replace(change, unlocks=journal.own_locks(self.uow, attempt, self.now))
+
+    def _taken_back(self, change: Change, attempt: Attempt) -> Change:
+        """An undo that did not end well, and was seen to have taken effect all the same, pays and unlocks like any other."""
+        if _run(change).state is RunState.GAVE_UP or attempt.outcome == OutcomeState.DONE:
+            return change
+        unlocked = replace(change, unlocks=journal.own_locks(self.uow, attempt, self.now))
+        return undone(self.uow, unlocked, attempt, self.now)
 
     def _move(self, change: Change, done: Step) -> Progress:
         match done.move:

@@ -214,6 +214,12 @@ def _verify_contained(turn: Turn, check: Check, since: float) -> Step:
     if turn.now >= deadline:
         why = seen.error if seen is not None and seen.error else "its effect did not show"
         return _not_recovered(turn, Judgement(Verdict.NOT_RECOVERED, why))
+    return _look_again(turn, check, since, deadline)
+
+
+def _look_again(turn: Turn, check: Check, since: float, deadline: float) -> Step:
+    """Ask at a pace until it shows; what was seen before `since` counts for nothing."""
+    seen = turn.run.evidence.get(CONFIRM)
     if CONFIRM in turn.run.asked and (seen is None or seen.at < since):
         return turn.end(Await(deadline))
     pace = min(CONFIRM_EVERY, turn.rung.verify.within / 10)
@@ -242,23 +248,43 @@ def _not_recovered(turn: Turn, verdict: Judgement) -> Step:
 
 
 def _undoing(turn: Turn) -> Step:
-    attempt, rung, run = turn.situation.attempt, turn.rung, turn.run
+    attempt, rung = turn.situation.attempt, turn.rung
     if attempt is None or attempt.outcome is None:
         return turn.end(Await(None if attempt is None else attempt.deadline_at))
+    if rung.confirm is not None and attempt.outcome != "not_done":
+        return _undo_shows(turn, attempt, rung.confirm)
+    if attempt.outcome == "done":
+        return _undone(turn)
+    return _not_undone(turn, attempt)
+
+
+def _undo_shows(turn: Turn, attempt: Attempt, check: Check) -> Step:
+    """What the call said is one thing: also one that nobody saw end, or that was refused because somebody had undone it
+    by hand, is undone once its effect is seen to be gone. A refusal is given no time to show.
+    """
+    since = attempt.ended_at or turn.run.entered_at
+    seen = turn.run.evidence.get(CONFIRM)
+    looked = seen is not None and seen.at >= since
+    if looked and seen is not None and not seen.ok and not seen.error:
+        return _undone(turn)
+    deadline = since + turn.rung.verify.within
+    if turn.now < deadline and not (looked and attempt.outcome == "failed"):
+        return _look_again(turn, check, since, deadline)
     if attempt.outcome != "done":
-        turn = turn.say(
-            Kind.UNDONE, f"Undoing {rung.name} failed: {attempt.effect}.", outcome=attempt.outcome
-        )
-        return give_up(turn, f"{rung.name} could not be undone")
-    if rung.confirm is not None:
-        seen = run.evidence.get(CONFIRM)
-        if seen is None or seen.at < (attempt.ended_at or 0.0):
-            return turn.end(Await(run.due_at)) if CONFIRM in run.asked else _ask_confirm(turn, rung.confirm)
-        if seen.ok or seen.error:
-            turn = turn.say(Kind.UNDONE, f"Undoing {rung.name} did not show.", outcome="unknown")
-            return give_up(turn, f"{rung.name} could not be proved undone")
-    turn = turn.say(Kind.UNDONE, f"{rung.name} was undone.", rung=rung.name, outcome="done")
+        return _not_undone(turn, attempt)
+    turn = turn.say(Kind.UNDONE, f"Undoing {turn.rung.name} did not show.", outcome="unknown")
+    return give_up(turn, f"{turn.rung.name} could not be proved undone")
+
+
+def _undone(turn: Turn) -> Step:
+    turn = turn.say(Kind.UNDONE, f"{turn.rung.name} was undone.", rung=turn.rung.name, outcome="done")
     return _next_rung(turn)
+
+
+def _not_undone(turn: Turn, attempt: Attempt) -> Step:
+    name = turn.rung.name
+    turn = turn.say(Kind.UNDONE, f"Undoing {name} failed: {attempt.effect}.", outcome=attempt.outcome)
+    return give_up(turn, f"{name} could not be undone")
 
 
 def _next_rung(turn: Turn) -> Step:

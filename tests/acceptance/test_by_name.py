@@ -28,46 +28,12 @@ def refusing(more: str = "") -> Story:
     return story
 
 
-def in_vain() -> Story:
-    """Hot writes fail on primary and replica alike."""
-    story = Story(only=STORAGE)
-    story.world.break_tier("hot", "both_refuse")
-    return story
-
-
 def fires(story: Story) -> None:
     story.until(10 * MINUTE, lambda: bool(story.incidents(MODE)))
 
 
 def acted(story: Story) -> None:
     story.until(10 * MINUTE, lambda: bool(story.world.did("/tiers/hot/failover")))
-
-
-def test_an_undo_runs_and_is_verified_before_the_next_rung() -> None:
-    story = in_vain()
-    story.until(HOUR, lambda: bool(story.world.did("/tiers/hot/read-only")))
-    incident = story.incident(MODE)
-    assert story.undone(incident) == [FAIL_OVER], story.told()
-    assert story.world.tiers["hot"].active == "primary"
-    order = [e.kind for e in story.events(incident) if e.kind in {Kind.UNDOING, Kind.UNDONE}]
-    assert order == [Kind.UNDOING, Kind.UNDONE]
-    undone = story.events(incident, Kind.UNDONE)[0]
-    later = [e for e in story.events(incident, Kind.STARTED) if e.data["rung"] == "read-only-with-spool"]
-    assert undone.data["outcome"] == "done"
-    assert undone.at <= later[0].at
-    assert [d.state for d in story.debts(incident) if d.rung == FAIL_OVER] == [DebtState.PAID]
-
-
-def test_an_undo_that_does_not_show_is_a_page_and_no_further_rung() -> None:
-    story = in_vain()
-    acted(story)
-    story.run(60.0)
-    story.world.liar = True  # the failback is answered 200, and the replica stays active
-    story.until(HOUR, lambda: story.incident(MODE).stepped_back)
-    incident = story.incident(MODE)
-    assert "could not be proved undone" in story.run_of(incident).reason
-    assert story.paged(incident) == [1]
-    assert story.world.did("/tiers/hot/read-only") == []
 
 
 def test_an_action_that_cannot_be_verified_because_the_scrape_died_is_paged_and_never_called_recovered() -> (

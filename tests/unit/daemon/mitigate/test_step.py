@@ -273,8 +273,27 @@ def test_a_contain_rung_whose_effect_does_not_show_is_in_vain() -> None:
         ("done", Evidence(FRESH, ok=False, body={}), Ask, "undone and seen to be: the next rung"),
         ("done", Evidence(FRESH, ok=True), GiveUp, "it still shows its effect"),
         ("done", Evidence(FRESH, ok=False, error="no answer"), GiveUp, "cannot be told"),
-        ("failed", None, GiveUp, "the undo failed"),
-        ("unknown", None, GiveUp, "nobody knows whether it was undone"),
+        ("failed", Evidence(FRESH, ok=True), GiveUp, "the undo failed"),
+        (
+            "failed",
+            Evidence(FRESH, ok=False, body={}),
+            Ask,
+            "refused, for it was undone by hand: the next rung",
+        ),
+        ("unknown", Evidence(FRESH, ok=True), GiveUp, "nobody saw it end, and it still shows its effect"),
+        (
+            "unknown",
+            Evidence(FRESH, ok=False, error="no answer"),
+            GiveUp,
+            "nobody knows whether it was undone",
+        ),
+        (
+            "unknown",
+            Evidence(FRESH, ok=False, body={}),
+            Ask,
+            "nobody saw it end, and it is undone: the next rung",
+        ),
+        ("not_done", None, GiveUp, "nothing was begun, so there is nothing to look for"),
         (None, None, Await, "under way"),
     ],
 )
@@ -284,9 +303,33 @@ def test_an_undo_is_proved_or_a_person_is_paged(
     book = playbook(rung(**UNDO, **CONFIRM), rung("other"))
     climb = Climb(book, attempt=attempt(outcome, phase=Phase.UNDO))
     evidence = PROBED if seen is None else {**PROBED, "confirm": seen}
-    done = climb(run(RunState.UNDOING, attempt="k", acted=True, evidence=evidence))
+    late = NOW + 600.0 if outcome else NOW  # past the time in which it would show
+    done = climb(run(RunState.UNDOING, attempt="k", acted=True, evidence=evidence), late)
     assert isinstance(done.move, move), why
+    assert done.run.rung == (1 if move is Ask else 0), why
     assert not any(e.kind is Kind.STARTED for e in done.events)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "seen", "move", "why"),
+    [
+        ("done", Evidence(NOW, ok=True), Await, "it may still show"),
+        ("done", Evidence(NOW - CONFIRM_EVERY, ok=True), Ask, "looked at again"),
+        ("unknown", None, Ask, "nobody saw it end: it is looked for"),
+        ("unknown", Evidence(NOW - 600, ok=False, body={}), Ask, "what was seen before it proves nothing"),
+        ("failed", None, Ask, "perhaps somebody undid it by hand"),
+        ("failed", Evidence(NOW, ok=True), GiveUp, "it was refused, and nothing is to be waited for"),
+    ],
+)
+def test_an_undo_is_given_the_time_of_its_rung_to_show(
+    outcome: str, seen: Evidence | None, move: type, why: str
+) -> None:
+    book = playbook(rung(**UNDO, **CONFIRM, **VERIFY), rung("other"))
+    ended = replace(attempt(outcome, phase=Phase.UNDO), ended_at=NOW - 10)
+    evidence = PROBED if seen is None else {**PROBED, "confirm": seen}
+    done = Climb(book, attempt=ended)(run(RunState.UNDOING, attempt="k", acted=True, evidence=evidence))
+    assert isinstance(done.move, move), why
+    assert done.run.rung == 0
 
 
 # ---------------------------------------------------------------------- the end: B17, B18
