@@ -57,8 +57,8 @@ def judge(
 
     Recovered as soon as readings were OK without a break for `hold` seconds. At `acted_until + within`: unknown
     when the last reading is unknown or there is none, not recovered when it is a breach. A hold that runs then may
-    finish: what is healthy and was not seen for long enough (a restart, a scrape that failed) must not be undone.
-    An UNKNOWN breaks the hold.
+    finish: what is healthy and was not seen for long enough (a restart, a scrape that failed) must not be undone. One
+    that began later has no end of its own: readings may be forgotten before the hold is over. An UNKNOWN breaks the hold.
     """
     hold_from: float | None = None
     last: Reading | None = None
@@ -77,7 +77,7 @@ def judge(
     if last is None or last.seen is Seen.UNKNOWN:
         return Judgement(Verdict.UNKNOWN, f"nothing could be observed at the end of {within:.0f} s")
     if hold_from is not None:
-        if now < hold_from + hold + LATE:
+        if now < min(hold_from, acted_until + within) + hold + LATE:
             return None
         return Judgement(Verdict.UNKNOWN, f"healthy when last seen, and not seen for {hold:.0f} s in a row")
     return Judgement(Verdict.NOT_RECOVERED, f"still failing {within:.0f} s after the action")

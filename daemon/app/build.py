@@ -166,6 +166,7 @@ def sections_of(settings: Settings) -> Sections:
         limits=settings.limits,
         poll_interval=settings.poll_interval,
         variables=settings.vars,
+        proof=max((r.verify.hold for book in settings.playbooks.values() for r in book.ladder), default=0.0),
     )
 
 

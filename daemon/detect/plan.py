@@ -16,6 +16,7 @@ from detectors.rule import Rule, Signal, rule_of
 from detectors.samples import UP
 from detectors.spec import Detectors, Inventory, PrometheusSource, ScrapeSource, Telemetry
 from remediations.spec import Limits
+from remediations.verification import LATE
 
 _KEPT_BEYOND = 900.0
 """Seconds of samples kept beyond what rules look back, so that readings after an action reach its end.
@@ -38,6 +39,8 @@ class Sections:
     limits: Limits = field(default_factory=Limits)
     poll_interval: float = 15.0
     variables: Mapping[str, Any] = field(default_factory=dict)
+    proof: float = 0.0
+    """The longest hold over which a recovery is proved, in seconds: for so long it has to be seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +126,12 @@ def _source(name: str, sections: Sections, rules: list[Rule], is_default: bool) 
         names.add(suspended.of)
     queries = {s.of[0]: Query(s.of[0], s.text) for s in signals if s.kind == "promql"}
     back = max((look_back(rule, interval or every) for rule in rules), default=60.0)
+    beyond = max(_KEPT_BEYOND, sections.proof + LATE + 2 * every)
     scrape = spec.timeout + _SLACK if isinstance(spec, ScrapeSource) else None
     return SourcePlan(
         name=name,
         every=every,
-        wanted=Wanted(frozenset(names - {UP}), tuple(queries.values()), back + _KEPT_BEYOND, every),
+        wanted=Wanted(frozenset(names - {UP}), tuple(queries.values()), back + beyond, every),
         interval=interval,
         hold=min((rule.no_data_for for rule in rules), default=300.0),
         first_timeout=scrape or _FIRST_TIMEOUT,

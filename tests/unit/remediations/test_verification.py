@@ -44,3 +44,11 @@ def test_a_rung_is_judged(seen: tuple[Seen, ...], now: float, verdict: Verdict |
 def test_readings_from_before_the_end_of_the_action_do_not_count() -> None:
     before = [Reading(at, G) for at in (60.0, 70.0, 80.0, 90.0, 100.0)]
     assert judge(acted_until=100.0, within=120.0, hold=30.0, readings=before, now=110.0) is None
+
+
+def test_readings_that_are_forgotten_before_a_hold_is_over_do_not_keep_it_open_for_ever() -> None:
+    """A run that waits for a proof that cannot come would stop its ladder, and nobody would be told."""
+    for now, verdict in ((309.0, None), (310.0, Verdict.UNKNOWN)):
+        newest = readings(G, G, start=now - 20.0)
+        found = judge(acted_until=100.0, within=120.0, hold=30.0, readings=newest, now=now)
+        assert (found.verdict if found else None) == verdict
