@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from config.drills import Weekly
 from config.people import TimeZone
 from config.problems import Wrong, did_you_mean
 from config.schedules import Day
@@ -120,6 +121,20 @@ class DigestSpec(Section):
 
     notify: Notify
     at: TimeOfDay = Field(default=TimeOfDay(8, 30), json_schema_extra={"default": "08:30"})
+
+
+class PageTestSpec(Section):
+    """A test page to every channel once a day, or a week, so that one that stopped working is known before it is needed.
+
+    `at`: in the zone of working hours. `notify`: whose channels; everybody's when left out. `skip`: kinds that are left
+    out. `within`: how long a test may take to be accepted, and delivered where its provider tells; then people are told
+    by another channel.
+    """
+
+    at: Weekly = Field(default=Weekly(None, TimeOfDay(10, 0)), json_schema_extra={"default": "10:00"})
+    notify: tuple[Target, ...] = ()
+    skip: tuple[str, ...] = ()
+    within: Annotated[Duration, Field(ge=30, le=3600)] = 300.0
 
 
 class WorkingHours(Section):

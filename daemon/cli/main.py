@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from config.problems import ConfigError
-from daemon.cli import backtest, demo, drill, orders, output, reads, service, testing
+from daemon.cli import backtest, demo, drill, orders, output, proving, reads, service, testing
 from daemon.cli.files import version
 from daemon.errors import GOOD, FleetmendError, exit_code
 
@@ -42,6 +42,7 @@ def _root(
 service.register(app)
 reads.register(app)
 orders.register(app)
+proving.register(app)
 backtest.register(app)
 testing.register(app)
 drill.register(app)

@@ -38,10 +38,6 @@ def register(app: typer.Typer) -> None:
         maintenance,
     ):
         app.command()(with_reach(function))
-    page = typer.Typer(help="Prove that pages arrive.", rich_markup_mode=None)
-    page.command("test")(with_reach(page_test))
-    page.callback()(_page)
-    app.add_typer(page, name="page")
 
 
 def give(reach: Reach, kind: str, incident: str | None = None, /, **args: Any) -> None:
@@ -163,17 +159,6 @@ def maintenance(
         _listed(reach, "maintenance", length, reason or at)
     else:
         give(reach, "maintenance", scope=scope, reason=reason, at=at, **{"for": length})
-
-
-def page_test(
-    reach: Reach, person: Annotated[str, typer.Argument(help="Whose first channel to try.")]
-) -> None:
-    """Send a test page to a person, and see it arrive."""
-    give(reach, "page_test", person=person)
-
-
-def _page() -> None:
-    """Prove that pages arrive."""
 
 
 def _listed(reach: Reach, kind: str, *left_over: str | None) -> None:

@@ -128,6 +128,10 @@ def oncall(ahead: float = 0.0) -> Question[models.Oncall]:
     )
 
 
+def pages() -> Question[models.Pages]:
+    return Question(models.Pages, "/pages", lambda asked: queries.pages(asked.uow))
+
+
 def postmortem(incident_id: str) -> Question[models.Postmortem]:
     return Question(
         models.Postmortem,

@@ -68,6 +68,10 @@ def status(model: models.Status) -> Iterator[Text | Table]:
     for source in model.sources:
         age = "" if source.age_s is None else f", newest sample {source.age_s:.1f} s old"
         facts.add_row(f"source {source.name}", Text.assemble(word(source.state), age))
+    if model.channels.tested:
+        channels = model.channels
+        told = f"{channels.tested - channels.failing} of {channels.tested} channels work, last proved "
+        facts.add_row("page test", f"{told}{when(channels.proved_at)}")
     yield facts
 
 

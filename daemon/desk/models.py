@@ -223,6 +223,14 @@ class LastCycle(Model):
     ms: float | None
 
 
+class ChannelCounts(Model):
+    """Channels that were ever tested. `proved_at`: when the newest test arrived."""
+
+    tested: int
+    failing: int
+    proved_at: Instant | None
+
+
 class Status(Model):
     """`paused`: a sentence per reason. `leader`: null while no daemon runs on this store."""
 
@@ -234,6 +242,7 @@ class Status(Model):
     detectors: DetectorCounts
     incidents: IncidentCounts
     last_cycle: LastCycle
+    channels: ChannelCounts = ChannelCounts(tested=0, failing=0, proved_at=None)
 
 
 class DebtStep(Model):
@@ -289,7 +298,25 @@ class Page(Model):
     provider_id: str
 
 
+class Proved(Model):
+    """What the newest test page of a channel came to. `proved_at`: when the last one arrived; null: none known did."""
+
+    person: str
+    channel: str
+    state: str
+    proved_at: Instant | None
+    error: str
+
+
 class Pages(Model):
+    pages: list[Page]
+    proved: list[Proved] = []
+
+
+class PagesTested(Model):
+    """What became of test pages; `order`: the number of the order that asked for them."""
+
+    order: int | None
     pages: list[Page]
 
 

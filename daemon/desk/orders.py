@@ -87,7 +87,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             ref="",
             scope={},
         ),
-        "page_test": _general({"person": name}, "person"),
+        "page_test": _general({"person": name, "channel": name}),
         "drill": _general(
             {"playbook": name, "scope": labels, "rung": name, "for_real": flag},
             "playbook",

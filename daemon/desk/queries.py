@@ -21,13 +21,14 @@ from daemon.document.report import report as report_on
 from daemon.document.sentence import sentence
 from daemon.errors import NotFound
 from daemon.incidents.model import SEVERITIES, STORM, Incident
-from daemon.incidents.records import MuteKind
+from daemon.incidents.records import DeliveryState, MuteKind
 from daemon.store.incidents import Cursor
 from daemon.store.unit import UnitOfWork
 
 NEAR = 86_400.0
 """Seconds before an instant within which an incident may have concerned a target then."""
 DAEMON = "-"
+MOST_TESTS = 500
 MOST_REPORTED = 5000
 """Incidents a report looks at; the newest ones of its span."""
 
@@ -107,6 +108,7 @@ def status(
             detectors=_stored_counts(known, rows),
             incidents=counts,
             last_cycle=models.LastCycle(at=None, ms=None),
+            channels=_channels(uow),
         )
     return models.Status(
         version=live.version,
@@ -126,6 +128,7 @@ def status(
         last_cycle=models.LastCycle(
             at=live.last_cycle_at, ms=None if live.last_cycle_ms is None else round(live.last_cycle_ms, 3)
         ),
+        channels=_channels(uow),
     )
 
 
@@ -202,7 +205,32 @@ def debts(uow: UnitOfWork) -> models.Debts:
 
 def pages(uow: UnitOfWork, *, limit: int = 100) -> models.Pages:
     """The newest messages to people, newest first."""
-    return models.Pages(pages=[views.page(row) for row in uow.deliveries.recent(limit=limit)])
+    return models.Pages(
+        pages=[views.page(row) for row in uow.deliveries.recent(limit=limit)], proved=proved(uow)
+    )
+
+
+def proved(uow: UnitOfWork) -> list[models.Proved]:
+    """Every channel that was tested, in order of its address, and what came of its newest test."""
+    found: dict[tuple[str, str], models.Proved] = {}
+    for row in reversed(uow.deliveries.tests(limit=MOST_TESTS)):
+        before = found.get((row.address, row.channel))
+        arrived = row.sent_at if row.state is DeliveryState.ACCEPTED else None
+        found[row.address, row.channel] = models.Proved(
+            person=row.person,
+            channel=row.channel,
+            state=row.state,
+            proved_at=arrived or (before.proved_at if before else None),
+            error=row.error,
+        )
+    return [found[place] for place in sorted(found)]
+
+
+def _channels(uow: UnitOfWork) -> models.ChannelCounts:
+    tested = proved(uow)
+    times = [row.proved_at for row in tested if row.proved_at is not None]
+    failing = sum(row.state == DeliveryState.FAILED for row in tested)
+    return models.ChannelCounts(tested=len(tested), failing=failing, proved_at=max(times, default=None))
 
 
 def mutes(uow: UnitOfWork, now: float, kind: MuteKind | None = None) -> models.Mutes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from config.people import PersonSpec
 from config.schedules import ScheduleSpec
@@ -50,6 +50,15 @@ class Directory:
     teams: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     schedules: Mapping[str, ScheduleSpec] = field(default_factory=dict)
     booked: Mapping[str, Booked] = field(default_factory=dict)
+
+    def without(self, address: str) -> Directory:
+        """The same, where the channel at this address (`ana/0`) cannot be used."""
+        name, _, place = address.rpartition("/")
+        person = self.people.get(name)
+        if person is None:
+            return self
+        ways = tuple(replace(w, available=False) if f"{w.position}" == place else w for w in person.ways)
+        return replace(self, people={**self.people, name: replace(person, ways=ways)})
 
     def at(self, now: float) -> OnCall:
         """Who can be told at `now`."""

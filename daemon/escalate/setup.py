@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from daemon.escalate import proving
+from daemon.escalate.proving import Plan
 from daemon.escalate.rules import Policy
-from daemon.escalate.schedules import Directory
-from daemon.incidents.model import Incident
+from daemon.escalate.schedules import Directory, OnCall
+from daemon.incidents.model import DAEMON, Incident
 
 AckToken = Callable[[str, str, int, float], str]
 """(incident, person, level, now) to the token of a link."""
@@ -27,6 +29,16 @@ class Setup:
     public_url: str = ""
     environment: str = ""
     ack_token: AckToken | None = None
+    page_test: Plan | None = None
+
+    def oncall(self, incident: Incident, policy: Policy, now: float) -> OnCall:
+        """Who can be told. A channel that an incident is about carries none of it, while there is any other."""
+        address = (
+            proving.about(dict(incident.scope).get("part", "")) if incident.failure_mode == DAEMON else ""
+        )
+        spared = self.directory.without(address).at(now)
+        left = address and any(who.usable for level in policy.levels for who in spared.people(level.notify))
+        return spared if left else self.directory.at(now)
 
     def policy_for(self, incident: Incident) -> Policy:
         name = self.by_playbook.get(incident.playbook or "", "default")

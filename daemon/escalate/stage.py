@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from daemon.document.dossier import load
-from daemon.escalate import digests, outbox, receipts
+from daemon.escalate import digests, outbox, proving, receipts
 from daemon.escalate.bookings import event_of, job_key, receipt_event, sent
 from daemon.escalate.dispatch import dispatch
 from daemon.escalate.holding import by_storm
@@ -21,7 +21,7 @@ from daemon.incidents.change import Change
 from daemon.incidents.escalation import Escalation
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.model import Incident
-from daemon.incidents.records import Delivery, DeliveryState, Order, PageEvent
+from daemon.incidents.records import Delivery, DeliveryState, Order
 from daemon.store.unit import UnitOfWork
 from remediations.run import Run
 
@@ -150,7 +150,7 @@ class Escalate:
                 yield Change(deliveries=(known,))
                 continue
             event = receipt_event(row, now, "none", "")
-            yield self._failed(uow, replace(row, look_at=None), event, now)
+            yield self._failed(uow, proving.lapsed(row), event, now)
 
     def restart(self, uow: UnitOfWork, now: float) -> Change:
         """What workers had when the daemon died is owed again, under the same keys."""
@@ -169,41 +169,17 @@ class Escalate:
         )
         return Change(deliveries=rows, events=events)
 
-    def test_page(self, person_id: str, now: float, *, position: int = 0) -> Change | None:
-        """Prove one channel of one person; None when there is no such channel."""
-        person = self.setup.directory.people.get(person_id)
-        way = next((way for way in person.ways if way.position == position), None) if person else None
-        if person is None or way is None:
-            return None
-        key = f"{NOBODY}/0/0/{person_id}/{way.kind}.{position}/test.{int(now * 1000)}"
-        row = Delivery(
-            key=key, incident=NOBODY, event=PageEvent.TEST, level=0, person=person_id, channel=way.kind,
-            address=f"{person_id}/{position}", dedup_key=f"fleetmend/test/{person_id}/{position}", created_at=now,
-            due_at=now, give_up_at=now + 600.0, facts={"reason": f"Asked for at {int(now)}."},
-        )  # fmt: skip
-        return Change(
-            deliveries=(row,),
-            events=(
-                event_of(
-                    row,
-                    now,
-                    Kind.OWED,
-                    f"Test page owed to {person.name} by {way.kind}",
-                    level=0,
-                    person=person_id,
-                    channel=way.kind,
-                    event="test",
-                    key=key,
-                ),
-            ),
-        )
+    def test_page(self, person: str, now: float, *, channel: str = proving.FIRST) -> Change:
+        """Prove channels; owes nothing when there is no such person or channel. See `proving.asked`."""
+        return proving.asked(self.setup.directory, person, channel, now)
 
     def _respond(
         self, uow: UnitOfWork, escalation: Escalation, incident: Incident, triggers: Sequence[Trigger],
         rows: Sequence[Delivery], now: float,
     ) -> Response:  # fmt: skip
+        policy = self.setup.policy_for(incident)
         return respond(
-            escalation, incident, triggers, self.setup.policy_for(incident), self.setup.directory.at(now), now,
+            escalation, incident, triggers, policy, self.setup.oncall(incident, policy, now), now,
             deliveries=rows, mutes=uow.mutes.active(now), storm=by_storm(uow, incident, now),
         )  # fmt: skip
 

@@ -63,6 +63,17 @@ class Drilling:
 
 
 @dataclass(slots=True)
+class Proof:
+    """What the loop remembers of test pages. `owed`: the time whose tests are on disk."""
+
+    looked_at: float = float("-inf")
+    owed: float | None = None
+    ended: set[str] = field(default_factory=set)
+    """Ends that are on disk."""
+    unproved: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class Stages:
     """The stages, each built from its own section. Replaced as a whole by a reload."""
 
@@ -138,6 +149,7 @@ class Ground(ABC):
     late_rounds: deque[float] = field(default_factory=lambda: deque(maxlen=3))
     """When the last rounds ended that took longer than the time between two polls (unix seconds)."""
     heart: Heart = field(default_factory=Heart)
+    proof: Proof = field(default_factory=Proof)
     hold_escalations: bool = False
     """The wall clock stepped: levels and reminders wait one tick."""
     unheard: deque[Message] = field(default_factory=deque)

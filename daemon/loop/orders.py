@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from config.scope import scope_of
-from daemon.escalate import receipts
+from daemon.escalate import proving, receipts
 from daemon.escalate.triggers import Acked, Ended, Escalated, Extended
 from daemon.incidents.change import Change
 from daemon.incidents.events import Event, Kind
@@ -237,8 +237,11 @@ def _receipt(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> Answer:
 
 
 def _page_test(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> Answer:
-    change = loop.stages.escalate.test_page(str(order.args.get("person")), now)
-    if change is None:
+    args = order.args
+    change = loop.stages.escalate.test_page(
+        str(args.get("person", "")), now, channel=str(args.get("channel", proving.FIRST))
+    )
+    if not change.deliveries:
         return Answer("no such person, or no channel to try", False)
     loop.apply(uow, change)
     return Answer(", ".join(delivery.key for delivery in change.deliveries))

@@ -87,6 +87,7 @@ def _troubles(loop: Ground, now: float) -> Mapping[str, str]:
         found["rounds"] = (
             "A round takes longer than the time between two polls: what is seen is late. Watch less."
         )
+    found |= loop.proof.unproved
     if loop.heart.trouble:
         found[HEARTBEAT] = loop.heart.trouble
     if loop.stages.alerts.full:

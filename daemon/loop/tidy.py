@@ -9,7 +9,7 @@ from daemon.escalate.triggers import HeadsUp
 from daemon.incidents.change import Change, Job
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.records import Debt, DebtState
-from daemon.loop import drills, receive, say, selfcare
+from daemon.loop import drills, proving, receive, say, selfcare
 from daemon.loop.ground import Ground
 from daemon.loop.heart import HEARTBEAT
 from daemon.loop.messages import Answered, Beaten, Drilled, Performed, Posted
@@ -27,6 +27,7 @@ def up(loop: Ground, now: float) -> None:
     _pauses(loop, now)
     _debts(loop, now)
     _well_again(loop, now)
+    proving.look(loop, now)
     selfcare.look(loop, now)
     drills.look(loop, now)
 

@@ -199,6 +199,9 @@ def _people(loaded: Loaded[Settings]) -> None:
             loaded.unknown(path, "person", member, settings.people)
     for path, target in _targets(settings):
         _target(loaded, path, target)
+    for place, kind in enumerate(settings.page_test.skip if settings.page_test is not None else ()):
+        if kind not in BY_KIND:
+            loaded.unknown(("page_test", "skip", place), "kind of channel", kind, BY_KIND)
 
 
 def _channels(loaded: Loaded[Settings]) -> list[Path]:
@@ -293,7 +296,8 @@ def _targets(settings: Settings) -> Iterator[tuple[Path, Target]]:
         for index, level in enumerate(policy):
             for place, target in enumerate(level.notify):
                 yield ("escalation", name, index, "notify", place), target
-    for key, spec in (("heads_up", settings.heads_up), ("digest", settings.digest)):
+    told = (("heads_up", settings.heads_up), ("digest", settings.digest), ("page_test", settings.page_test))
+    for key, spec in told:
         for place, target in enumerate(spec.notify if spec is not None else ()):
             yield (key, "notify", place), target
 

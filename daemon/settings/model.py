@@ -9,7 +9,15 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from config.addresses import HostPort, StoreAddress, WebAddress
 from config.drills import DrillsSpec
-from config.escalation import DEFAULT_REMIND, DigestSpec, HeadsUpSpec, Intervals, Policy, WorkingHours
+from config.escalation import (
+    DEFAULT_REMIND,
+    DigestSpec,
+    HeadsUpSpec,
+    Intervals,
+    PageTestSpec,
+    Policy,
+    WorkingHours,
+)
 from config.people import Channels, PersonSpec, Teams
 from config.probes import ProbeSpec
 from config.problems import Wrong
@@ -96,6 +104,7 @@ class Settings(Section):
     remind: Intervals = Field(default_factory=lambda: dict(DEFAULT_REMIND))
     heads_up: HeadsUpSpec | None = None
     digest: DigestSpec | None = None
+    page_test: PageTestSpec | None = None
     working_hours: WorkingHours = WorkingHours()
 
     earned_autonomy: EarnedAutonomy | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import bindparam, select
 
-from daemon.incidents.records import Delivery, DeliveryState
+from daemon.incidents.records import Delivery, DeliveryState, PageEvent
 from daemon.store import tables
 from daemon.store.mapping import Mapper
 from daemon.store.tx import Tx
@@ -34,6 +34,11 @@ _OF_PROVIDER = (
 _TRIED = (
     _all.where(_c.tried_at >= bindparam("since"))
     .order_by(_c.tried_at.desc(), _c.key.desc())
+    .limit(bindparam("limit"))
+)
+_OF_NONE = (
+    _all.where(_c.incident == "-")
+    .order_by(_c.created_at.desc(), _c.key.desc())
     .limit(bindparam("limit"))
 )
 _RECENT = _all.order_by(_c.created_at.desc(), _c.key.desc()).limit(bindparam("limit"))
@@ -73,6 +78,11 @@ class Deliveries:
     def tried(self, since: float, *, limit: int = 1000) -> tuple[Delivery, ...]:
         """Those whose last try ended since then, however it ended, newest first."""
         return tuple(map(MAPPER.value, self._tx.rows(_TRIED, {"since": since, "limit": limit})))
+
+    def tests(self, *, limit: int = 100) -> tuple[Delivery, ...]:
+        """Test pages among the newest messages about no incident, newest first."""
+        rows = map(MAPPER.value, self._tx.rows(_OF_NONE, {"limit": limit}))
+        return tuple(row for row in rows if row.event is PageEvent.TEST)
 
     def recent(self, *, limit: int = 100) -> tuple[Delivery, ...]:
         """The newest deliveries of all incidents, newest first."""

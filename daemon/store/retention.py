@@ -99,13 +99,15 @@ def _prune_incidents(tx: Tx, now: float, cutoff: float, limit: int) -> int:
 
 def _past(cutoff: float) -> list[tuple[Table, ColumnElement[bool]]]:
     """What is over by itself; an order or alert nobody handled yet is not."""
-    o, a, m, d = tables.orders.c, tables.alerts.c, tables.mutes.c, tables.drills.c
+    o, a, m, d, p = tables.orders.c, tables.alerts.c, tables.mutes.c, tables.drills.c, tables.deliveries.c
+    unsent = [DeliveryState.OWED.value, DeliveryState.SENDING.value]
     return [
         (tables.orders, and_(o.at < cutoff, o.state != OrderState.NEW.value)),
         (tables.alerts, and_(a.at < cutoff, a.inbox != NEW)),
         (tables.pipeline_changes, tables.pipeline_changes.c.at < cutoff),
         (tables.mutes, or_(m.lifted_at < cutoff, m.ends_at < cutoff)),
         (tables.locks, tables.locks.c.until < cutoff),
+        (tables.deliveries, and_(p.incident == "-", p.created_at < cutoff, p.state.not_in(unsent))),
         (tables.drills, and_(d.at < cutoff, d.state.in_(_values(frozenset(OVER))))),
     ]
 

@@ -47,6 +47,7 @@ _FIELDS: Mapping[str, Any] = {
     "who": {"type": "string", "maxLength": 200},
     "ref": {"type": "string", "maxLength": 500},
     "person": _NAME,
+    "channel": {**_NAME, "description": "A kind such as sms; `first` (as when left out), or `all`."},
     "playbook": _NAME,
     "for_real": {"type": "boolean", "description": "Carry rungs out, and take them back at once."},
 }

@@ -76,11 +76,13 @@ def pages(request: Request, visitor: Visitor) -> HTMLResponse:
 
     def build(uow: UnitOfWork, parts: Parts, reader: Reader) -> dict[str, Any]:
         duties = catalogue.oncall(parts.known(), reader.now).oncall
-        rows = queries.pages(uow, limit=60).pages
+        found = queries.pages(uow, limit=60)
+        rows = found.pages
         return {
             "headline": lists.about_pages(duties, rows, reader),
             "duties": duties,
             "pages": rows,
+            "proved": found.proved,
             "people": sorted(parts.known().people),
         }
 

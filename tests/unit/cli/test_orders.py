@@ -50,7 +50,6 @@ def inbox(place: Place) -> list[Order]:
             "maintenance",
             {"scope": {}, "for": 3600.0, "reason": "disks", "at": 1_767_607_200.0},
         ),
-        (("page", "test", "ana"), "page_test", {"person": "ana"}),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
@@ -65,6 +64,24 @@ def test_every_order_becomes_a_row_with_its_arguments_parsed(
     assert (order.kind, order.args, order.via) == (kind, args, "cli")
     assert order.who
     assert order.incident == (HOT if HOT in arguments else None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "args"),
+    [
+        (("ana",), {"person": "ana", "channel": "first"}),
+        (("ana", "--channel", "sms"), {"person": "ana", "channel": "sms"}),
+        ((), {"channel": "all"}),
+    ],
+)
+def test_a_test_page_that_nobody_sends_is_not_proved(
+    fleetmend: Run, place: Place, arguments: tuple[str, ...], args: dict[str, str]
+) -> None:
+    said = fleetmend("page", "test", *arguments, "--config", place.config)
+    assert said.code == 1, "the daemon is dead: no page was accepted"
+    assert "it carries this out when it starts" in said.err
+    (order,) = inbox(place)
+    assert (order.kind, order.args) == ("page_test", args)
 
 
 def test_an_order_as_json_is_its_number(fleetmend: Run, place: Place) -> None:

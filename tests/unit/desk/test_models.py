@@ -27,7 +27,7 @@ CONTRACT: list[tuple[type[BaseModel], str]] = [
         models.Status,
         (
             "version, autonomy, paused[], leader, sources[{name, state, age_s}], detectors{total, firing, blind},"
-            " incidents{open, worst}, last_cycle{at, ms}"
+            " incidents{open, worst}, last_cycle{at, ms}, channels{tested, failing, proved_at}"
         ),
     ),
     (models.Explanation, "at, rung, allowed, gates[{name, allowed, reason, until, inputs{}}]"),

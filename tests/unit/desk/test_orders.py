@@ -162,7 +162,7 @@ def test_an_unknown_order_is_not_found_and_the_nearest_is_named() -> None:
         ("maintenance", {"reason": "x", "for": "1h", "at": "tonight"}, "at", "no instant"),
         ("change", {"what": "x", "at": "2026-01-05T09:00:00"}, "at", "an instant without offset is two"),
         ("approve", {"rung": "a b"}, "rung", "no name"),
-        ("page_test", {}, "person", "someone has to be tested"),
+        ("page_test", {"channel": "a b"}, "channel", "no kind of channel"),
         ("reload", {"force": "yes"}, "force", "takes nothing"),
     ],
 )
