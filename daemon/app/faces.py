@@ -12,6 +12,8 @@ from daemon.app.host import LiveHost
 from daemon.clock import SystemClock
 from daemon.desk.tokens import Tokens
 from daemon.detect.trace import Chart
+from daemon.escalate.channels.twilio_back import phones_of
+from daemon.http.door import HttpDoor
 from daemon.loop.recorder import Recorder
 from daemon.store.store import Store
 from daemon.web.app import build_app
@@ -53,6 +55,9 @@ def faces_of(
         inbox=lambda: host.loaded.model.inbox,
         public_url=lambda: host.loaded.model.public_url or f"http://{host.loaded.model.listen}",
         local_operator=lambda: host.loaded.model.local_operator,
+        shared=lambda: parts.workers.tools.book.shared,
+        http=HttpDoor(SystemClock()),
+        whose_phones=lambda: phones_of(parts.workers.tools.book),
         signing_keys=lambda: [key.reveal().encode() for key in host.loaded.model.signing_keys],
         chart=_chart(parts),
         clock=SystemClock(),

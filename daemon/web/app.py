@@ -15,6 +15,8 @@ from daemon.desk.snapshot import Snapshot
 from daemon.desk.tokens import Tokens
 from daemon.detect.inbox import InboxSpec
 from daemon.errors import StoreError
+from daemon.escalate.channels.shared import Shared
+from daemon.escalate.channels.twilio_back import Phones
 from daemon.store.store import Store
 from daemon.web import (
     api_lists,
@@ -22,6 +24,7 @@ from daemon.web import (
     api_reads,
     callbacks,
     console,
+    feed,
     forms,
     intake,
     links,
@@ -29,7 +32,9 @@ from daemon.web import (
     live,
     login,
     ops,
+    phones,
     problems,
+    slack_buttons,
 )
 from daemon.web.guard import Guard
 from daemon.web.limits import Limits
@@ -37,7 +42,7 @@ from daemon.web.parts import Charts, Parts, Record
 from daemon.web.pulse import Beat, Pulse
 from daemon.web.render import STATIC
 from daemon.web.sessions import Sessions
-from remediations.ports import Clock
+from remediations.ports import Clock, Http
 
 # Routes are tried in this order: alerts, which come by the thousand, first.
 ROUTERS = tuple(
@@ -45,6 +50,8 @@ ROUTERS = tuple(
     for module in (
         intake,
         callbacks,
+        phones,
+        slack_buttons,
         console,
         listing,
         forms,
@@ -53,11 +60,14 @@ ROUTERS = tuple(
         live,
         api_reads,
         api_lists,
+        feed,
         api_orders,
         ops,
     )
 )
-INTAKE = frozenset({"/api/v2/alerts", "/api/v1/inbox/alertmanager", "/api/v1/callbacks/pagerduty"})
+INTAKE = frozenset(
+    {"/api/v2/alerts", "/api/v1/inbox/alertmanager", "/api/v1/callbacks/pagerduty", slack_buttons.PATH}
+)
 
 
 def build_app(
@@ -76,13 +86,18 @@ def build_app(
     inbox: Callable[[], InboxSpec] = InboxSpec,
     public_url: Callable[[], str] = str,
     local_operator: Callable[[], bool] = bool,
+    shared: Callable[[], Shared] = Shared,
+    http: Http | None = None,
+    whose_phones: Callable[[], Phones | None] = lambda: None,
     limits: Limits | None = None,
 ) -> FastAPI:
     """Everything that is served. Callables answer with what is in force when they are called.
 
     `reader`: read-only. `record`: appends rows and answers when they are on disk; whatever it raises means "not now"
     (503). `reload`: problems, empty when the new configuration is in force. `signing_keys`: newest first.
-    `chart`: recent values of a detector at a scope. `ready`: whether to be sent requests, and why not.
+    `chart`: recent values of a detector at a scope. `ready`: whether to be sent requests, and why not. `shared`: what
+    all uses of a channel share, secrets of callbacks among it. `http`: by which a press of a button is answered. `whose_phones`:
+    None where nothing is sent to phones.
     """
     limits = limits or Limits()
     parts = Parts(
@@ -99,6 +114,9 @@ def build_app(
         chart=chart,
         clock=clock,
         ready=ready,
+        shared=shared,
+        http=http,
+        phones=whose_phones,
         sessions=Sessions(signing_keys),
         pulse=_pulse(reader, snapshot, limits),
         limits=limits,

@@ -20,14 +20,18 @@ from daemon.desk.snapshot import Snapshot
 from daemon.desk.tokens import Tokens
 from daemon.detect.inbox import InboxSpec
 from daemon.detect.trace import Chart
+from daemon.escalate.channels.shared import Shared
+from daemon.escalate.channels.twilio_back import Phones
 from daemon.incidents.records import Alert, Order
 from daemon.store.store import Store
 from daemon.store.unit import UnitOfWork
 from daemon.web.handover import Handover
 from daemon.web.limits import Limits
+from daemon.web.presses import Presses
 from daemon.web.pulse import Pulse
 from daemon.web.sessions import Sessions
-from remediations.ports import Clock
+from daemon.web.tries import Tries
+from remediations.ports import Clock, Http
 
 T = TypeVar("T")
 
@@ -56,7 +60,12 @@ class Parts:
     ready: Callable[[], tuple[bool, str]]
     sessions: Sessions
     pulse: Pulse
+    shared: Callable[[], Shared] = Shared
+    http: Http | None = None
+    phones: Callable[[], Phones | None] = lambda: None
     limits: Limits = field(default_factory=Limits)
+    presses: Presses = field(default_factory=Presses)
+    tries: Tries = field(default_factory=Tries)
     handover: Handover = field(default_factory=Handover)
 
     def read(self, question: Callable[[UnitOfWork], T]) -> T:

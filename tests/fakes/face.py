@@ -15,12 +15,15 @@ from config.secrets import Secret
 from daemon.desk.snapshot import Snapshot
 from daemon.desk.tokens import Tokens, TokenSpec
 from daemon.detect.inbox import AlertmanagerInbox, InboxSpec
+from daemon.escalate.channels.shared import Shared
+from daemon.escalate.channels.twilio_back import Phones
 from daemon.incidents.records import Alert, Order
 from daemon.metrics import Metrics
 from daemon.store.store import Store
 from daemon.web.app import build_app
 from daemon.web.limits import Limits
 from tests.fakes import scene, scene_live
+from tests.fakes.ports import FakeHttp
 
 TOKENS = {role: f"fm_test-token-of-the-{role}-0123456789" for role in ("viewer", "operator", "admin")}
 INBOX = "inbox-token-0123456789"
@@ -96,6 +99,9 @@ class Face:
         self.ready = (True, "ready")
         self.public_url = ""
         self.local_operator = False
+        self.shared = Shared()
+        self.http = FakeHttp()
+        self.phones: Phones | None = None
         registry = CollectorRegistry()
         Metrics(registry).build("0.1.0", "3.11")
         self.app: FastAPI = build_app(
@@ -113,6 +119,9 @@ class Face:
             inbox=lambda: self.inbox,
             public_url=lambda: self.public_url,
             local_operator=lambda: self.local_operator,
+            shared=lambda: self.shared,
+            http=self.http,
+            whose_phones=lambda: self.phones,
             limits=replace(Limits(), **limits),
         )
 

@@ -28,7 +28,7 @@ ANYONE, VIEWER, OPERATOR, ADMIN, SENDER, SESSION = (
 RANKS = [ANYONE, VIEWER, OPERATOR, ADMIN]
 READS = (
     "status", "incidents", "incidents/{incident_id}", "incidents/{incident_id}/explain", "explain",
-    "incidents/{incident_id}/postmortem", "detectors", "playbooks", "pages", "debts", "config", "oncall", "pauses",
+    "incidents/{incident_id}/postmortem", "detectors", "playbooks", "pages", "debts", "config", "oncall", "oncall.ics", "pauses",
     "silences", "maintenance", "report", "drills", "drills/{drill_id}",
 )  # fmt: skip
 PAGES = (
@@ -52,8 +52,12 @@ NEEDS: dict[tuple[str, str], str] = {
     ("POST", "/api/v2/alerts"): SENDER,
     ("POST", "/api/v1/inbox/alertmanager"): SENDER,
     ("POST", "/api/v1/callbacks/pagerduty"): SENDER,
+    ("POST", "/api/v1/callbacks/slack"): SENDER,
     ("POST", "/-/reload"): ADMIN,
-    **{("GET", path): ANYONE for path in ("/-/healthy", "/-/ready", "/metrics", "/login", "/a/{token}")},
+    **{
+        ("GET", path): ANYONE
+        for path in ("/-/healthy", "/-/ready", "/metrics", "/login", "/a/{token}", "/oncall/{token}.ics")
+    },
     **{("POST", path): SESSION for path in ("/login", "/logout", "/orders/{kind}")},
     ("POST", "/a/{token}"): ANYONE,
 }
@@ -119,6 +123,8 @@ def expected(end: str, role: str) -> set[int]:
     least = NEEDS[method, path]
     if "/a/" in path:
         return {403}  # no link of ours, whoever asks
+    if "{token}.ics" in path:
+        return {404}  # no calendar behind it, whoever asks
     if RANKS.index(role) >= RANKS.index(least):
         return {200, 202}
     if role != ANYONE:
@@ -203,7 +209,7 @@ def test_a_role_that_was_taken_away_is_gone_at_once(face: Face, client: TestClie
 def test_a_snapshot_may_be_missing_anywhere(face: Face, client: TestClient) -> None:
     face.live = None
     for method, path in sorted(NEEDS):
-        if method == "GET" and path not in {"/events", "/a/{token}"}:
+        if method == "GET" and path not in {"/events", "/a/{token}", "/oncall/{token}.ics"}:
             asked = Endpoint(method, path, VIEWER)
             assert ask(client, asked, bearing("viewer")) == 200, path
 
