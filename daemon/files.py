@@ -8,7 +8,8 @@ import secrets
 import shutil
 from pathlib import Path
 
-from remediations.ports import Files, Unreachable
+from config.regular import read_regular
+from remediations.ports import Files, TooLarge, Unreachable
 
 
 class FileDoor:
@@ -69,6 +70,16 @@ class FileDoor:
     def exists(self, path: Path) -> bool:
         """Whether the path leads to something, links followed."""
         return path.exists()
+
+    def read(self, path: Path, max_bytes: int) -> bytes:
+        """All of a regular file. Raises `Unreachable` when it cannot be read, `TooLarge` when it is longer."""
+        try:
+            content = read_regular(path, max_bytes)
+        except OSError as error:
+            raise Unreachable(f"{path} cannot be read: {error.strerror or error}") from error
+        if len(content) > max_bytes:
+            raise TooLarge(f"{path} is larger than {max_bytes} bytes")
+        return content
 
     def runnable(self, program: str) -> bool:
         """By its path, or by its name on the daemon's own PATH, as the door to processes finds it."""

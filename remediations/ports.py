@@ -127,6 +127,10 @@ class Files(Protocol):
 
     def exists(self, path: Path) -> bool: ...
 
+    def read(self, path: Path, max_bytes: int) -> bytes:
+        """All of a regular file. Raises `Unreachable` when it cannot be read, `TooLarge` when it is longer."""
+        ...
+
     def runnable(self, program: str) -> bool:
         """Whether a program of this name or path is there and may be started."""
         ...

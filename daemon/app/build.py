@@ -22,6 +22,7 @@ from daemon.escalate.stage import Escalate
 from daemon.incidents.change import Job
 from daemon.loop.control import Lead, SwitchBoard
 from daemon.loop.core import Loop
+from daemon.loop import calendars
 from daemon.loop.ground import Host, Pools, Rehearsals, Stages
 from daemon.loop.inbox import Alerts
 from daemon.loop.messages import Message
@@ -78,12 +79,15 @@ def build(
         rows, hours = uow.checkpoints.load(), uow.rollups.load()
     detection.restore(rows, hours)
     stages.alerts.restore(rows)
+        booked = calendars.kept(uow.checkpoints.calendars())
     pools = Pools(
         sources=make_pool("sources", SLOTS, workers.work),
         hands=make_pool("hands", SLOTS, workers.work),
         posts=make_pool("posts", SLOTS, workers.work),
     )
-    return Parts(Loop(store, stages, pools, control, host, metrics), workers)
+    loop = Loop(store, stages, pools, control, host, metrics)
+    calendars.take(loop, booked)
+    return Parts(loop, workers)
 
 
 def rebuild(parts: Parts, loaded: Loaded[Settings], ports: Ports, now: float, pause: Pause = None) -> None:
@@ -97,7 +101,10 @@ def rebuild(parts: Parts, loaded: Loaded[Settings], ports: Ports, now: float, pa
     stages.alerts.remap(loaded.model.inbox.alertmanager.map)
     loop.stages = stages
     loop.control.reconfigure(loaded.model.kill_switch)
+    booked = loop.stages.escalate.setup.directory.booked
     parts.workers.adopt(tools)
+    calendars.take(loop, booked)
+    loop.calendars.clear()  # each is read anew: whom it means, or where it is, may have changed
 
 
 def tools_of(loaded: Loaded[Settings], ports: Ports, pause: Pause = None) -> Tools:

@@ -11,19 +11,24 @@ from typing import Any
 from config.scope import scope_of
 from config.secrets import Redactor
 from daemon import log
+from daemon.app.labels import LabelCleaner
 from daemon.detect.fetching import Fetch, Fetcher
 from daemon.detect.probes import Prober
+from daemon.escalate import ical
+from daemon.escalate.calendars import AHEAD, BACK, content_of
 from daemon.escalate.channels.port import Doors
 from daemon.escalate.channels.registry import AddressBook
 from daemon.escalate.direct import DirectPager
+from daemon.escalate.ical import BadCalendar
 from daemon.escalate.message import Receipt, ReceiptKind
 from daemon.escalate.post import post
 from daemon.incidents.change import Job
-from daemon.loop import drills
+from daemon.loop import calendars, drills
 from daemon.loop.heart import HEARTBEAT
 from daemon.loop.messages import (
     Answered,
     Beaten,
+    CalendarRead,
     Drilled,
     Fetched,
     Message,
@@ -64,6 +69,7 @@ class Workers:
     def __init__(self, tools: Tools, ports: Ports, permit: Permit) -> None:
         self.tools = tools
         self.pager: Callable[[], DirectPager] | None = None
+        self._labels = LabelCleaner(tools.redactor.text)
         self._ports, self._permit = ports, permit
         self._direct: DirectPager | None = None
         self._guard = threading.Lock()
@@ -75,6 +81,7 @@ class Workers:
         with self._guard:
             old, self.tools = self.tools, tools
             idle = not self._users[id(old)]
+            self._labels = LabelCleaner(tools.redactor.text)
         if idle:
             old.fetcher.close()
 
@@ -104,6 +111,7 @@ class Workers:
             "post": self._post,
             drills.KIND: self._drill,
             HEARTBEAT: self._heartbeat,
+            calendars.KIND: self._calendar,
             DIRECT: self._tell_directly,
         }[job.kind]
         try:
@@ -118,8 +126,10 @@ class Workers:
             return Answered(job.key, _clean(tools, result))
         if isinstance(result, Failed):
             result = replace(result, reason=tools.redactor.text(result.reason))
-        elif result.warnings:
-            result = replace(result, warnings=tuple(map(tools.redactor.text, result.warnings)))
+        else:
+            result = self._labels.batch(result)
+            if result.warnings:
+                result = replace(result, warnings=tuple(map(tools.redactor.text, result.warnings)))
         return Fetched(job.key, result)
 
     def _probe(self, tools: Tools, job: Job) -> Message:
@@ -166,6 +176,16 @@ class Workers:
         return Beaten(error)
 
     def _tell_directly(self, _: Tools, job: Job) -> Message:
+    def _calendar(self, tools: Tools, job: Job) -> Message:
+        name, now = calendars.schedule_of(job), self._ports.clock.now()
+        spec, zone, names = (job.args[key] for key in ("calendar", "zone", "names"))
+        try:
+            content = content_of(spec, self._ports.http, self._ports.files, self._deadline(job))
+            found = ical.read(content, zone, names, now, back=BACK, ahead=AHEAD)
+        except BadCalendar as why:
+            return CalendarRead(name, error=tools.redactor.text(str(why)))
+        return CalendarRead(name, found.booked, tuple(map(tools.redactor.text, found.strangers[:20])))
+
         """One pager for a whole trouble: it remembers whom it told, to tell them the end."""
         assert self.pager is not None
         pager = self._direct = self._direct or self.pager()
@@ -190,6 +210,12 @@ class Workers:
         if job.kind == drills.KIND:
             return Drilled(drills.drill_of(job), error=error)
         fetch: Any = job.args.get("fetch")
+        if job.kind == calendars.KIND:
+            return CalendarRead(calendars.schedule_of(job), error=error)
+        return self._unheard(job, error, now)
+
+    def _unheard(self, job: Job, error: str, now: float) -> Message:
+        """The rest: what was asked of the outside, or told to it."""
         if job.kind in {HEARTBEAT, DIRECT}:
             log.get().error(log.PAGE_NOT_SENT, error=error)
             return Beaten(error) if job.kind == HEARTBEAT else Tick(job.kind + " failed")

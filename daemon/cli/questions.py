@@ -123,7 +123,7 @@ def oncall(ahead: float = 0.0) -> Question[models.Oncall]:
     return Question(
         models.Oncall,
         "/oncall",
-        lambda asked: catalogue.oncall(asked.known, asked.now, ahead),
+        lambda asked: catalogue.oncall(asked.uow, asked.known, asked.now, ahead),
         {"next": f"{min(math.ceil(ahead / 86_400), 999)}d"} if ahead else {},
     )
 

@@ -152,7 +152,31 @@ def oncall(
 
     if when != "now":
         raise UsageError(f"oncall tells of now, not of {when!r}; --next 90d lists what follows")
-    answer(reach, questions.oncall(0.0 if ahead is None else length("--next", ahead)), show.oncall)
+    ical: Annotated[bool, typer.Option("--ical", help="As a calendar, 90 days unless --next says.")] = False,
+    schedule: Annotated[str, typer.Option(help="With --ical: only this schedule.")] = "",
+    person: Annotated[str, typer.Option(help="With --ical: only this person, by id or name.")] = "",
+    if (schedule or person) and not ical:
+        raise UsageError("--schedule and --person choose what --ical writes")
+    seconds = None if ahead is None else length("--next", ahead)
+    if ical:
+        _calendar(reach, seconds, schedule, person)
+        return
+    answer(reach, questions.oncall(seconds or 0.0), show.oncall)
+
+
+def _calendar(reach: Reach, ahead: float | None, schedule: str, person: str) -> None:
+    from daemon.cli import questions
+    from daemon.cli.faces import face_of
+    from daemon.desk import feed
+
+    face = face_of(reach)
+    model = face.ask(questions.oncall(ahead or feed.AHEAD))
+    if face.note:
+        output.say(face.note)
+    if schedule and schedule not in {duty.schedule for duty in model.oncall}:
+        raise UsageError(f"there is no schedule {schedule!r}")
+    content = feed.calendar_of(model, SystemClock().now(), schedule=schedule, person=person)
+    output.line(content.decode().replace("\r\n", "\n").rstrip("\n"))
 
 
 def write(reach: Reach, question: Question[M], form: str, lay_out: Callable[[M], Paper]) -> None:

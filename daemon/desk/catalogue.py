@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
+from config.schedules import ScheduleSpec
 from config.section import SEVERITY_OF, Autonomy
 from config.units import format_duration, format_share
 from daemon.desk import ladders, models, reports
 from daemon.desk.known import Known
 from daemon.desk.records import earned
 from daemon.desk.snapshot import Snapshot
-from daemon.escalate.rota import next_shifts, shifts
+from daemon.escalate.booked import NOTHING, Booked
+from daemon.escalate.rota import Shift, next_shifts, shifts
 from daemon.incidents.model import Incident
 from daemon.incidents.records import Attempt, Phase
 from daemon.store.unit import UnitOfWork
@@ -138,14 +140,16 @@ LONGEST_AHEAD = 400 * 86400.0
 """Seconds: a year with both its clock changes."""
 
 
-def oncall(known: Known, now: float, ahead: float = 0.0) -> models.Oncall:
+def oncall(uow: UnitOfWork, known: Known, now: float, ahead: float = 0.0) -> models.Oncall:
     """Who has each schedule now (nobody before a rotation starts), until when, and who follows.
 
     `ahead`: seconds for which all turns are listed, at most `LONGEST_AHEAD`.
     """
     duties = []
+    calendars = {name: Booked.from_data(data) for name, data in uow.checkpoints.calendars().items()}
     for name, spec in sorted(known.schedules.items()):
-        present, following = (*next_shifts(spec, now, 2), None, None)[:2]
+        booked = calendars.get(name, NOTHING) if spec.calendar is not None else NOTHING
+        present, following = (*next_shifts(spec, now, 2, booked), None, None)[:2]
         duties.append(
             models.Duty(
                 schedule=name,
@@ -153,18 +157,36 @@ def oncall(known: Known, now: float, ahead: float = 0.0) -> models.Oncall:
                 now=_people(known, present.person) if present else [],
                 until=present.end if present else None,
                 next=_people(known, following.person) if following else [],
+                calendar_read_at=booked.read_at or None,
             )
         )
-    return models.Oncall(oncall=duties, turns=_turns(known, now, min(ahead, LONGEST_AHEAD)))
+    turns = _turns(known, calendars, now, min(ahead, LONGEST_AHEAD)) if ahead > 0 else []
+    return models.Oncall(oncall=duties, turns=turns)
 
 
-def _turns(known: Known, now: float, ahead: float) -> list[models.Turn]:
-    turns = [
-        models.Turn(schedule=name, start=shift.start, end=shift.end, who=_people(known, shift.person))
-        for name, spec in sorted(known.schedules.items())
-        for shift in (shifts(spec, now, now + ahead) if ahead > 0 else ())
-    ]
+def _turns(known: Known, calendars: Mapping[str, Booked], now: float, ahead: float) -> list[models.Turn]:
+    turns = []
+    for name, spec in sorted(known.schedules.items()):
+        booked = calendars.get(name, NOTHING) if spec.calendar is not None else NOTHING
+        turns += [
+            models.Turn(
+                schedule=name,
+                start=shift.start,
+                end=shift.end,
+                who=_people(known, shift.person),
+                people=[] if shift.person is None else [shift.person],
+            )
+            for shift in _whole(shifts(spec, now, now + ahead, booked), spec, now, booked)
+        ]
     return sorted(turns, key=lambda turn: turn.start)
+
+
+def _whole(found: tuple[Shift, ...], spec: ScheduleSpec, now: float, booked: Booked) -> tuple[Shift, ...]:
+    """The present turn from its beginning on, which does not move with every question."""
+    began = next_shifts(spec, now, 1, booked)[:1]
+    if found and began and began[0].start <= now:
+        return (replace(found[0], start=began[0].start), *found[1:])
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -359,22 +359,24 @@ class Config(Model):
 
 
 class Duty(Model):
-    """Who has a schedule now, until when, and who follows."""
+    """Who has a schedule now, until when, and who follows. `calendar_read_at`: of one that is kept in a calendar."""
 
     schedule: str
     timezone: str
     now: list[str]
     until: Instant | None
     next: list[str]
+    calendar_read_at: Instant | None = None
 
 
 class Turn(Model):
-    """Who has a schedule from `start` up to `end`; nobody: an empty list."""
+    """Who has a schedule from `start` up to `end`, by name and by id; nobody: an empty list."""
 
     schedule: str
     start: Instant
     end: Instant
     who: list[str]
+    people: list[str] = []
 
 
 class Oncall(Model):

@@ -63,6 +63,17 @@ class Drilling:
 
 
 @dataclass(slots=True)
+class Reading:
+    """The calendar of one schedule. `since`: when it was first asked for; `due`: when it is asked for next."""
+
+    since: float
+    due: float
+    sent: bool = False
+    read: bool = False
+    error: str = ""
+
+
+@dataclass(slots=True)
 class Proof:
     """What the loop remembers of test pages. `owed`: the time whose tests are on disk."""
 
@@ -156,6 +167,8 @@ class Ground(ABC):
     """What came back and is not written down yet: an answer that the store refuses now is heard again, never lost."""
     resting: dict[str, int] = field(default_factory=dict)
     """Incident -> its version when its ladder had ended and people had been told: nothing to do until it changes."""
+    calendars: dict[str, Reading] = field(default_factory=dict)
+    """Calendars of schedules in this life, until the next reload."""
     drills: Drilling = field(default_factory=Drilling)
     standing: Standing = field(default_factory=Standing)
     """What of the open incidents need not be asked again yet."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from daemon.escalate.booked import Booked
 from daemon.escalate.message import Receipt
 from daemon.incidents.events import Event
 from daemon.mitigate.rehearsal import Rehearsed
@@ -86,4 +87,19 @@ class Beaten:
     error: str = ""
 
 
-Message = Beaten | Drilled | Told | Tick | Fetched | Answered | Performed | Posted | Recorded | Asked
+@dataclass(frozen=True, slots=True)
+class CalendarRead:
+    """A schedule's calendar was read; `booked` is None where it could not be, and `error` says why.
+
+    `strangers`: titles of events that name nobody known.
+    """
+
+    schedule: str
+    booked: Booked | None = None
+    strangers: tuple[str, ...] = ()
+    error: str = ""
+
+
+Message = (
+    CalendarRead | Beaten | Drilled | Told | Tick | Fetched | Answered | Performed | Posted | Recorded | Asked
+)

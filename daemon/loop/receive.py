@@ -7,12 +7,13 @@ from daemon.escalate.message import Receipt
 from daemon.incidents.change import Change
 from daemon.incidents.model import DRILL
 from daemon.incidents.records import MuteKind, Order, Phase
-from daemon.loop import drills, say
+from daemon.loop import calendars, drills, say
 from daemon.loop.ground import Ground
 from daemon.loop.messages import (
     Answered,
     Asked,
     Beaten,
+    CalendarRead,
     Drilled,
     Fetched,
     Message,
@@ -64,16 +65,24 @@ def take(loop: Ground, message: Message, now: float) -> None:
         case Drilled():
             if not drills.heard(loop, message, now):
                 loop.drills.wake = True  # it is asked anew
+        case CalendarRead():
+            calendars.heard(loop, message, now)
         case Beaten(error):
             loop.heart.take(error)
         case Asked(what):
             _asked(loop, what, now)
-        case Tick("heartbeat"):
-            loop.host.heartbeat(loop, now)
-        case Tick("housekeeping"):
-            loop.host.housekeeping(loop, now)
+        case Tick(name):
+            _due(loop, name, now)
         case _:
             pass
+
+
+def _due(loop: Ground, name: str, now: float) -> None:
+    """What of the host's own is to be done at its time."""
+    if name == "heartbeat":
+        loop.host.heartbeat(loop, now)
+    elif name == "housekeeping":
+        loop.host.housekeeping(loop, now)
 
 
 def _posted(loop: Ground, key: str, receipt: Receipt, now: float) -> None:

@@ -12,7 +12,7 @@ from daemon.assess.grouping import BLIND_SEVERITY
 from daemon.escalate.triggers import PageOwed
 from daemon.incidents.model import DAEMON, Incident
 from daemon.incidents.records import DebtState
-from daemon.loop import own
+from daemon.loop import calendars, own
 from daemon.loop.ground import Ground
 from daemon.loop.heart import HEARTBEAT
 from daemon.store.unit import UnitOfWork
@@ -29,8 +29,8 @@ UNANSWERED = "unanswered"
 """Another: a scope that a query never answered for is missed by no detector."""
 UNPAID_FOR = 86_400.0
 """Seconds after its due date for which a debt may stay unpaid until people are told."""
-MILD = {HEARTBEAT: "medium"}
-"""Parts that wake nobody: the outside raises the alarm itself."""
+MILD = {HEARTBEAT: "medium", calendars.KIND: "medium"}
+"""Parts that wake nobody, by their first word: the outside raises the alarm itself, or what was known still holds."""
 UNANSWERED_FOR = 300.0
 """Seconds without an answer until people are told, as `no_data` has them by default."""
 
@@ -47,7 +47,7 @@ def look(loop: Ground, now: float) -> None:
         loop.item(part, lambda uow, part=part: opened(loop, uow, part, troubles[part], now), now)  # type: ignore[misc]  # bound per round
     if loop.board is None or not loop.board.all_rounds_done:
         return  # just started: a trouble that lasts may not have shown itself yet
-    resting = loop.parked.items().keys() | (set() if loop.heart.well else {HEARTBEAT})
+    resting = {*loop.parked.items(), *calendars.unsettled(loop), *(() if loop.heart.well else (HEARTBEAT,))}
     for part in standing.keys() - troubles.keys() - resting:
         loop.item(part, lambda uow, part=part: _ended(loop, uow, standing[part].id, now), now)  # type: ignore[misc]  # bound per round
     loop.ailing = bool(troubles or standing)
@@ -60,7 +60,7 @@ def opened(loop: Ground, uow: UnitOfWork, part: str, text: str, now: float) -> N
     if before is not None:
         own.outlived(loop, uow, before, text, now)
         return
-    severity = MILD.get(part, BLIND_SEVERITY)
+    severity = MILD.get(part.partition(" ")[0], BLIND_SEVERITY)
     incident = own.opened(loop, uow, (DAEMON, {PART: part}, severity), text, now, data={PART: part})
     loop.tell(uow, incident, (PageOwed(text),), now)
 
@@ -87,6 +87,7 @@ def _troubles(loop: Ground, now: float) -> Mapping[str, str]:
         found["rounds"] = (
             "A round takes longer than the time between two polls: what is seen is late. Watch less."
         )
+    found |= calendars.troubles(loop, now)
     found |= loop.proof.unproved
     if loop.heart.trouble:
         found[HEARTBEAT] = loop.heart.trouble

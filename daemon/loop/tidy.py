@@ -9,10 +9,10 @@ from daemon.escalate.triggers import HeadsUp
 from daemon.incidents.change import Change, Job
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.records import Debt, DebtState
-from daemon.loop import drills, proving, receive, say, selfcare
+from daemon.loop import calendars, drills, proving, receive, say, selfcare
 from daemon.loop.ground import Ground
 from daemon.loop.heart import HEARTBEAT
-from daemon.loop.messages import Answered, Beaten, Drilled, Performed, Posted
+from daemon.loop.messages import Answered, Beaten, CalendarRead, Drilled, Performed, Posted
 from daemon.mitigate import journal, paying, step
 from daemon.mitigate.facts import paused
 from daemon.store.unit import UnitOfWork
@@ -30,6 +30,7 @@ def up(loop: Ground, now: float) -> None:
     proving.look(loop, now)
     selfcare.look(loop, now)
     drills.look(loop, now)
+    calendars.look(loop, now)
 
 
 def park(loop: Ground, name: str, error: Exception, now: float) -> None:
@@ -72,6 +73,8 @@ def _lost(loop: Ground, job: Job, now: float) -> None:
         loop.unheard.append(Answered(job.key, Evidence(now, ok=False, error="no answer in time")))
     elif job.kind == drills.KIND:
         loop.unheard.append(Drilled(drills.drill_of(job), error="no answer in time"))
+    elif job.kind == calendars.KIND:
+        loop.unheard.append(CalendarRead(calendars.schedule_of(job), error="no answer in time"))
     elif job.kind == HEARTBEAT:
         loop.unheard.append(Beaten("no answer in time"))
     else:

@@ -1,4 +1,7 @@
-"""Checkpoints: where each detector stood at each scope that is not quiet, so a restart forgets no onset."""
+"""Checkpoints: where each detector stood at each scope that is not quiet, so a restart forgets no onset.
+
+What calendars said stands beside them, under a name that no detector can have, and is read and replaced apart.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,16 @@ from daemon.store import tables
 from daemon.store.mapping import dumps
 from daemon.store.tx import Tx, insert_or_replace
 
+CALENDARS = "@calendar"
+"""Owner of the rows that hold what schedules' calendars said, by schedule."""
+
 _c = tables.checkpoints.c
-_ALL = select(_c.detector, _c.scope, _c.doc)
-_CLEAR = delete(tables.checkpoints)
-_FORGET = _CLEAR.where(_c.detector == bindparam("detector_"), _c.scope == bindparam("scope_"))
+_ALL = select(_c.detector, _c.scope, _c.doc).where(_c.detector != CALENDARS)
+_CALENDARS = select(_c.scope, _c.doc).where(_c.detector == CALENDARS)
+_CLEAR = delete(tables.checkpoints).where(_c.detector != CALENDARS)
+_FORGET = delete(tables.checkpoints).where(
+    _c.detector == bindparam("detector_"), _c.scope == bindparam("scope_")
+)
 
 Key = tuple[str, Scope]
 """Detector and scope."""
@@ -32,6 +41,11 @@ class Checkpoints:
         """Every checkpoint."""
         rows = self._tx.rows(_ALL)
         return {(detector, scope_from_key(scope)): orjson.loads(doc) for detector, scope, doc in rows}
+
+    def calendars(self) -> dict[str, Any]:
+        """Schedule -> what its calendar said when it was last read."""
+        rows = self._tx.rows(_CALENDARS)
+        return {dict(scope_from_key(scope))["schedule"]: orjson.loads(doc) for scope, doc in rows}
 
     def save(self, states: Mapping[Key, Any]) -> None:
         """Replace these checkpoints; one whose state is None is forgotten. Others stay as they are."""
@@ -51,6 +65,6 @@ class Checkpoints:
             self._tx.change(_FORGET, gone)
 
     def replace(self, states: Mapping[Key, Any]) -> None:
-        """Make these the only checkpoints."""
+        """Make these the only checkpoints; what calendars said stays."""
         self._tx.change(_CLEAR)
         self.save(states)

@@ -64,7 +64,7 @@ def oncall(
     request: Request, ahead: Annotated[str, Query(alias="next", pattern=r"^\d{1,3}d$")] = "0d"
 ) -> Response:
     """Who has each schedule now, and who follows; with `next=90d` every turn for so long."""
-    return answer(request, lambda it: catalogue.oncall(it.known, it.now, parse_duration(ahead)))
+    return answer(request, lambda it: catalogue.oncall(it.uow, it.known, it.now, parse_duration(ahead)))
 
 
 @router.get("/pauses", response_model=models.Mutes, responses=FAILS)

@@ -75,12 +75,13 @@ def pages(request: Request, visitor: Visitor) -> HTMLResponse:
     """Who is on call, who follows, and what was sent to whom."""
 
     def build(uow: UnitOfWork, parts: Parts, reader: Reader) -> dict[str, Any]:
-        duties = catalogue.oncall(parts.known(), reader.now).oncall
+        duties = catalogue.oncall(uow, parts.known(), reader.now).oncall
         found = queries.pages(uow, limit=60)
         rows = found.pages
         return {
             "headline": lists.about_pages(duties, rows, reader),
             "duties": duties,
+            "feeds": {duty.schedule: parts.sessions.feed(duty.schedule) for duty in duties},
             "pages": rows,
             "proved": found.proved,
             "people": sorted(parts.known().people),

@@ -103,6 +103,17 @@ class Sessions:
                 return Link(incident, person, level, float(until))
         raise LinkRefused("this is no link of ours, or it was changed on its way", self._claimed(token))
 
+    def feed(self, schedule: str) -> str | None:
+        """The token of an address that shows one schedule's turns; None without a key that outlasts this process."""
+        return self._sign("feed", [schedule]) if self._keys() else None
+
+    def feed_of(self, token: str) -> str | None:
+        """The schedule that a feed's token shows."""
+        match self._verified("feed", token):
+            case [str(schedule)]:
+                return schedule
+        return None
+
     def _claimed(self, token: str) -> str:
         """The incident a broken link names: shown as a hint, trusted for nothing."""
         if len(token) > _MAX:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from daemon.files import FileDoor
-from remediations.ports import Files, Unreachable
+from remediations.ports import Files, TooLarge, Unreachable
 from tests.fakes.ports import FakeFiles
 
 
@@ -161,3 +161,22 @@ def test_a_reader_never_finds_the_link_missing_during_swaps(tmp_path: Path, read
     for number in range(200):
         FileDoor().swap_link(tmp_path / "current", Path(f"v00{number % 2 + 1}"))
     assert reader == []
+
+
+def test_a_file_is_read_whole_or_not_at_all(world: OnDisk | InMemory) -> None:
+    path = world.folder / "oncall.ics"
+    with pytest.raises(Unreachable, match="cannot be read"):
+        world.files.read(path, 10)
+    if isinstance(world, OnDisk):
+        path.write_bytes(b"0123456789")
+    else:
+        world.fake.contents[path] = b"0123456789"
+    assert world.files.read(path, 10) == b"0123456789"
+    with pytest.raises(TooLarge, match="larger than 9 bytes"):
+        world.files.read(path, 9)
+
+
+def test_a_pipe_in_the_place_of_a_file_keeps_nobody_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(Unreachable, match="named pipe"):
+        FileDoor().read(tmp_path / "pipe", 10)

@@ -143,6 +143,7 @@ class FakeFiles:
         self.switched: dict[Path, float] = {}
         self.refusing = False
         self.programs: set[str] = set()
+        self.contents: dict[Path, bytes] = {}
 
     def add_version(self, folder: Path, name: str, made_at: float) -> None:
         self.folders.setdefault(folder, {})[name] = made_at
@@ -173,6 +174,13 @@ class FakeFiles:
         if path in self.links:
             return self.exists(path.parent / self.links[path])
         return path in self.folders or whole.name in self.folders.get(path.parent, {})
+
+    def read(self, path: Path, max_bytes: int) -> bytes:
+        if path not in self.contents:
+            raise Unreachable(f"{path} cannot be read: No such file or directory")
+        if len(self.contents[path]) > max_bytes:
+            raise TooLarge(f"{path} is larger than {max_bytes} bytes")
+        return self.contents[path]
 
     def runnable(self, program: str) -> bool:
         return program in self.programs

@@ -61,17 +61,33 @@ def test_every_read_command_speaks_json_and_words(
     assert not in_words.out.lstrip().startswith("{")
 
 
+def test_oncall_writes_a_calendar_that_can_be_narrowed(fleetmend: Run, place: Place) -> None:
+    every = fleetmend("oncall", "--ical", "--next", "21d", "--config", place.config)
+    assert (every.code, every.out.splitlines()[0]) == (0, "BEGIN:VCALENDAR")
+    assert every.out.count("BEGIN:VEVENT") in {3, 4}
+    assert "SUMMARY:On call: Ana (primary)" in every.out
+    other = fleetmend("oncall", "--ical", "--person", "ben", "--config", place.config)
+    assert (other.code, "BEGIN:VEVENT" in other.out) == (0, False)
+    for wrong in (("--ical", "--schedule", "x"), ("--person", "ana")):
+        assert fleetmend("oncall", *wrong, "--config", place.config).code == 2
+
+
 @pytest.mark.parametrize(
     ("form", "begins"),
-    [("md", "# Hot storage"), ("html", "<!doctype html>"), ("json", "{\n")],
+    [("md", "# "), ("html", "<!doctype html>"), ("json", "{\n")],
 )
-@pytest.mark.parametrize("command", [("postmortem", HOT)], ids=lambda command: command[0])
+@pytest.mark.parametrize(
+    ("command", "title"),
+    [(("postmortem", HOT), "Hot storage"), (("report", "--since", "2026-01-01T00:00:00Z"), "On call")],
+    ids=["postmortem", "report"],
+)
 def test_what_people_take_along_comes_in_each_format(
-    fleetmend: Run, place: Place, command: tuple[str, ...], form: str, begins: str
+    fleetmend: Run, place: Place, command: tuple[str, ...], title: str, form: str, begins: str
 ) -> None:
     said = fleetmend(*command, "--config", place.config, "--format", form)
     assert said.code == 0, said.err
     assert said.out.startswith(begins)
+    assert title in said.out or form == "json"
     wrong = fleetmend(*command, "--config", place.config, "--format", "pdf")
     assert (wrong.code, wrong.out) == (2, "")
     assert "--format: expected one of md, html, json, got 'pdf'" in wrong.err

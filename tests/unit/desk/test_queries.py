@@ -13,7 +13,7 @@ import pytest
 from config.schedules import ScheduleSpec
 from config.scope import scope_of
 from config.section import Autonomy, FailureMode
-from daemon.desk import catalogue, queries
+from daemon.desk import catalogue, models, queries
 from daemon.desk.known import Known
 from daemon.desk.queries import Wanted
 from daemon.desk.snapshot import Cell, Snapshot, SourceView
@@ -357,26 +357,31 @@ def test_playbooks_show_what_is_left_of_autonomy_and_the_record_so_far(store: St
     assert book.failure_mode == FailureMode.STORAGE_FAILURE
 
 
+def asked(known: Known, now: float, ahead: float = 0.0) -> models.Oncall:
+    with Store.open("sqlite://") as store, store.read() as uow:
+        return catalogue.oncall(uow, known, now, ahead)
+
+
 def test_oncall_says_who_until_when_and_who_follows() -> None:
     rotation = {"every": "1w", "starts": "2026-01-05 09:00", "people": ["ana", "ben"]}
     known = Known("0.1.0", schedules={"primary": ScheduleSpec.model_validate({"rotation": rotation})})
-    (duty,) = catalogue.oncall(known, NOW).oncall
+    (duty,) = asked(known, NOW).oncall
     assert (duty.now, duty.next) == (["ana"], ["ben"])
     assert duty.until == NOW + 7 * 86_400
-    (before,) = catalogue.oncall(known, NOW - 86_400).oncall
+    (before,) = asked(known, NOW - 86_400).oncall
     assert (before.now, before.until, before.next) == ([], NOW, ["ana"])
 
 
 def test_oncall_lists_every_turn_of_the_time_ahead_that_was_asked_for() -> None:
     rotation = {"every": "1w", "starts": "2026-01-05 09:00", "people": ["ana", "ben"]}
     known = Known("0.1.0", schedules={"primary": ScheduleSpec.model_validate({"rotation": rotation})})
-    assert catalogue.oncall(known, NOW).turns == []
-    turns = catalogue.oncall(known, NOW, 14 * 86_400.0).turns
+    assert asked(known, NOW).turns == []
+    turns = asked(known, NOW, 14 * 86_400.0).turns
     assert [(turn.schedule, turn.start - NOW, turn.who) for turn in turns] == [
         ("primary", 0.0, ["ana"]),
         ("primary", 7 * 86_400.0, ["ben"]),
     ]
-    far = catalogue.oncall(known, NOW, 1e9).turns
+    far = asked(known, NOW, 1e9).turns
     assert far[-1].end - NOW == catalogue.LONGEST_AHEAD, "bounded"
 
 
