@@ -15,7 +15,8 @@ import pytest
 
 from daemon.escalate.channels.twilio_speech import asked
 from remediations.ports import Request, Response
-from tests.fakes import ntfy, opsgenie, pagerduty, slack, slack_api, teams, twilio
+from tests.fakes import alertmanager_out, ntfy, opsgenie, pagerduty, slack, slack_api, teams, twilio
+from tests.fakes.alertmanager_out import FakeAlertmanager
 from tests.fakes.channel_benches import HTTP, page
 from tests.fakes.ntfy import FakeNtfy
 from tests.fakes.opsgenie import FakeOpsgenie
@@ -25,7 +26,7 @@ from tests.fakes.slack_api import FakeSlackApi
 from tests.fakes.teams import FakeTeams
 from tests.fakes.twilio import FakeTwilio
 
-Change = Callable[[dict[str, Any]], object]
+Change = Callable[[Any], object]
 RECEIVERS: dict[str, Callable[[], Callable[[Request], Response]]] = {
     "pagerduty": FakePagerDuty,
     "slack": FakeSlack,
@@ -35,6 +36,7 @@ RECEIVERS: dict[str, Callable[[], Callable[[Request], Response]]] = {
     "sms": FakeTwilio,
     "voice": FakeTwilio,
     "opsgenie": FakeOpsgenie,
+    "alertmanager": FakeAlertmanager,
 }
 URLS = {
     "pagerduty": pagerduty.URL,
@@ -45,6 +47,7 @@ URLS = {
     "sms": twilio.URL,
     "voice": twilio.CALLS_URL,
     "opsgenie": opsgenie.URL,
+    "alertmanager": alertmanager_out.URL,
 }
 
 
@@ -115,6 +118,15 @@ RULES: list[tuple[str, str, Change]] = [
     ("opsgenie", "description over 15 000 characters", lambda m: m.update(description="x" * 15_001)),
     ("opsgenie", "unknown priority", lambda m: m.update(priority="critical")),
     ("opsgenie", "a field that is not known", lambda m: m.update(severity="high")),
+    ("alertmanager", "no alert", lambda m: m.clear()),
+    ("alertmanager", "an alert without labels", lambda m: m[0].pop("labels")),
+    ("alertmanager", "only empty labels", lambda m: m[0].update(labels={"a": ""})),
+    ("alertmanager", "a label that is no name", lambda m: m[0]["labels"].update({"page-id": "1"})),
+    ("alertmanager", "a label that is no text", lambda m: m[0]["labels"].update(level=1)),
+    ("alertmanager", "an annotation that is no text", lambda m: m[0]["annotations"].update(level=1)),
+    ("alertmanager", "an end in seconds", lambda m: m[0].update(endsAt=1_767_600_000)),
+    ("alertmanager", "a generator without address", lambda m: m[0].update(generatorURL="incident sf-1")),
+    ("alertmanager", "a field that is not known", lambda m: m[0].update(status="firing")),
     ("sms", "a number without country", lambda m: m.update(To="0612345678")),
     ("sms", "no sender", lambda m: m.pop("From")),
     ("sms", "no text", lambda m: m.update(Body="")),
@@ -192,7 +204,7 @@ def test_a_broken_rule_is_refused(kind: str, rule: str, change: Change) -> None:
     assert answer.status in {200, 400, 413, 422}, f"{rule}: {answer}"
 
 
-@pytest.mark.parametrize("kind", ["slack bot", "ntfy", "sms", "voice", "opsgenie"])
+@pytest.mark.parametrize("kind", ["slack bot", "ntfy", "alertmanager", "sms", "voice", "opsgenie"])
 def test_without_the_credential_nothing_is_taken(kind: str) -> None:
     request = golden(kind)
     headers = {name: value for name, value in request.headers.items() if name != "Authorization"}

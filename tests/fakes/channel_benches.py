@@ -21,7 +21,18 @@ from daemon.escalate.message import Message, Receipt
 from daemon.escalate.post import deliver
 from daemon.incidents.records import PageEvent
 from remediations.ports import Ambiguous, Clock, PortError, Request, Response, Unreachable
-from tests.fakes import ntfy, opsgenie, pagerduty, slack, slack_api, standard_webhook, teams, twilio
+from tests.fakes import (
+    alertmanager_out,
+    ntfy,
+    opsgenie,
+    pagerduty,
+    slack,
+    slack_api,
+    standard_webhook,
+    teams,
+    twilio,
+)
+from tests.fakes.alertmanager_out import FakeAlertmanager
 from tests.fakes.ntfy import FakeNtfy
 from tests.fakes.opsgenie import FakeOpsgenie
 from tests.fakes.pagerduty import FakePagerDuty
@@ -221,6 +232,26 @@ def _opsgenie() -> Bench:
     return _bench(book, _doors(http, clock, environment), arrived, fake.script, opsgenie.KEY)
 
 
+def _alertmanager() -> Bench:
+    clock = FakeClock()
+    fake = FakeAlertmanager(clock=clock)
+    http = FakeHttp(clock).on("POST", alertmanager_out.URL, fake)
+    settings = {"alertmanager": {"url": alertmanager_out.SERVER, "auth": {"bearer": {"env": "K"}}}}
+    book, environment = _book(settings, {"K": alertmanager_out.TOKEN})
+
+    def arrived() -> list[tuple[str, str, str]]:
+        return [
+            (
+                alertmanager_out.identity(alert),
+                "resolve" if fake.ended(alert) else "trigger",
+                json.dumps(alert, ensure_ascii=False),
+            )
+            for alert in fake.posts
+        ]
+
+    return _bench(book, _doors(http, clock, environment), arrived, fake.script, alertmanager_out.TOKEN)
+
+
 def _told(text: str) -> tuple[str, str, str]:
     """A message that knows of no event and no identity but what people read in it."""
     found = re.search(r"page ([0-9a-f]{8})", text)
@@ -279,6 +310,7 @@ HTTP: dict[str, Callable[[], Bench]] = {
     "sms": _sms,
     "voice": _voice,
     "opsgenie": _opsgenie,
+    "alertmanager": _alertmanager,
 }
 
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from config.people import PersonSpec
 from config.problems import Wrong, did_you_mean
 from config.section import Section
+from daemon.escalate.channels.alertmanager import Alertmanager
 from daemon.escalate.channels.console import Console
 from daemon.escalate.channels.email import Email
 from daemon.escalate.channels.ntfy import Ntfy
@@ -39,6 +40,7 @@ CHANNELS: tuple[Channel, ...] = (
     Ntfy(),
     Teams(),
     Opsgenie(),
+    Alertmanager(),
     Voice(),
 )
 BY_KIND: Mapping[str, Channel] = {channel.kind: channel for channel in CHANNELS}
