@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from config.escalation import EXTERNAL
 from config.loader import Loaded
 from daemon.app.workers import Tools, Workers
+from daemon.desk.loopback import is_loopback
 from daemon.detect.fetching import Fetcher
 from daemon.detect.plan import Sections
 from daemon.detect.probes import Prober
@@ -20,9 +22,9 @@ from daemon.escalate.schedules import directory_of
 from daemon.escalate.setup import AckToken, Setup
 from daemon.escalate.stage import Escalate
 from daemon.incidents.change import Job
+from daemon.loop import calendars
 from daemon.loop.control import Lead, SwitchBoard
 from daemon.loop.core import Loop
-from daemon.loop import calendars
 from daemon.loop.ground import Host, Pools, Rehearsals, Stages
 from daemon.loop.inbox import Alerts
 from daemon.loop.messages import Message
@@ -77,9 +79,9 @@ def build(
     stages = stages_of(loaded.model, detection, tools.actions, control)
     with store.read() as uow:
         rows, hours = uow.checkpoints.load(), uow.rollups.load()
+        booked = calendars.kept(uow.checkpoints.calendars())
     detection.restore(rows, hours)
     stages.alerts.restore(rows)
-        booked = calendars.kept(uow.checkpoints.calendars())
     pools = Pools(
         sources=make_pool("sources", SLOTS, workers.work),
         hands=make_pool("hands", SLOTS, workers.work),
@@ -99,12 +101,12 @@ def rebuild(parts: Parts, loaded: Loaded[Settings], ports: Ports, now: float, pa
     stages = stages_of(loaded.model, detection, tools.actions, loop.control)
     stages.alerts = loop.stages.alerts
     stages.alerts.remap(loaded.model.inbox.alertmanager.map)
-    loop.stages = stages
-    loop.control.reconfigure(loaded.model.kill_switch)
     booked = loop.stages.escalate.setup.directory.booked
-    parts.workers.adopt(tools)
+    loop.stages = stages
     calendars.take(loop, booked)
     loop.calendars.clear()  # each is read anew: whom it means, or where it is, may have changed
+    loop.control.reconfigure(loaded.model.kill_switch)
+    parts.workers.adopt(tools)
 
 
 def tools_of(loaded: Loaded[Settings], ports: Ports, pause: Pause = None) -> Tools:
@@ -119,7 +121,13 @@ def tools_of(loaded: Loaded[Settings], ports: Ports, pause: Pause = None) -> Too
     managers = {name: built(spec, ports, environment.take) for name, spec in settings.managers.items()}
     fetcher = Fetcher(sources, prober, managers, ports.clock)
     looker = Looker(actions, environment.take, redactor.text)
-    return Tools(fetcher, prober, actions, looker, book, redactor)
+    return Tools(fetcher, prober, actions, looker, book, redactor, _outside(settings))
+
+
+def _outside(settings: Settings) -> str:
+    """Where services outside reach our own web server; empty where only this machine does."""
+    url = settings.public_url or ""
+    return "" if is_loopback(urlsplit(url).hostname or "") else url
 
 
 def stages_of(settings: Settings, detection: Detection, actions: Actions, control: SwitchBoard) -> Stages:

@@ -57,6 +57,7 @@ class Tools:
     looker: Looker
     book: AddressBook
     redactor: Redactor
+    public_url: str = ""
 
 
 DIRECT = "direct"
@@ -68,8 +69,8 @@ class Workers:
 
     def __init__(self, tools: Tools, ports: Ports, permit: Permit) -> None:
         self.tools = tools
-        self.pager: Callable[[], DirectPager] | None = None
         self._labels = LabelCleaner(tools.redactor.text)
+        self.pager: Callable[[], DirectPager] | None = None
         self._ports, self._permit = ports, permit
         self._direct: DirectPager | None = None
         self._guard = threading.Lock()
@@ -80,8 +81,8 @@ class Workers:
         """After a reload: new jobs take these; the old ones are let go once nobody uses them any more."""
         with self._guard:
             old, self.tools = self.tools, tools
-            idle = not self._users[id(old)]
             self._labels = LabelCleaner(tools.redactor.text)
+            idle = not self._users[id(old)]
         if idle:
             old.fetcher.close()
 
@@ -110,8 +111,8 @@ class Workers:
             "action": self._action,
             "post": self._post,
             drills.KIND: self._drill,
-            HEARTBEAT: self._heartbeat,
             calendars.KIND: self._calendar,
+            HEARTBEAT: self._heartbeat,
             DIRECT: self._tell_directly,
         }[job.kind]
         try:
@@ -159,7 +160,7 @@ class Workers:
         return Drilled(drills.drill_of(job), tuple(cleaned(tools, seen) for seen in found))
 
     def _post(self, tools: Tools, job: Job) -> Message:
-        doors = Doors(self._ports.http, self._ports.clock, tools.redactor.text)
+        doors = Doors(self._ports.http, self._ports.clock, tools.redactor.text, tools.public_url)
         return Posted(job.key, post(job.args, tools.book, doors, self._deadline(job)))
 
     def _heartbeat(self, tools: Tools, job: Job) -> Message:
@@ -175,7 +176,6 @@ class Workers:
             log.get().warning(log.HEARTBEAT_FAILED, error=error)
         return Beaten(error)
 
-    def _tell_directly(self, _: Tools, job: Job) -> Message:
     def _calendar(self, tools: Tools, job: Job) -> Message:
         name, now = calendars.schedule_of(job), self._ports.clock.now()
         spec, zone, names = (job.args[key] for key in ("calendar", "zone", "names"))
@@ -186,6 +186,7 @@ class Workers:
             return CalendarRead(name, error=tools.redactor.text(str(why)))
         return CalendarRead(name, found.booked, tuple(map(tools.redactor.text, found.strangers[:20])))
 
+    def _tell_directly(self, _: Tools, job: Job) -> Message:
         """One pager for a whole trouble: it remembers whom it told, to tell them the end."""
         assert self.pager is not None
         pager = self._direct = self._direct or self.pager()
@@ -209,13 +210,13 @@ class Workers:
             return Posted(job.key, Receipt(ReceiptKind.TEMPORARY, error))
         if job.kind == drills.KIND:
             return Drilled(drills.drill_of(job), error=error)
-        fetch: Any = job.args.get("fetch")
         if job.kind == calendars.KIND:
             return CalendarRead(calendars.schedule_of(job), error=error)
         return self._unheard(job, error, now)
 
     def _unheard(self, job: Job, error: str, now: float) -> Message:
         """The rest: what was asked of the outside, or told to it."""
+        fetch: Any = job.args.get("fetch")
         if job.kind in {HEARTBEAT, DIRECT}:
             log.get().error(log.PAGE_NOT_SENT, error=error)
             return Beaten(error) if job.kind == HEARTBEAT else Tick(job.kind + " failed")

@@ -17,7 +17,8 @@ class Message:
     (`acked`, `L2`, …). `source`, `component`, `group`, `facet`: the scope, the playbook, the environment, the failure
     mode. `maybe`: an earlier try of it may have arrived. `first`: what the provider called the first page of this
     incident at this destination, if it is the message of that page alone; `page`: headline and parts of that page as it
-    reads now. Nothing in it is a secret, but `token`, which is for its reader: it stands behind the channel's buttons.
+    reads now. `several`: ids of all incidents it tells of, where they are more than one. Nothing in it is a secret, but
+    `token`, which is for its reader: it stands behind the channel's buttons.
     """
 
     key: str
@@ -38,6 +39,7 @@ class Message:
     maybe: bool = False
     first: str = ""
     page: tuple[str, ...] = ()
+    several: tuple[str, ...] = ()
     token: str = field(default="", repr=False)
 
     @property

@@ -13,11 +13,18 @@ from typing import Any
 from config.section import Section
 from daemon.escalate.channels.port import Channel, Doors
 from daemon.escalate.channels.shared import Shared, Twilio
-from daemon.escalate.channels.twilio import MESSAGES, Number, code_of, post, sent_before, status_url
+from daemon.escalate.channels.twilio import (
+    MESSAGES,
+    Number,
+    answerable,
+    code_of,
+    post,
+    sent_before,
+    status_url,
+)
 from daemon.escalate.channels.wire import reference
 from daemon.escalate.graphemes import clean, cut, one_line
 from daemon.escalate.message import Message, Receipt, ReceiptKind
-from daemon.escalate.owed import PAGES
 from remediations.ports import PortError
 
 PART, PARTS = 153, 3
@@ -94,7 +101,7 @@ class Sms:
             else:
                 if found is not None:
                     return found
-        asks = bool(doors.public_url and account.answerable and message.token and message.event in PAGES)
+        asks = account.answerable and answerable(message, doors)
         code = code_of(account, message.incident, spec.to)[0] if asks else ""
         form: dict[str, str | list[str]] = {
             "To": spec.to,

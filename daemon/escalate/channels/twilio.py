@@ -23,7 +23,8 @@ from config.problems import Wrong
 from daemon.escalate.channels.port import Doors
 from daemon.escalate.channels.shared import Twilio
 from daemon.escalate.channels.wire import exchange
-from daemon.escalate.message import Receipt, ReceiptKind
+from daemon.escalate.message import Message, Receipt, ReceiptKind
+from daemon.escalate.owed import PAGES
 from remediations.ports import PortError, Request, Response
 
 E164 = r"^\+[1-9]\d{6,14}$"
@@ -148,8 +149,14 @@ def key_in(spelled: str) -> str | None:
 
 
 def digit_url(home: str, token: str) -> str:
-    """Where Twilio tells which key was pressed; empty where nobody could be told apart, or nothing be reached."""
-    return f"{home.rstrip('/')}{BACK}/digit/{token}" if home and token else ""
+    """Where Twilio tells which key was pressed."""
+    return f"{home.rstrip('/')}{BACK}/digit/{token}"
+
+
+def answerable(message: Message, doors: Doors) -> bool:
+    """Whether its reader can acknowledge by phone: one incident that asks for hands, a token, and we can be reached."""
+    one_page = message.event in PAGES and not message.several
+    return bool(one_page and message.token and doors.public_url)
 
 
 def _address(account: Twilio, resource: str) -> str:

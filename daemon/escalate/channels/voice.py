@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from config.section import Section
 from daemon.escalate.channels.port import Channel, Doors
 from daemon.escalate.channels.shared import Shared, Twilio
 from daemon.escalate.channels.sms import Sms, SmsSpec
-from daemon.escalate.channels.twilio import CALLS, Number, digit_url, post, rings_now, status_url
+from daemon.escalate.channels.twilio import CALLS, answerable, digit_url, post, rings_now, status_url
 from daemon.escalate.channels.twilio_speech import SPOKEN, asked, spoken, told
 from daemon.escalate.message import Message, Receipt, ReceiptKind
 from daemon.escalate.owed import PAGES
@@ -33,10 +32,8 @@ ELSEWHERE = "Answer in the console, or by the command fleetmend ack."
 _CALLS = PAGES | {PageEvent.TEST}
 
 
-class VoiceSpec(Section):
+class VoiceSpec(SmsSpec):
     """`to`: a number as E.164 writes it."""
-
-    to: Number
 
 
 class Voice:
@@ -83,7 +80,7 @@ class Voice:
             return Sms().send(message, SmsSpec(to=spec.to), shared, doors, deadline, short=short)
         if message.maybe and _busy(account, spec.to, doors, deadline):
             return Receipt(ReceiptKind.TEMPORARY, "a call to this phone is under way", retry_after=LOOK_AGAIN)
-        action = digit_url(doors.public_url, message.token) if message.event in PAGES else ""
+        action = digit_url(doors.public_url, message.token) if answerable(message, doors) else ""
         form: dict[str, str | list[str]] = {
             "To": spec.to,
             "From": account.caller,

@@ -26,6 +26,7 @@ from daemon.settings.lint import (
     no_data_under_scrapes,
     no_playbook,
     patterns,
+    phones_unanswered,
     promql_text,
     quantile_few_events,
     query_unanswered,
@@ -102,6 +103,7 @@ CHECKS: tuple[Check, ...] = (
     duplicate_detector.CHECK,
     severity_lowered.CHECK,
     schedule_gap.CHECK,
+    phones_unanswered.CHECK,
     # the daemon itself
     daemon_itself.OPERATOR,
     daemon_itself.KEYS,

@@ -119,8 +119,14 @@ def test_a_call_asks_for_a_key_and_tells_it_to_an_address_of_its_hearer_alone() 
         ("", ANSWERABLE),
         (HOME, page()),
         (HOME, replace(ANSWERABLE, event=PageEvent.TEST)),
+        (HOME, replace(ANSWERABLE, several=("sf-1", "sf-2"))),
     ],
-    ids=["we cannot be reached", "no link is signed", "there is nothing to acknowledge"],
+    ids=[
+        "we cannot be reached",
+        "no link is signed",
+        "there is nothing to acknowledge",
+        "it tells of several",
+    ],
 )
 def test_where_nobody_can_answer_a_call_only_tells(home: str, message: Message) -> None:
     phone = Phone(home)
@@ -146,8 +152,9 @@ def test_a_text_says_what_to_reply() -> None:
         (HOME, "FLEETMEND", ANSWERABLE),
         (HOME, FROM, replace(ANSWERABLE, event=PageEvent.RESOLVE)),
         (HOME, FROM, page()),
+        (HOME, FROM, replace(ANSWERABLE, several=("sf-1", "sf-2"))),
     ],
-    ids=["we cannot be reached", "a name has no phone", "there is nothing to acknowledge", "it is of no single incident"],
+    ids=["we cannot be reached", "a name has no phone", "there is nothing to acknowledge", "no link is signed", "it tells of several"],
 )  # fmt: skip
 def test_where_no_reply_arrives_none_is_asked_for(home: str, sender: str, message: Message) -> None:
     phone = Phone(home)
