@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from daemon.escalate.pacing import BUNDLE, TOGETHER
 from daemon.incidents.change import Change
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.records import Delivery, DeliveryState
@@ -13,14 +14,11 @@ from daemon.incidents.records import Delivery, DeliveryState
 
 def sent(row: Delivery, now: float) -> Change:
     """It was accepted."""
-    event = event_of(
-        row,
-        now,
-        Kind.SENT,
-        f"Sent to {row.person} by {row.channel} ({row.event})",
-        key=row.key,
-        receipt=row.receipt,
-    )
+    count = int(row.facts.get(TOGETHER, 1))
+    many = {"bundle": row.facts[BUNDLE], "together": count} if count > 1 else {}
+    with_others = f", in one message about {count} incidents" if many else ""
+    said = f"Sent to {row.person} by {row.channel} ({row.event}){with_others}"
+    event = event_of(row, now, Kind.SENT, said, key=row.key, receipt=row.receipt, **many)
     return Change(deliveries=(row,), events=(event,))
 
 

@@ -8,11 +8,12 @@ from functools import cached_property
 from typing import Any
 
 from daemon.document.dossier import Dossier, load
-from daemon.escalate import digests, outbox, text, threads
+from daemon.escalate import bundles, digests, lanes, outbox, pacing, text, threads
 from daemon.escalate.body import concerns
 from daemon.escalate.bookings import dropped, event_of, job_key, merged, sent
 from daemon.escalate.channels.registry import BY_KIND
 from daemon.escalate.message import Message, Receipt, ReceiptKind
+from daemon.escalate.pacing import BUNDLE
 from daemon.escalate.setup import Setup
 from daemon.escalate.text import Around, Reader
 from daemon.incidents.change import Change, Job
@@ -25,7 +26,7 @@ POST = "post"
 """Kind of the jobs that send."""
 SEND_WITHIN = 30.0
 """Seconds a worker has for one message, the short form included."""
-DUE_AT_ONCE = 200
+DUE_AT_ONCE = 1000
 _WEEK = 7 * 86400.0
 _DAY = 86400.0
 
@@ -50,18 +51,43 @@ class _Dispatch:
         if not owed:
             return Change()
         sending = self._uow.deliveries.sending()
-        changes: list[Change] = []
+        plain = [row for row in owed if row.event is not PageEvent.DIGEST and not pacing.paced(row)]
+        heads, later = lanes.rated(self._uow, outbox.choose(plain, sending, len(plain)), self._now)
+        crowd = lanes.Lanes(self._uow, [row for row in owed if pacing.paced(row)], sending, self._now)
+        changes = [*later, *crowd.changes]
         # Only what needs a worker needs a slot; local and unwanted rows are settled without one.
-        for row in outbox.choose(
-            [row for row in owed if row.event is not PageEvent.DIGEST], sending, len(owed)
-        ):
+        for going in sorted([*map(lanes.single, heads), *crowd.going], key=lambda going: going.urgency):
             left = free_slots - sum(len(done.jobs) for done in changes)
-            change = self._hand_over(row, left)
-            changes.append(change)
+            changes.append(self._go(going, left))
         for rows in digests.groups(owed, sending):
             left = free_slots - sum(len(done.jobs) for done in changes)
             changes.append(self._hand_over_digest(rows, left))
         return merged(changes)
+
+    def _go(self, going: lanes.Going, slots: int) -> Change:
+        if len(going.waiting) == 1 and BUNDLE not in going.rows[0].facts:
+            return self._hand_over(going.rows[0], slots)
+        return self._hand_over_bundle(going) if slots > 0 else Change()
+
+    def _hand_over_bundle(self, going: lanes.Going) -> Change:
+        """One message and one job for all of its rows."""
+        rows = going.rows
+        found = [load(self._uow, row.incident) for row in rows[: bundles.TOLD]]
+        plain = bundles.bare(going.waiting, self._now)
+        try:
+            message = bundles.compose(
+                going.waiting,
+                [one for one in found if one],
+                self._reader(rows[0]),
+                self._now,
+                before=going.before,
+            )
+        except Exception:  # noqa: BLE001 - whatever is wrong with the text, the pages go out
+            message = plain
+        key = job_key(outbox.begin(rows[0]))
+        args = _args(rows[0], message) | {"plain": plain}
+        job = Job(key, POST, rows[0].incident, self._now + SEND_WITHIN, args)
+        return Change(deliveries=bundles.begun(rows, key, self._now), jobs=(job,))
 
     def _hand_over_digest(self, rows: Sequence[Delivery], slots: int) -> Change:
         if _local(rows[0]):

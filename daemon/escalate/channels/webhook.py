@@ -29,7 +29,7 @@ PREFIX = "whsec_"
 MIN_KEY, MAX_KEY = 24, 64
 MAX_TEXT = 12_000
 """Bytes of running text, so that the whole stays under the 20 kB the specification advises."""
-MAX_LINE, MAX_LINKS = 500, 10
+MAX_LINE, MAX_LINKS, MAX_IDS = 500, 10, 400
 HOP = "Fleetmend-Hop"
 """Header that marks our own output: whoever feeds it back into our intake closes a loop, and can see it."""
 
@@ -97,6 +97,8 @@ class Webhook:
         }
         if not short:
             data["scope"] = line(message.source, MAX_LINE)
+            if message.several:
+                data["incidents"] = list(message.several[:MAX_IDS])
         return orjson.dumps(
             {"type": f"incident.{message.event}", "timestamp": rfc3339(message.at), "data": data}
         )
