@@ -129,6 +129,9 @@ def settle(row: Delivery, receipt: Receipt, now: float) -> After:
     if receipt.kind is ReceiptKind.PERMANENT:
         return After(replace(row, state=DeliveryState.FAILED, error=error), failing=True)
     due_at = now + wait(row, receipt)
+    if row.sent_at is not None and RENEW in row.facts:
+        # It has told already, so nobody else is owed it; whatever stands there is kept standing as soon as it can be.
+        return After(replace(row, state=DeliveryState.OWED, due_at=due_at, error=error, receipt=maybe))
     if row.give_up_at is not None and due_at >= row.give_up_at:
         spent = f"gave up after {row.tries} tries: {error}"
         return After(replace(row, state=DeliveryState.FAILED, error=spent, receipt=maybe), failing=True)

@@ -7,6 +7,7 @@ everything from outside: a face makes one with `reported`, the loop books it by 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -106,10 +107,13 @@ def progress(row: Delivery) -> str:
     return "queued" if row.state in {DeliveryState.OWED, DeliveryState.SENDING} else ""
 
 
-def overdue(row: Delivery, incident: Incident | None, now: float) -> Delivery | None:
+def overdue(
+    row: Delivery, incident: Incident | None, now: float, rows: Iterable[Delivery] = ()
+) -> Delivery | None:
     """The row when its `look_at` has come: owed anew if it has to be renewed, else looked at no more.
 
-    None: it is as it was, but nobody said that it arrived.
+    None: it is as it was, but nobody said that it arrived. `rows`: all of the incident; what stands at a destination
+    is renewed by the oldest page that brought it there, once.
     """
     known = replace(row, look_at=None)
     if row.state is not DeliveryState.ACCEPTED:
@@ -117,8 +121,21 @@ def overdue(row: Delivery, incident: Incident | None, now: float) -> Delivery | 
     if row.facts.get(RENEW) is None:
         return None
     over = incident is None or incident.ended
-    stands = now < row.created_at + RENEWED_FOR if row.event is PageEvent.RESOLVE else not over
+    if row.event is PageEvent.RESOLVE:
+        stands = over and now < row.created_at + RENEWED_FOR
+    else:
+        stands = not over and not any(_renews(other) and _before(other, row) for other in rows)
     return replace(known, state=DeliveryState.OWED, due_at=now) if stands else known
+
+
+def _renews(row: Delivery) -> bool:
+    """Whether what it brought is kept standing by it."""
+    unsettled = row.state in {DeliveryState.OWED, DeliveryState.SENDING}
+    return RENEW in row.facts and row.event is not PageEvent.RESOLVE and (unsettled or row.look_at is not None)
+
+
+def _before(one: Delivery, other: Delivery) -> bool:
+    return one.address == other.address and (one.created_at, one.key) < (other.created_at, other.key)
 
 
 def _old(row: Delivery, report: Report) -> bool:

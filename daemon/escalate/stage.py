@@ -145,7 +145,8 @@ class Escalate:
             row = uow.deliveries.get(key)
             if row is None or row.look_at is None:
                 continue
-            known = receipts.overdue(row, uow.incidents.get(row.incident), now)
+            rows = uow.deliveries.of(row.incident)
+            known = receipts.overdue(row, uow.incidents.get(row.incident), now, rows)
             if known is not None:
                 yield Change(deliveries=(known,))
                 continue
