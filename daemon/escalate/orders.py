@@ -18,8 +18,9 @@ def acked(turn: Turn, ack: Acked) -> None:
     escalation = turn.escalation
     if escalation.state is EscalationState.ENDED or turn.incident.ended:
         turn.record(
-            Kind.NOTE, f"{ack.by} acknowledged after the end", actor=ack.by, by=ack.by, text="late ack"
-        )
+            Kind.NOTE, f"{ack.by} acknowledged after the end", actor=ack.by,
+            by=ack.by, via=ack.via, text="late ack",
+        )  # fmt: skip
         turn.answer("it is over already; noted")
         return
     if escalation.state is EscalationState.ACKED and escalation.acked_by == ack.by:

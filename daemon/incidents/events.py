@@ -44,7 +44,7 @@ class Kind(StrEnum):
     RECOVERED = "recovered"  # by
     RELAPSED = "relapsed"
     RESOLVED = "resolved"  # by
-    CLOSED = "closed"  # by, reason
+    CLOSED = "closed"  # by, via, reason
 
     OWED = "owed"  # level, person, channel, event, key
     SENT = "sent"  # key, receipt

@@ -77,7 +77,7 @@ def _resolve(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> Answer:
         quiet_until=now + lasts,
     )
     text = f"Closed by {order.who}, not verified" + (f": {reason}." if reason else ".")
-    data = {"by": order.who, "reason": reason, "pages_again_at": now + lasts}
+    data = {"by": order.who, "via": order.via, "reason": reason, "pages_again_at": now + lasts}
     event = Event(incident.id, now, Kind.CLOSED, text, data, order.who)
     loop.apply(uow, Change(incident=closed, events=(event,)))
     loop.advance(uow, incident.id, now)

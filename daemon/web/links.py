@@ -34,7 +34,7 @@ ANSWERS = frozenset({"approve", "reject"})
 """What else its buttons may ask for."""
 
 
-@router.get("/a/{token}")
+@router.api_route("/a/{token}", methods=["GET", "HEAD"])
 def look(request: Request, token: str) -> HTMLResponse:
     """What the link would do, with the button that does it."""
     parts = parts_of(request)
@@ -104,6 +104,7 @@ def _page(
             done=done,
             rung=rung or _proposed(parts, found),
             late=late,
+            over=found.incident.ended,
             still=f"L{next_level(found)} still {reader.both(at)}" if at is not None else "",
         )
     )
