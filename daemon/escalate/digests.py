@@ -8,7 +8,9 @@ from dataclasses import replace
 from config.scope import joins_parts, scope_key
 from daemon.document.dossier import Dossier
 from daemon.document.sentence import sentence
+from daemon.escalate import handoff
 from daemon.escalate.graphemes import clean
+from daemon.escalate.handoff import HANDOFF
 from daemon.escalate.message import Message
 from daemon.escalate.outbox import begin
 from daemon.escalate.text import Reader
@@ -19,12 +21,15 @@ BATCH = "batch"
 
 
 def groups(owed: Iterable[Delivery], sending: Iterable[Delivery]) -> list[tuple[Delivery, ...]]:
-    """Due digest rows by reader and channel, oldest first; none for a reader whose last digest is still under way."""
+    """Due digest rows by reader and channel, oldest first; none for a reader whose last digest is still under way.
+
+    Those of a hand-off are a message of their own.
+    """
     busy = {row.address for row in sending if row.event is PageEvent.DIGEST}
-    found: dict[str, list[Delivery]] = {}
+    found: dict[tuple[str, str], list[Delivery]] = {}
     for row in sorted(owed, key=lambda row: (row.created_at, row.key)):
         if row.event is PageEvent.DIGEST and row.address not in busy:
-            found.setdefault(row.address, []).append(row)
+            found.setdefault((row.address, str(row.facts.get(HANDOFF, ""))), []).append(row)
     return [tuple(rows) for rows in found.values()]
 
 
@@ -41,8 +46,12 @@ def carried(sending: Iterable[Delivery], job_key: str) -> tuple[Delivery, ...]:
 def compose(rows: Sequence[Delivery], dossiers: Sequence[Dossier], reader: Reader, now: float) -> Message:
     """One message: a line for each incident, those still open first. Key and thread are of the first row.
 
+    A hand-off is told in its own words.
+
     What came of parts of the same provider is one line, however often it came.
     """
+    if HANDOFF in rows[0].facts:
+        return handoff.compose(rows, dossiers, reader, now)
     lines: dict[str, list[Dossier]] = {}
     for dossier in sorted(dossiers, key=lambda one: (one.incident.ended, one.incident.detected_at)):
         incident = dossier.incident

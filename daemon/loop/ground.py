@@ -169,6 +169,8 @@ class Ground(ABC):
     """Incident -> its version when its ladder had ended and people had been told: nothing to do until it changes."""
     calendars: dict[str, Reading] = field(default_factory=dict)
     """Calendars of schedules in this life, until the next reload."""
+    shifts_at: float = float("-inf")
+    """When changes of shift were last looked for."""
     drills: Drilling = field(default_factory=Drilling)
     standing: Standing = field(default_factory=Standing)
     """What of the open incidents need not be asked again yet."""

@@ -9,7 +9,7 @@ from daemon.escalate.triggers import HeadsUp
 from daemon.incidents.change import Change, Job
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.records import Debt, DebtState
-from daemon.loop import calendars, drills, proving, receive, say, selfcare
+from daemon.loop import calendars, drills, handoffs, proving, receive, say, selfcare
 from daemon.loop.ground import Ground
 from daemon.loop.heart import HEARTBEAT
 from daemon.loop.messages import Answered, Beaten, CalendarRead, Drilled, Performed, Posted
@@ -31,6 +31,7 @@ def up(loop: Ground, now: float) -> None:
     selfcare.look(loop, now)
     drills.look(loop, now)
     calendars.look(loop, now)
+    handoffs.look(loop, now)
 
 
 def park(loop: Ground, name: str, error: Exception, now: float) -> None:
