@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from daemon.clock import rfc3339
 from daemon.desk import catalogue, drills, ladders, models, queries, reports
 from daemon.desk.known import Known
+from daemon.desk.postmortems import Postmortem
 from daemon.desk.queries import Wanted
 from daemon.incidents.records import MuteKind
 from daemon.store.unit import UnitOfWork
@@ -132,9 +133,9 @@ def pages() -> Question[models.Pages]:
     return Question(models.Pages, "/pages", lambda asked: queries.pages(asked.uow))
 
 
-def postmortem(incident_id: str) -> Question[models.Postmortem]:
+def postmortem(incident_id: str) -> Question[Postmortem]:
     return Question(
-        models.Postmortem,
+        Postmortem,
         f"/incidents/{incident_id}/postmortem",
         lambda asked: queries.postmortem(asked.uow, incident_id),
     )

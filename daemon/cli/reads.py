@@ -26,7 +26,8 @@ DAY = 86_400.0
 IncidentId = Annotated[str, typer.Argument(metavar="ID", help="An incident, such as sf-4k7q2m.")]
 Instant = Annotated[str | None, typer.Option(help="A time such as 2026-01-05T09:00:00Z.")]
 Format = Annotated[str, typer.Option("--format", help="md | html | json.")]
-JSON = "json"
+JSON, TEXT = "json", "text"
+"""Formats beside those of documents: data, and tables for a terminal."""
 
 
 def register(app: typer.Typer) -> None:
@@ -114,15 +115,20 @@ def report(
     since: Instant = None,
     until: Instant = None,
     days: Annotated[float, typer.Option(min=0.01, max=400, help="Without --since: so many days back.")] = 7.0,
+    form: Annotated[str, typer.Option("--format", help="text | md | html | json.")] = TEXT,
 ) -> None:
-    """What was done, refused and told, and what observe mode would have done."""
+    """What was done, refused and told, what being on call came to, and what observe mode would have done."""
     from daemon.cli import questions, show
+    from daemon.desk import report_paper
 
     end = instant("--until", until) or SystemClock().now()
     start = instant("--since", since) or end - days * DAY
     if start >= end:
         raise UsageError("--since: not before --until")
-    answer(reach, questions.report(start, end), show.report)
+    if form == TEXT:
+        answer(reach, questions.report(start, end), show.report)
+    else:
+        write(reach, questions.report(start, end), form, report_paper.of_report)
 
 
 def postmortem(reach: Reach, incident_id: IncidentId, *, form: Format = "md") -> None:
@@ -146,15 +152,15 @@ def oncall(
     ahead: Annotated[
         str | None, typer.Option("--next", help="List all turns for so long, for example 90d.")
     ] = None,
+    ical: Annotated[bool, typer.Option("--ical", help="As a calendar, 90 days unless --next says.")] = False,
+    schedule: Annotated[str, typer.Option(help="With --ical: only this schedule.")] = "",
+    person: Annotated[str, typer.Option(help="With --ical: only this person, by id or name.")] = "",
 ) -> None:
     """Who is on call now, until when, and who follows."""
     from daemon.cli import questions, show
 
     if when != "now":
         raise UsageError(f"oncall tells of now, not of {when!r}; --next 90d lists what follows")
-    ical: Annotated[bool, typer.Option("--ical", help="As a calendar, 90 days unless --next says.")] = False,
-    schedule: Annotated[str, typer.Option(help="With --ical: only this schedule.")] = "",
-    person: Annotated[str, typer.Option(help="With --ical: only this person, by id or name.")] = "",
     if (schedule or person) and not ical:
         raise UsageError("--schedule and --person choose what --ical writes")
     seconds = None if ahead is None else length("--next", ahead)

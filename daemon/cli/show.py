@@ -9,7 +9,7 @@ from rich.text import Text
 
 from daemon.cli import output
 from daemon.clock import rfc3339
-from daemon.desk import models, reports
+from daemon.desk import models, report_paper, reports
 
 _STYLE = {
     "open": "bold red",
@@ -140,7 +140,9 @@ def report(model: reports.Report) -> Iterator[Text | Table]:
     """Counts, then what only the leash held back."""
     yield Text(f"{model.incidents} incidents from {when(model.since)} to {when(model.until)}", style="bold")
     facts = _grid()
-    facts.add_row("mended", f"{model.mended}, by themselves {model.self_resolved}, open {model.still_open}")
+    facts.add_row(
+        "mended", f"{model.mended}, by themselves {report_paper.by_itself(model)}, open {model.still_open}"
+    )
     for name, counts in (
         ("by mode", model.by_mode),
         ("actions", model.actions),
@@ -155,6 +157,7 @@ def report(model: reports.Report) -> Iterator[Text | Table]:
         facts.add_row("median recovery", f"{model.median_recovery_s:.0f} s")
     facts.add_row("without people", f"{model.unattended_s:.0f} s of outage ended with nobody paged")
     yield facts
+    yield from _duty(model.oncall)
     if model.would_have:
         table = output.table("would have run", "held by", "at", "incident")
         for row in model.would_have:
@@ -171,6 +174,31 @@ def report(model: reports.Report) -> Iterator[Text | Table]:
         table = output.table("did it help", "judgement", "why")
         for rung in model.helped:
             table.add_row(f"{rung.playbook}: {rung.rung}", rung.judgement.replace("_", " "), rung.text)
+        yield table
+
+
+def _duty(duty: reports.OnCall) -> Iterator[Table]:
+    """How fast, who was called, and what is noisy; nothing where nothing was."""
+    if duty.response:
+        table = output.table("failure mode", "incidents", "detect", "act", "recover", "acknowledge")
+        for row in duty.response:
+            times = (row.detect, row.act, row.recover, row.acknowledge)
+            table.add_row(row.failure_mode, str(row.incidents), *map(report_paper.spread, times))
+        yield table
+    if duty.people:
+        table = output.table("person", "pages", "messages", "per week", "outside hours", "weeks")
+        for who in duty.people:
+            counts = (str(who.pages), str(who.messages), f"{who.per_week:.3g}", str(who.outside))
+            table.add_row(who.person, *counts, report_paper.counted(who.weeks))
+        yield table
+        facts = _grid()
+        facts.add_row("escalated", report_paper.counted(duty.escalations, "no incident went above L1"))
+        facts.add_row("paced", f"{duty.merged} pages went with others, {duty.deferred} waited their turn")
+        yield facts
+    if duty.noisiest:
+        table = output.table("noisiest detector", "incidents", "pages", "gone by themselves")
+        for noise in duty.noisiest:
+            table.add_row(noise.detector, str(noise.incidents), str(noise.pages), str(noise.by_itself))
         yield table
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from config.escalation import WorkingHours
 from config.people import PersonSpec
 from config.schedules import ScheduleSpec
 from config.section import Autonomy
@@ -34,6 +35,7 @@ class Known:
     playbooks: Mapping[str, Playbook] = field(default_factory=dict)
     people: Mapping[str, PersonSpec] = field(default_factory=dict)
     schedules: Mapping[str, ScheduleSpec] = field(default_factory=dict)
+    working_hours: WorkingHours = field(default_factory=WorkingHours)
     files: tuple[str, ...] = ()
     digest: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -64,6 +66,8 @@ class Composed(Protocol):
     def people(self) -> Mapping[str, PersonSpec]: ...
     @property
     def schedules(self) -> Mapping[str, ScheduleSpec]: ...
+    @property
+    def working_hours(self) -> WorkingHours: ...
 
 
 class LoadedSettings(Protocol):
@@ -93,6 +97,7 @@ def known_of(loaded: LoadedSettings, version: str) -> Known:
         playbooks=settings.playbooks,
         people=settings.people,
         schedules=settings.schedules,
+        working_hours=settings.working_hours,
         files=tuple(str(file) for file in loaded.files),
         digest=loaded.digest,
         data=loaded.data if isinstance(loaded.data, dict) else {},

@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Mapping
 
-from daemon.desk import models
+from daemon.desk import postmortems
 from daemon.document import paper
 from daemon.document.dossier import Dossier
 from daemon.document.paper import Fact, Paper, Section
@@ -26,14 +26,14 @@ FORMATS: Mapping[str, Callable[[Paper], str]] = {"md": paper.markdown, "html": p
 """Beside JSON, which is the model."""
 
 
-def postmortem(uow: UnitOfWork, found: Dossier) -> models.Postmortem:
+def postmortem(uow: UnitOfWork, found: Dossier) -> postmortems.Postmortem:
     """The draft about one incident, with what happened to the daemon and the pipeline meanwhile."""
     document = draft(found, _beside(uow, found))
     text = paper.markdown(paper_of(document))
-    return models.Postmortem.model_validate({**as_json(document), "markdown": text})
+    return postmortems.Postmortem.model_validate({**as_json(document), "markdown": text})
 
 
-def of_postmortem(model: models.Postmortem) -> Paper:
+def of_postmortem(model: postmortems.Postmortem) -> Paper:
     """What a draft looks like on paper."""
     sections = tuple(
         Section(

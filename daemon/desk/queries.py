@@ -8,12 +8,13 @@ given all the same.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from config.scope import scope_key
 from daemon.desk import models, papers, reports, views
 from daemon.desk.healing import helped
 from daemon.desk.known import Known
+from daemon.desk.postmortems import Postmortem
 from daemon.desk.records import suggestions
 from daemon.desk.snapshot import Snapshot
 from daemon.document.dossier import Dossier, load
@@ -170,7 +171,7 @@ def concerns(row: Incident, answer: models.Explanation, target: str) -> bool:
     return target in names
 
 
-def postmortem(uow: UnitOfWork, incident_id: str) -> models.Postmortem:
+def postmortem(uow: UnitOfWork, incident_id: str) -> Postmortem:
     """The draft of the document about one incident. Raises `NotFound`."""
     return papers.postmortem(uow, dossier(uow, incident_id))
 
@@ -186,15 +187,17 @@ def report(uow: UnitOfWork, known: Known, since: float, until: float) -> reports
         if after is None:
             break
     dossiers = [found for row in rows if (found := load(uow, row.id)) is not None]
-    made = report_on(dossiers, since, until)
-    own = reports.Report.model_fields.keys() - {"would_have", "earned", "helped"}
+    zones = {name: person.timezone for name, person in known.people.items()}
+    made = report_on(dossiers, since, until, zones, known.working_hours)
+    own = reports.Report.model_fields.keys() - {"would_have", "earned", "helped", "oncall"}
     fields = {name: getattr(made, name) for name in own}
     would = [
         reports.WouldHave(incident=row.incident, at=row.at, rung=row.rung, gate=row.gate)
         for row in made.would_have
     ]
     by_record, mended = [*suggestions(uow, known, until)], [*helped(uow, known, until)]
-    return reports.Report(**fields, would_have=would, earned=by_record, helped=mended)
+    duty = reports.OnCall.model_validate(asdict(made.oncall))
+    return reports.Report(**fields, would_have=would, oncall=duty, earned=by_record, helped=mended)
 
 
 def debts(uow: UnitOfWork) -> models.Debts:

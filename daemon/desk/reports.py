@@ -57,6 +57,69 @@ class Helped(Model):
     text: str
 
 
+class Spread(Model):
+    """Lengths in seconds over `count` incidents. `p95_s`: the smallest that at least 95 % do not exceed."""
+
+    count: int
+    median_s: float
+    p95_s: float
+
+
+class Response(Model):
+    """How fast one failure mode was met; null where it was never measured.
+
+    `detect`: first breach to detection. `act`: detection to the first action. `recover`: first breach to recovery, or to
+    the end where no rung was verified. `acknowledge`: first page accepted to acknowledgement.
+    """
+
+    failure_mode: str
+    incidents: int
+    detect: Spread | None
+    act: Spread | None
+    recover: Spread | None
+    acknowledge: Spread | None
+
+
+class Called(Model):
+    """How often one person was paged. `messages`: what the pages came in, as several may go as one.
+
+    `outside`: pages outside of `working_hours` by the person's clock. `weeks`: ISO week by that clock to pages.
+    """
+
+    person: str
+    pages: int
+    messages: int
+    per_week: float
+    outside: int
+    weeks: dict[str, int]
+
+
+class Noise(Model):
+    """What one detector brought. `by_itself`: incidents that went away with nobody called and no rung at it."""
+
+    detector: str
+    incidents: int
+    pages: int
+    by_itself: int
+
+
+class OnCall(Model):
+    """What being on call came to. `mended_by`: playbook and rung to incidents.
+
+    `after_people`: incidents that no rung ended, after people had been called. `escalations`: level above L1 to incidents
+    that reached it. `merged`: pages that went in a message with others. `deferred`: pages that had to wait their turn.
+    """
+
+    response: list[Response]
+    people: list[Called]
+    noisiest: list[Noise]
+    mended_by: dict[str, int]
+    after_people: int
+    escalations: dict[str, int]
+    merged: int
+    deferred: int
+
+
 class Report(Model):
     """What was done, refused and told in a span of time, and what observe mode would have done. Lengths in seconds.
 
@@ -79,5 +142,15 @@ class Report(Model):
     unattended_s: float
     median_recovery_s: float | None
     would_have: list[WouldHave]
+    oncall: OnCall = OnCall(
+        response=[],
+        people=[],
+        noisiest=[],
+        mended_by={},
+        after_people=0,
+        escalations={},
+        merged=0,
+        deferred=0,
+    )
     earned: list[Earned]
     helped: list[Helped]

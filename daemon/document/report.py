@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from config.escalation import WorkingHours
 from daemon.document.dossier import Dossier
 from daemon.document.explain import Explanation, explain
+from daemon.document.log import PAGES, called
+from daemon.document.oncall import OnCall, oncall
 from daemon.incidents.events import Event, Kind
-from daemon.incidents.records import DeliveryState, PageEvent, Phase
+from daemon.incidents.records import DeliveryState, Phase
 
 POLICY_GATES = frozenset({"autonomy", "kill_switch"})
 """A rung refused by nothing but these would have been carried out with autonomy `auto`."""
-PAGES = frozenset({PageEvent.TRIGGER, PageEvent.REMIND, PageEvent.ESCALATE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,19 @@ class Report:
     unattended_s: float
     median_recovery_s: float | None
     would_have: tuple[WouldHave, ...]
+    oncall: OnCall
 
 
-def report(dossiers: Iterable[Dossier], since: float, until: float) -> Report:
-    """Report on the incidents detected in [since, until)."""
+def report(
+    dossiers: Iterable[Dossier],
+    since: float,
+    until: float,
+    zones: Mapping[str, str] | None = None,
+    hours: WorkingHours | None = None,
+) -> Report:
+    """Report on the incidents detected in [since, until). `zones`: person to time zone."""
     chosen = [dossier for dossier in dossiers if since <= dossier.incident.detected_at < until]
-    paged = [dossier for dossier in chosen if _paged(dossier)]
+    paged = [dossier for dossier in chosen if called(dossier)]
     actions: Counter[str] = Counter()
     refused: Counter[str] = Counter()
     people: Counter[str] = Counter()
@@ -79,11 +88,7 @@ def report(dossiers: Iterable[Dossier], since: float, until: float) -> Report:
         until=until,
         incidents=len(chosen),
         by_mode=dict(sorted(Counter(dossier.incident.failure_mode for dossier in chosen).items())),
-        mended=sum(
-            1
-            for dossier in chosen
-            if dossier.incident.resolved_by not in {None, "self"} and not _closed(dossier)
-        ),
+        mended=sum(_mended(dossier) for dossier in chosen),
         self_resolved=sum(1 for dossier in chosen if dossier.incident.resolved_by == "self"),
         still_open=sum(1 for dossier in chosen if not dossier.incident.ended),
         actions=dict(sorted(actions.items())),
@@ -96,6 +101,7 @@ def report(dossiers: Iterable[Dossier], since: float, until: float) -> Report:
         ),
         median_recovery_s=recoveries[len(recoveries) // 2] if recoveries else None,
         would_have=tuple(would),
+        oncall=oncall(chosen, until - since, zones or {}, hours or WorkingHours()),
     )
 
 
@@ -133,12 +139,10 @@ def _last_of_each_rung(explanations: Sequence[Explanation]) -> list[Explanation]
     return list({asked.rung: asked for asked in explanations}.values())
 
 
-def _paged(dossier: Dossier) -> bool:
-    return any(row.event in PAGES for row in dossier.deliveries)
-
-
-def _closed(dossier: Dossier) -> bool:
-    return any(event.kind is Kind.CLOSED for event in dossier.events)
+def _mended(dossier: Dossier) -> bool:
+    """Whether a rung ended it; what a person closed is not verified."""
+    closed = any(event.kind is Kind.CLOSED for event in dossier.events)
+    return dossier.incident.resolved_by not in {None, "self"} and not closed
 
 
 def _recovery(dossier: Dossier) -> float:

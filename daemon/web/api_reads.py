@@ -14,6 +14,7 @@ from config.section import FailureMode
 from daemon.desk import models, queries, reports
 from daemon.desk.arguments import BadOrder
 from daemon.desk.known import Known
+from daemon.desk.postmortems import Postmortem
 from daemon.desk.queries import Wanted
 from daemon.desk.snapshot import Snapshot
 from daemon.store.unit import UnitOfWork
@@ -99,7 +100,7 @@ def explain(request: Request, incident_id: str, at: Instant = None) -> Response:
     return answer(request, lambda it: queries.explain(it.uow, incident_id, when))
 
 
-@router.get("/incidents/{incident_id}/postmortem", response_model=models.Postmortem, responses=FINDS)
+@router.get("/incidents/{incident_id}/postmortem", response_model=Postmortem, responses=FINDS)
 def postmortem(request: Request, incident_id: str) -> Response:
     """The draft of the document, as data and as Markdown."""
     return answer(request, lambda it: queries.postmortem(it.uow, incident_id))

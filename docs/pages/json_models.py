@@ -6,7 +6,7 @@ import inspect
 from types import ModuleType
 from typing import Any
 
-from daemon.desk import drills, ladders, models, reports
+from daemon.desk import drills, ladders, models, postmortems, reports
 from daemon.desk.models import Model
 from pages.text import code, doc, member_docs, table
 
@@ -46,7 +46,7 @@ def page() -> str:
 
 
 def _all() -> list[type[Model]]:
-    return [model for module in (models, ladders, reports, drills) for model in _of(module)]
+    return [model for module in (models, postmortems, ladders, reports, drills) for model in _of(module)]
 
 
 def _of(module: ModuleType) -> list[type[Model]]:

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from daemon.desk import models, reports
+from daemon.desk.postmortems import Postmortem
 from tests.fakes.stories import HOT
 from tests.unit.cli.conftest import Place, Run
 
@@ -44,7 +45,7 @@ def test_status_as_json_is_json_and_nothing_else(fleetmend: Run, place: Place) -
         (("oncall", "now", "--next", "90d"), ["oncall", "turns"]),
         (("silence",), ["mutes"]),
         (("maintenance",), ["mutes"]),
-        (("postmortem", HOT), [*models.Postmortem.model_fields]),
+        (("postmortem", HOT), [*Postmortem.model_fields]),
         (("report", "--since", "2026-01-01T00:00:00Z"), [*reports.Report.model_fields]),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
