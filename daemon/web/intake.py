@@ -23,7 +23,7 @@ from config.cutting import whole_words
 from daemon.desk.tokens import Role
 from daemon.detect.inbox import Malformed, parse_alerts
 from daemon.incidents.records import Alert
-from daemon.log import ALERT_TAKEN
+from daemon.log import ALERT_RETURNED, ALERT_TAKEN
 from daemon.web.access import bearer_of, on_loopback
 from daemon.web.keep import keep
 from daemon.web.parts import Parts, parts_of
@@ -92,6 +92,8 @@ async def take(request: Request) -> Response:
         parsed = parse_alerts(body, parts.now)
     except Malformed as why:
         return await _dead_letter(request, parts, body, str(why))
+    if parsed.echoes:  # our output is wired to our input: dropped, or it would never end
+        structlog.get_logger().warning(ALERT_RETURNED, alerts=parsed.echoes)
     rows = [*_with_hidden(parsed.alerts, parsed.hidden), *_refused(parsed.refused, parts.now)]
     if rows:
         await keep(parts, alerts=rows)

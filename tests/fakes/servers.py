@@ -88,6 +88,22 @@ def victoria_metrics(folder: Path, *flags: str) -> Iterator[str]:
         yield url
 
 
+@contextmanager
+def alertmanager(folder: Path) -> Iterator[str]:
+    """Address of an Alertmanager that tells nobody."""
+    port = free_port()
+    (folder / "a.yml").write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
+    command = [
+        program("prometheus-alertmanager"),
+        f"--config.file={folder}/a.yml",
+        f"--storage.path={folder}/data",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--cluster.listen-address=",
+    ]
+    with _running(command, folder, f"http://127.0.0.1:{port}", "/-/ready") as url:
+        yield url
+
+
 def imported(url: str, exposition: str) -> None:
     """Hand a VictoriaMetrics samples in the text format, whose times are milliseconds, and make them visible."""
     body = urllib.request.Request(f"{url}/api/v1/import/prometheus", exposition.encode())
