@@ -7,7 +7,19 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 
-from benchmarks import alert, cycle, decode, flip, memory, recorder, replay, scrape_parse, store, storm
+from benchmarks import (
+    alert,
+    cycle,
+    decode,
+    flip,
+    memory,
+    paging,
+    recorder,
+    replay,
+    scrape_parse,
+    store,
+    storm,
+)
 from benchmarks.figure import Figure, table
 
 ALL: Mapping[str, Callable[[], list[Figure]]] = {
@@ -21,6 +33,7 @@ ALL: Mapping[str, Callable[[], list[Figure]]] = {
     "alert": alert.figures,
     "memory": memory.figures,
     "storm": storm.figures,
+    "paging": paging.figures,
 }
 BUSY = 0.5
 """Load per core above which figures say more about the neighbours than about the product."""

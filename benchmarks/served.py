@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 @contextlib.contextmanager
-def served(metrics: Callable[[], bytes], asked: Callable[[str, bytes], None]) -> Iterator[int]:
-    """Answer a GET with `metrics`, a POST with `{}` once `asked` (path, body) is done; the port."""
+def served(metrics: Callable[[], bytes], asked: Callable[[str, bytes], bytes | None]) -> Iterator[int]:
+    """Answer a GET with `metrics`, a POST with what `asked` (path, body) makes of it, else `{}`; the port."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -19,8 +19,8 @@ def served(metrics: Callable[[], bytes], asked: Callable[[str, bytes], None]) ->
             self.reply(metrics())
 
         def do_POST(self) -> None:
-            asked(self.path, self.rfile.read(int(self.headers.get("Content-Length") or 0)))
-            self.reply(b"{}")
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.reply(asked(self.path, body) or b"{}")
 
         def reply(self, body: bytes) -> None:
             self.send_response(200)

@@ -137,6 +137,18 @@ class PageTestSpec(Section):
     within: Annotated[Duration, Field(ge=30, le=3600)] = 300.0
 
 
+class PagingSpec(Section):
+    """How many messages a person gets by one channel when much happens at once: `burst` at once, then one each `every`.
+
+    What is owed beyond that goes together in the next one. `alone`: channels that get a message for each incident,
+    however many: for programs that read them. Text messages and calls have the limits of their carriers besides.
+    """
+
+    burst: Annotated[int, Field(ge=1, le=20)] = 2
+    every: Annotated[Duration, Field(ge=10, le=900)] = 80.0
+    alone: tuple[Literal["email", "ntfy", "slack", "teams", "webhook"], ...] = ()
+
+
 class WorkingHours(Section):
     """When medium incidents page. `from` up to `to`; `00:00` to `24:00` on all days is always."""
 

@@ -16,6 +16,7 @@ from daemon.detect.probes import Prober
 from daemon.detect.sources.registry import build_sources
 from daemon.detect.stage import Detection
 from daemon.escalate.channels.registry import KINDS, address_book
+from daemon.escalate.pacing import Pacing
 from daemon.escalate.proving import plan_of
 from daemon.escalate.rules import Policy, external, policy_of
 from daemon.escalate.schedules import directory_of
@@ -208,6 +209,7 @@ def setup_of(settings: Settings) -> Setup:
         environment=settings.environment,
         ack_token=_ack_token(settings),
         page_test=plan_of(settings.page_test, settings.working_hours.timezone),
+        pacing=Pacing(settings.paging.burst, settings.paging.every, frozenset(settings.paging.alone)),
     )
 
 

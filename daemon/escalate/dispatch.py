@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from daemon.document.dossier import Dossier, load
-from daemon.escalate import bundles, digests, lanes, outbox, pacing, text, threads
+from daemon.escalate import bundles, digests, lanes, outbox, text, threads
 from daemon.escalate.body import concerns
 from daemon.escalate.bookings import dropped, event_of, job_key, merged, sent
 from daemon.escalate.channels.registry import BY_KIND
@@ -51,9 +51,10 @@ class _Dispatch:
         if not owed:
             return Change()
         sending = self._uow.deliveries.sending()
-        plain = [row for row in owed if row.event is not PageEvent.DIGEST and not pacing.paced(row)]
+        rules = self._setup.pacing
+        plain = [row for row in owed if row.event is not PageEvent.DIGEST and not rules.paced(row)]
         heads, later = lanes.rated(self._uow, outbox.choose(plain, sending, len(plain)), self._now)
-        crowd = lanes.Lanes(self._uow, [row for row in owed if pacing.paced(row)], sending, self._now)
+        crowd = lanes.Lanes(self._uow, rules, owed, sending, self._now)
         changes = [*later, *crowd.changes]
         # Only what needs a worker needs a slot; local and unwanted rows are settled without one.
         for going in sorted([*map(lanes.single, heads), *crowd.going], key=lambda going: going.urgency):

@@ -9,7 +9,7 @@ from daemon.escalate import outbox, pacing
 from daemon.escalate.bookings import dropped, event_of
 from daemon.escalate.bundles import MOST, Waiting
 from daemon.escalate.owed import NEVER_QUIET, PAGES
-from daemon.escalate.pacing import ASIDE, BUNDLE, WAITED, Pace, Sort, Told, sort_of
+from daemon.escalate.pacing import ASIDE, BUNDLE, WAITED, Pace, Pacing, Sort, Told, sort_of
 from daemon.incidents.change import Change
 from daemon.incidents.events import Kind
 from daemon.incidents.model import STORM
@@ -48,22 +48,24 @@ class Lanes:
     """What is due on channels that are paced. `going` and `changes` hold what came of it."""
 
     def __init__(
-        self, uow: UnitOfWork, due: Sequence[Delivery], sending: Sequence[Delivery], now: float
+        self, uow: UnitOfWork, rules: Pacing, due: Sequence[Delivery], sending: Sequence[Delivery], now: float
     ) -> None:
-        self._uow, self._now, self._sending = uow, now, sending
+        self._uow, self._pacing, self._now, self._sending = uow, rules, now, sending
         self.going: list[Going] = []
         self.changes: list[Change] = []
-        lanes = dict.fromkeys((row.address, row.channel) for row in due)
+        lanes = dict.fromkeys((row.address, row.channel) for row in due if rules.paced(row))
         if not lanes:
             return
         since = now - pacing.looked_back(kind for _, kind in lanes)
         rows = [*uow.deliveries.unsent(), *uow.deliveries.tried(since, limit=_MOST_READ)]
         for lane in lanes:
-            self._lane([row for row in rows if (row.address, row.channel) == lane], pacing.pace_of(lane[1]))
+            self._lane(
+                [row for row in rows if (row.address, row.channel) == lane], self._pacing.pace(lane[1])
+            )
 
     def _lane(self, rows: Sequence[Delivery], pace: Pace) -> None:
         told = list(pacing.told(rows, self._now))
-        owed = [row for row in rows if row.state is DeliveryState.OWED and pacing.paced(row)]
+        owed = [row for row in rows if row.state is DeliveryState.OWED and self._pacing.paced(row)]
         for again in _again(row for row in owed if row.tries and row.due_at <= self._now):
             self._settled(again, bool(told))
         for sort in Sort:

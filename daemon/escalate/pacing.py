@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from daemon.escalate.owed import MAYBE, PAGES
+from daemon.escalate.owed import CHANGES, MAYBE, PAGES
 from daemon.incidents.records import Delivery, DeliveryState, PageEvent
 
 BUNDLE, TOGETHER = "bundle", "together"
@@ -35,15 +35,19 @@ class Window:
 class Pace:
     """A token bucket for pages: `burst` at once, then one each `every` seconds. Layered windows stand over it.
 
-    `total`: over messages of every sort. `carrier`: over those of the same incident as well, since the number of a
-    sender that calls too often is blocked, whatever about.
+    `carrier`: windows over messages of the same incident as well, since the number of a sender that calls too often is
+    blocked, whatever about.
     """
 
     burst: int = 2
     every: float = 80.0
-    """Two at once and one in 80 s make five in any five minutes, also when the provider is twenty seconds late with one."""
-    total: tuple[Window, ...] = (Window(5, 5 * MINUTE),)
     carrier: tuple[Window, ...] = ()
+
+    @property
+    def total(self) -> Window:
+        """Over messages of every sort: what the bucket lets through of pages alone, so five in any five minutes."""
+        span = 5 * MINUTE
+        return Window(self.burst + int(span // self.every), span)
 
 
 SMS = (Window(5, 15 * MINUTE), Window(11, HOUR), Window(21, 3 * HOUR))
@@ -96,20 +100,32 @@ class Plan:
     later: tuple[tuple[Delivery, float], ...] = ()
 
 
-def pace_of(kind: str) -> Pace:
-    """The pace of one kind of channel."""
-    return Pace(carrier=CARRIERS.get(kind, ()))
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """What the configuration says of it. `alone`: kinds of channels that get a message for each incident."""
+
+    burst: int = 2
+    every: float = 80.0
+    """Two at once and one in 80 s: no six in five minutes, also when the provider is twenty seconds late with one."""
+    alone: frozenset[str] = frozenset()
+
+    def paced(self, row: Delivery) -> bool:
+        """Whether a row's message counts among the many. A digest has its own hour, a test its own purpose.
+
+        What changes a message that stands adds none.
+        """
+        apart = row.event in {PageEvent.DIGEST, PageEvent.TEST} or CHANGES in row.facts
+        return row.channel in PACED - self.alone and not apart
+
+    def pace(self, kind: str) -> Pace:
+        """The pace of one kind of channel."""
+        return Pace(self.burst, self.every, CARRIERS.get(kind, ()))
 
 
 def looked_back(kinds: Iterable[str]) -> float:
     """Seconds of the past that count for these kinds."""
     windows = [*NOTES, QUIET, *(window for kind in kinds for window in CARRIERS.get(kind, ()))]
     return max(window.span for window in windows)
-
-
-def paced(row: Delivery) -> bool:
-    """Whether a row's message counts among the many. A digest has its own hour, a test its own purpose."""
-    return row.channel in PACED and row.event not in {PageEvent.DIGEST, PageEvent.TEST}
 
 
 def told(rows: Iterable[Delivery], now: float) -> tuple[Told, ...]:
@@ -121,7 +137,7 @@ def told(rows: Iterable[Delivery], now: float) -> tuple[Told, ...]:
     found: dict[str, Told] = {}
     for row in rows:
         at = _at(row, now)
-        if at is not None and row.event is not PageEvent.TEST:
+        if at is not None and row.event is not PageEvent.TEST and CHANGES not in row.facts:
             carried = row.facts.get(BUNDLE)
             incident = "" if carried else row.incident
             found[str(carried or row.key)] = Told(at, sort_of(row.event), incident, ASIDE in row.facts)
@@ -142,7 +158,7 @@ def free_at(row: Delivery, earlier: Iterable[Told], pace: Pace, now: float) -> f
     others = [one for one in everything if one.incident != row.incident]
     sort = sort_of(row.event)
     same = [one.at for one in others if one.sort is sort and not one.aside]
-    at = max(now, *(_window(window, [one.at for one in others]) for window in pace.total))
+    at = max(now, _window(pace.total, [one.at for one in others]))
     at = max([at, *(_window(window, [one.at for one in everything]) for window in pace.carrier)])
     if sort is Sort.NOTE:
         at = max(at, _window(QUIET, [one.at for one in others]))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from daemon.escalate import proving
+from daemon.escalate.pacing import Pacing
 from daemon.escalate.proving import Plan
 from daemon.escalate.rules import Policy
 from daemon.escalate.schedules import Directory, OnCall
@@ -30,6 +31,7 @@ class Setup:
     environment: str = ""
     ack_token: AckToken | None = None
     page_test: Plan | None = None
+    pacing: Pacing = field(default_factory=Pacing)
 
     def oncall(self, incident: Incident, policy: Policy, now: float) -> OnCall:
         """Who can be told. A channel that an incident is about carries none of it, while there is any other."""

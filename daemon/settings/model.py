@@ -15,6 +15,7 @@ from config.escalation import (
     HeadsUpSpec,
     Intervals,
     PageTestSpec,
+    PagingSpec,
     Policy,
     WorkingHours,
 )
@@ -105,6 +106,7 @@ class Settings(Section):
     heads_up: HeadsUpSpec | None = None
     digest: DigestSpec | None = None
     page_test: PageTestSpec | None = None
+    paging: PagingSpec = PagingSpec()
     working_hours: WorkingHours = WorkingHours()
 
     earned_autonomy: EarnedAutonomy | None = None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from daemon.escalate import pacing
 from daemon.escalate.owed import MAYBE
-from daemon.escalate.pacing import BUNDLE, CARRIERS, PACED, Pace, Sort, Told, free_at, pace_of, plan, told
+from daemon.escalate.pacing import BUNDLE, CARRIERS, PACED, Pace, Pacing, Sort, Told, free_at, plan, told
 from daemon.incidents.records import Delivery, DeliveryState, PageEvent
 from tests.fakes import rows
 
@@ -69,7 +69,7 @@ def test_phones_have_the_limits_that_carriers_accept_also_for_one_incident(
     """GoAlert's numbers; carriers blocked numbers at some 16 calls an hour (goalert#1084)."""
     step = span / most
     earlier = [Told(NOW - span + 1 + step * n, Sort.PAGE, "a") for n in range(most)]
-    assert free_at(row("a", channel=kind), earlier, pace_of(kind), NOW) >= NOW + 1
+    assert free_at(row("a", channel=kind), earlier, Pacing().pace(kind), NOW) >= NOW + 1
     assert (
         free_at(row("a", channel=kind), earlier[1:], Pace(carrier=CARRIERS[kind]), NOW + span) == NOW + span
     )
@@ -104,6 +104,13 @@ def test_what_went_together_counts_once_and_what_is_under_way_counts_as_sent() -
         assert told([under_way], NOW) == (Told(NOW, Sort.PAGE, "a"),)
     for not_sent in (row("a"), replace(row("a"), state=DeliveryState.FAILED), row("a", PageEvent.TEST)):
         assert told([not_sent], NOW) == ()
+
+
+def test_another_pace_has_another_bound_and_a_channel_can_have_a_message_for_each_incident() -> None:
+    assert (Pace().total.most, Pace(burst=4, every=30.0).total.most) == (5, 14)
+    assert Pacing().paced(row("a", channel="webhook"))
+    assert not Pacing(alone=frozenset({"webhook"})).paced(row("a", channel="webhook"))
+    assert not Pacing().paced(row("a", PageEvent.TEST)), "a test is not kept waiting"
 
 
 def test_what_keeps_an_incidents_own_state_is_not_merged() -> None:
