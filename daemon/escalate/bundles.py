@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from daemon.document.dossier import Dossier
 from daemon.document.sentence import sentence
 from daemon.document.words import complaint
-from daemon.escalate.digests import BATCH
 from daemon.escalate.graphemes import clean, line
 from daemon.escalate.message import Message
 from daemon.escalate.outbox import begin
-from daemon.escalate.owed import MAYBE
+from daemon.escalate.owed import BATCH, MAYBE
 from daemon.escalate.pacing import BUNDLE, TOGETHER, Sort, sort_of
 from daemon.escalate.text import HEADLINE, Reader
 from daemon.incidents.model import SEVERITIES, Incident
@@ -63,6 +62,11 @@ def begun(rows: Sequence[Delivery], job_key: str, now: float) -> tuple[Delivery,
 def name_of(rows: Sequence[Delivery]) -> str:
     """The key of the message that carries these rows."""
     return str(rows[0].facts.get(BUNDLE) or f"{rows[0].key}+{len(rows) - 1}")
+
+
+def first_of(name: str) -> str:
+    """The key of the first row of a message of that name."""
+    return name.rpartition("+")[0] or name
 
 
 def compose(

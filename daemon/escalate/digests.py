@@ -13,11 +13,9 @@ from daemon.escalate.graphemes import clean
 from daemon.escalate.handoff import HANDOFF
 from daemon.escalate.message import Message
 from daemon.escalate.outbox import begin
+from daemon.escalate.owed import BATCH
 from daemon.escalate.text import Reader
 from daemon.incidents.records import Delivery, PageEvent
-
-BATCH = "batch"
-"""In the facts of a digest row that is being sent: key of the job that carries it with others."""
 
 
 def groups(owed: Iterable[Delivery], sending: Iterable[Delivery]) -> list[tuple[Delivery, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,6 +24,12 @@ UNSENT_FOR = 86400.0
 """How long a message that no level's deadline bounds is tried."""
 NOTE_FOR = 3600.0
 """How long a note is worth sending."""
+BATCH = "batch"
+"""In the facts of a row that is sent together with others: key of the job that carries them."""
+CHANGES = "changes"
+"""In the facts of a row that changes the page that stands at its destination, rather than adding a message of its own."""
+CHANGEABLE = frozenset({"slack"})
+"""Kinds of channels whose messages can be changed, where the provider calls them something."""
 NEVER_QUIET = frozenset({BLIND, DAEMON})
 """Failure modes whose pages no silence and no maintenance hides."""
 
@@ -98,7 +104,11 @@ class Turn:
                 created_at=self.now,
                 due_at=due_at,
                 give_up_at=options.get("give_up_at", due_at + UNSENT_FOR),
-                facts={"loop": self.escalation.loop, **options.get("facts", {})},
+                facts={
+                    "loop": self.escalation.loop,
+                    **self._changes(person, way, event, options),
+                    **options.get("facts", {}),
+                },
             )
         )
         who = f"{person.name} by {way.kind}"
@@ -107,6 +117,21 @@ class Turn:
             f"{_WORDS[event]} owed to {who}" + (f" (L{level})" if event in PAGES else ""),
             level=level, person=person.id, channel=way.kind, event=str(event), key=key,
         )  # fmt: skip
+
+    def _changes(
+        self, person: Person, way: Way, event: PageEvent, options: Mapping[str, Any]
+    ) -> dict[str, bool]:
+        """Whether the message is told by changing the incident's own page there."""
+        ends = event is PageEvent.RESOLVE or options.get("facts", {}).get("what") in {"acked", "recovered"}
+        if way.kind not in CHANGEABLE or not ends:
+            return {}
+        pages = [
+            row
+            for row in self.rows.values()
+            if row.address == f"{person.id}/{way.position}" and row.event in PAGES and row.provider_id
+        ]
+        own = any(row.state is DeliveryState.ACCEPTED and BATCH not in row.facts for row in pages)
+        return {CHANGES: True} if own else {}
 
     def put(self, row: Delivery) -> None:
         self.rows[row.key] = row

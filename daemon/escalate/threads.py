@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from daemon.escalate.digests import BATCH
 from daemon.escalate.message import Message
-from daemon.escalate.owed import MAYBE, PAGES
+from daemon.escalate.owed import BATCH, MAYBE, PAGES
 from daemon.incidents.records import Delivery, DeliveryState, PageEvent
 
 

@@ -14,7 +14,7 @@ from config.secrets import Environment
 from daemon.escalate.channels.registry import KINDS, address_book
 from daemon.escalate.schedules import directory_of
 from daemon.escalate.triggers import Acked, Escalated, PageOwed, Recovered
-from daemon.incidents.records import DeliveryState
+from daemon.incidents.records import DeliveryState, PageEvent
 from daemon.store.store import Store
 from tests.fakes import slack
 from tests.fakes.ports import answer
@@ -123,6 +123,28 @@ def test_what_comes_again_after_its_end_is_a_message_of_its_own(slacked: Slacked
     house.tell(PageOwed("relapsed"), key="sf-2")
     house.pass_time(1)
     assert "thread_ts" not in slacked.api.posted[-1]
+
+
+def test_in_a_crowd_whatever_stands_alone_is_changed_at_once_and_what_went_together_is_told_together(
+    slacked: Slacked,
+) -> None:
+    """A message that is changed is no message more, so it waits for no token."""
+    house, names = slacked.house, [f"sf-{number}" for number in range(1, 7)]
+    for name in names:
+        if name != "sf-1":
+            house.open(name)
+        house.tell(OWED, key=name)
+    house.pass_time(120)
+    alone = [one for one in slacked.api.posted if "thread_ts" not in one]
+    assert 1 < len(alone) < len(names)
+    for name in names:
+        house.end(name)
+    house.pass_time(5)
+    over = ["Resolved" in one["blocks"][0]["text"]["text"] for one in alone]
+    assert over == [True] * (len(alone) - 1) + [False], "the last one tells of several"
+    house.pass_time(600)
+    rows = [row for name in names for row in house.deliveries(name)]
+    assert {row.state for row in rows if row.event is PageEvent.RESOLVE} == {DeliveryState.ACCEPTED}
 
 
 @pytest.mark.parametrize("channel", [{"slack": {"env": "U"}}, {"slack": CHANNEL}], ids=["webhook", "bot"])
