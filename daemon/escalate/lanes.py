@@ -66,7 +66,7 @@ class Lanes:
     def _lane(self, rows: Sequence[Delivery], pace: Pace) -> None:
         told = list(pacing.told(rows, self._now))
         owed = [row for row in rows if row.state is DeliveryState.OWED and self._pacing.paced(row)]
-        for again in _again(row for row in owed if row.tries and row.due_at <= self._now):
+        for again in _again((row for row in owed if row.tries), self._now):
             self._settled(again, bool(told))
         for sort in Sort:
             fresh = [row for row in owed if not row.tries and sort_of(row.event) is sort]
@@ -130,12 +130,15 @@ class Lanes:
             self.changes.append(_deferred(row, at, self._now))
 
 
-def _again(rows: Iterable[Delivery]) -> list[list[Delivery]]:
-    """Rows that were tried before, by the message that carried them."""
+def _again(rows: Iterable[Delivery], now: float) -> list[list[Delivery]]:
+    """Rows that were tried before, by the message that carried them. It goes whole once any of them is due.
+
+    The same key with a part of them would be taken for a repeat of what did not arrive.
+    """
     found: dict[str, list[Delivery]] = {}
     for row in rows:
         found.setdefault(str(row.facts.get(BUNDLE, row.key)), []).append(row)
-    return list(found.values())
+    return [carried for carried in found.values() if any(row.due_at <= now for row in carried)]
 
 
 def _deferred(row: Delivery, at: float, now: float, why: str = "") -> Change:

@@ -177,6 +177,20 @@ def test_what_went_together_comes_again_together_under_the_same_key_and_nothing_
         assert sorted(house.tried[:2]) == sorted(house.tried[2:4])
 
 
+def test_a_message_about_many_is_never_sent_again_in_parts(store: Store) -> None:
+    """Whatever moved some of its rows: a receiver that knows the key would take the rest for a repeat."""
+    house = crowd(store, "webhook")
+    house.page("sf-1", "sf-2", "sf-3", "sf-4")
+    house.answers = [LATER, LATER]
+    house.dispatch()
+    house.work()
+    with store.write() as uow:
+        moved = [row for row in uow.deliveries.of("sf-3") if row.tries]
+        uow.apply(Change(deliveries=tuple(replace(row, due_at=row.due_at + 90) for row in moved)))
+    house.pass_time(30)
+    assert sorted(one.ids for one in house.sent) == [("sf-1",), ("sf-2", "sf-3", "sf-4")]
+
+
 def test_a_message_about_many_that_cannot_go_is_owed_by_the_next_channel_for_each(store: Store) -> None:
     two = Policy((Level(("person:ana",)), Level(("person:ben",), after={"critical": 900.0})))
     house = crowd(store, "slack", policy=two)
