@@ -27,6 +27,7 @@ _KNOWN = {
     "delay",
     "email",
 }
+_MORE = {"http": {"method", "headers", "body"}, "broadcast": {"intent", "extras"}}
 
 
 @dataclass
@@ -73,6 +74,12 @@ def problems_of(message: Any) -> list[str]:
     for action in actions:
         if action.get("action") not in {"view", "broadcast", "http"} or not action.get("label"):
             problems.append("an action needs one of view, broadcast, http, and a label")
+        if action.keys() - {"action", "label", "url", "clear", *_MORE.get(str(action.get("action")), ())}:
+            problems.append("an action has fields that its kind does not take")
+        if action.get("method", "POST") not in {"GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS"}:
+            problems.append("an action's method is none of HTTP's")
+        if not isinstance(action.get("clear", True), bool):
+            problems.append("clear is true or false")
         if action.get("action") in {"view", "http"} and not str(action.get("url", "")).startswith("http"):
             problems.append("an action needs a url")
     return problems

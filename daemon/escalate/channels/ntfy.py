@@ -92,10 +92,7 @@ class Ntfy:
         web = [(text, href) for text, href in message.links if href.startswith(("https://", "http://"))]
         if web:
             body["click"] = web[0][1]
-            body["actions"] = [
-                {"action": "view", "label": line(label, LABEL), "url": href}
-                for label, href in web[:MAX_ACTIONS]
-            ]
+            body["actions"] = [_action(label, href, message.ack_link) for label, href in web[:MAX_ACTIONS]]
         return body
 
     def send(
@@ -108,6 +105,14 @@ class Ntfy:
             headers["Authorization"] = f"Bearer {spec.token.reveal()}"
         body = orjson.dumps(self.render(message, topic, short=short))
         return exchange(Request("POST", server, headers, body), doors, deadline)
+
+
+def _action(label: str, href: str, ack: str) -> dict[str, Any]:
+    """A button that opens a page; the one that acknowledges does so itself, from the notification, by a POST."""
+    text = line(label, LABEL)
+    if href == ack:
+        return {"action": "http", "label": text, "url": href, "method": "POST", "clear": True}
+    return {"action": "view", "label": text, "url": href}
 
 
 def _fits(channel: Ntfy) -> Channel:

@@ -24,8 +24,10 @@ from daemon.escalate.graphemes import cut, line, octets, printable
 from daemon.escalate.message import Message, Receipt, ReceiptKind
 from remediations.ports import Request, Response
 
-MAX_TEXT = 6_000
-"""Bytes of running text: escaped as JSON it may double, and the flow's own wrapping comes on top."""
+MAX_TEXT, MAX_BLOCKS = 5_000, 20
+"""Bytes of running text, and paragraphs of it with a block of their own: escaped as JSON it may double, each block is
+wrapped, and the flow's own wrapping comes on top.
+"""
 HEADLINE, LABEL, MAX_LINKS = 250, 60, 4
 _STATUS = re.compile(r"HTTP error (\d{3})")
 
@@ -69,7 +71,7 @@ class Teams:
         blocks = [_text(line(message.headline, HEADLINE) or "Fleetmend page", weight="Bolder", size="Medium")]
         if not short:
             text = cut(printable(message.body[: 8 * MAX_TEXT]), MAX_TEXT, octets)
-            blocks += [_text(part) for part in text.split("\n\n") if part.strip()]
+            blocks += [_text(part) for part in text.split("\n\n", MAX_BLOCKS) if part.strip()]
         blocks.append(_text(foot, isSubtle=True, size="Small"))
         card: dict[str, Any] = {
             "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
@@ -102,7 +104,8 @@ class Teams:
 
 def _text(text: str, **style: Any) -> dict[str, Any]:
     """A line break in a TextBlock takes two of them. It reads Markdown: no text from outside may make a link of it."""
-    shown = printable(text).replace("](", "]\u200b(").replace("\n", "\n\n")
+    lines = [one for one in printable(text).replace("](", "]\u200b(").split("\n") if one.strip()]
+    shown = "\n\n".join(lines)
     return {"type": "TextBlock", "text": shown, "wrap": True, **style}
 
 

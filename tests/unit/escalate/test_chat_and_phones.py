@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from config.secrets import Environment
@@ -18,12 +18,13 @@ from daemon.escalate.channels.sms import PART, PARTS, Sms, SmsSpec, plain, septe
 from daemon.escalate.channels.teams import Teams, TeamsSpec
 from daemon.escalate.message import Message, ReceiptKind
 from daemon.incidents.records import PageEvent
-from tests.fakes import slack, teams
+from remediations.ports import Request
+from tests.fakes import ntfy, slack, teams
 from tests.fakes.ports import EPOCH, FakeClock, FakeHttp, answer
 from tests.fakes.slack import problems_of
 from tests.fakes.teams import FakeTeams
 
-ACK = "https://fleetmend.example.org/ack/" + "t" * 100
+ACK = "https://fleetmend.example.org/a/" + "t" * 100
 LINKS = (("Incident", "https://fleetmend.example.org/incidents/sf-1"), ("Acknowledge", ACK))
 
 
@@ -92,6 +93,21 @@ def test_a_card_that_was_too_large_for_teams_counts_as_refused(*, lenient: bool)
     assert fake.posted == []
 
 
+@given(
+    st.lists(st.sampled_from(["\n\n", "\n", "x", '"', "](", "é", "👩‍👩‍👧‍👦", "\\"]), max_size=40),
+    st.integers(1, 4_000),
+)
+@example(["x", "\n\n"], 4_000)
+@example(["]("], 4_000)
+def test_a_card_stays_far_below_what_teams_takes_however_it_is_counted(
+    letters: list[str], times: int
+) -> None:
+    """Case 19: 24 453 sent bytes were counted as 28 897."""
+    rendered = Teams().render(message("x", "".join(letters) * times))
+    assert len(json.dumps(rendered, ensure_ascii=False).encode()) <= 16_000
+    assert FakeTeams()(Request("POST", teams.URL, {}, json.dumps(rendered).encode())).status == 202
+
+
 def test_no_text_becomes_a_link_in_a_card() -> None:
     rendered = json.dumps(
         Teams().render(message("x", "[Acknowledge](https://evil.example)")), ensure_ascii=False
@@ -119,6 +135,15 @@ def test_a_push_is_never_turned_into_an_attachment(text: str) -> None:
 )
 def test_only_what_asks_for_somebody_is_urgent(event: PageEvent, priority: int) -> None:
     assert Ntfy().render(message(event=event), "topic")["priority"] == priority
+
+
+def test_a_push_acknowledges_by_one_tap_and_opening_it_changes_nothing() -> None:
+    """The cheapest way there is: a POST of our own link from the notification, no browser and no login."""
+    rendered = Ntfy().render(message(), "topic")
+    acts = {action["url"]: (action["action"], action.get("method")) for action in rendered["actions"]}
+    assert acts == {LINKS[0][1]: ("view", None), ACK: ("http", "POST")}
+    assert rendered["click"] == LINKS[0][1]
+    assert ntfy.problems_of(rendered) == []
 
 
 def test_an_open_topic_that_anybody_can_guess_is_doubted() -> None:
