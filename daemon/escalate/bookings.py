@@ -36,6 +36,13 @@ def dropped(row: Delivery, why: str, now: float) -> Change:
     return Change(deliveries=(replace(row, state=DeliveryState.DROPPED, error=why),), events=(event,))
 
 
+def not_sent(row: Delivery, now: float) -> Event:
+    """It was not taken; `next_at`: when it is tried again."""
+    said = f"Not sent to {row.person} by {row.channel}: {row.error}"
+    next_at = row.due_at if row.state is DeliveryState.OWED else None
+    return event_of(row, now, Kind.NOT_SENT, said, key=row.key, error=row.error, next_at=next_at)
+
+
 def receipt_event(row: Delivery, now: float, word: str, detail: str) -> Event:
     """What its provider said later of it; `none`: nothing by the time it should have."""
     what = {"none": "Nobody says that it arrived", "acked": "Answered", "seen": "Seen"}

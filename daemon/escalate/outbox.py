@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from daemon.escalate.message import Receipt, ReceiptKind
 from daemon.escalate.owed import MAYBE, PAGES, reached
@@ -20,6 +21,9 @@ from daemon.incidents.records import Delivery, DeliveryState, PageEvent
 FIRST_WAIT, LONGEST_WAIT = 5.0, 120.0
 FALLBACK_AFTER = 3
 """Tries that fail in a row before the next channel is owed as well; this one goes on trying."""
+FAULT, ASKED, STATUS, DETOUR = "fault", "asked", "status", "detour"
+"""In the facts of a row whose last try failed: `temporary` or `ambiguous`, the seconds its provider asked us to wait, and
+its code where it refused for good. In those of a page whose next channel is owed already: that it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,7 @@ def settle(row: Delivery, receipt: Receipt, now: float) -> After:
         return After(_accepted(row, receipt, now))
     maybe = f"{MAYBE}: {receipt.detail}" if receipt.kind is ReceiptKind.AMBIGUOUS else row.receipt
     error = receipt.detail or str(receipt.kind)
+    row = replace(row, facts=_facts(row, receipt))
     if receipt.kind is ReceiptKind.PERMANENT:
         return After(replace(row, state=DeliveryState.FAILED, error=error), failing=True)
     due_at = now + wait(row, receipt)
@@ -136,7 +141,19 @@ def settle(row: Delivery, receipt: Receipt, now: float) -> After:
         spent = f"gave up after {row.tries} tries: {error}"
         return After(replace(row, state=DeliveryState.FAILED, error=spent, receipt=maybe), failing=True)
     again = replace(row, state=DeliveryState.OWED, due_at=due_at, error=error, receipt=maybe)
-    return After(again, failing=row.tries == FALLBACK_AFTER)
+    return After(again, failing=row.tries == FALLBACK_AFTER and DETOUR not in row.facts)
+
+
+def _facts(row: Delivery, receipt: Receipt) -> dict[str, Any]:
+    """What is kept of a try, for the rows that go by the same provider."""
+    facts = {name: fact for name, fact in row.facts.items() if name not in {FAULT, ASKED, STATUS}}
+    if receipt.kind in {ReceiptKind.TEMPORARY, ReceiptKind.AMBIGUOUS}:
+        facts[FAULT] = str(receipt.kind)
+    if receipt.retry_after is not None and receipt.status is not None:
+        facts[ASKED] = receipt.retry_after
+    if receipt.kind is ReceiptKind.PERMANENT and receipt.status is not None:
+        facts[STATUS] = receipt.status
+    return facts
 
 
 def _accepted(row: Delivery, receipt: Receipt, now: float) -> Delivery:
@@ -150,7 +167,9 @@ def _accepted(row: Delivery, receipt: Receipt, now: float) -> Delivery:
         provider_id=receipt.provider_id,
         look_at=now + min(within) if within else None,
         error="",
-        facts=row.facts if receipt.renew is None else {**row.facts, RENEW: receipt.renew},
+        facts=_facts(row, receipt)
+        if receipt.renew is None
+        else {**_facts(row, receipt), RENEW: receipt.renew},
     )
 
 
@@ -162,8 +181,9 @@ def wait(row: Delivery, receipt: Receipt) -> float:
     if receipt.retry_after is not None:
         return receipt.retry_after
     longest = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** max(0, min(row.tries, 16) - 1))
-    return longest * (0.5 + 0.5 * _fraction(f"{row.key}/{row.tries}"))
+    return longest * (0.5 + 0.5 * fraction(f"{row.key}/{row.tries}"))
 
 
-def _fraction(text: str) -> float:
+def fraction(text: str) -> float:
+    """From 0 up to 1, the same in every replay."""
     return int.from_bytes(hashlib.blake2s(text.encode(errors="replace"), digest_size=4).digest()) / 2.0**32

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from daemon.document.dossier import load
-from daemon.escalate import digests, outbox, proving, receipts
-from daemon.escalate.bookings import event_of, job_key, receipt_event, sent
+from daemon.escalate import breaker, digests, outbox, proving, receipts
+from daemon.escalate.bookings import event_of, job_key, not_sent, receipt_event, sent
 from daemon.escalate.dispatch import dispatch
 from daemon.escalate.holding import by_storm
 from daemon.escalate.message import Receipt, ReceiptKind
@@ -87,9 +87,9 @@ class Escalate:
             return ()
         carried = digests.carried(uow.deliveries.sending(), key_of_job) or (row,)
         if len(carried) > 1 and receipt.kind in {ReceiptKind.TEMPORARY, ReceiptKind.AMBIGUOUS}:
-            receipt = replace(
-                receipt, retry_after=outbox.wait(row, receipt)
-            )  # what went together comes again together
+            # What went together comes again together; a time that the provider did not ask for holds nobody else.
+            asked = receipt.status if receipt.retry_after is not None else None
+            receipt = replace(receipt, retry_after=outbox.wait(row, receipt), status=asked)
         return tuple(self._booked(uow, each, receipt, now) for each in carried)
 
     def _booked(self, uow: UnitOfWork, row: Delivery, receipt: Receipt, now: float) -> Change:
@@ -97,11 +97,7 @@ class Escalate:
         if after.row.state is DeliveryState.ACCEPTED:
             stood = row.sent_at is not None and receipts.RENEW in row.facts
             return Change(deliveries=(after.row,)) if stood else sent(after.row, now)
-        event = event_of(
-            row, now, Kind.NOT_SENT, f"Not sent to {row.person} by {row.channel}: {after.row.error}",
-            key=row.key, error=after.row.error,
-            next_at=after.row.due_at if after.row.state is DeliveryState.OWED else None,
-        )  # fmt: skip
+        event = not_sent(after.row, now)
         if not after.failing:
             return Change(deliveries=(after.row,), events=(event,))
         return self._failed(uow, after.row, event, now)
@@ -135,6 +131,30 @@ class Escalate:
         if report.fate is receipts.Fate.UNDELIVERED:
             return self._failed(uow, known, event, now)
         return Change(deliveries=(known,), events=(event,))
+
+    def detour(self, uow: UnitOfWork, now: float) -> Iterator[Change]:
+        """Due messages whose provider is in trouble wait, and pages go by the next channel meanwhile.
+
+        To be asked before `dispatch`, in the same transaction. Each change is to be applied before the next is asked
+        for.
+        """
+        since = now - breaker.LOOK_BACK
+        if not uow.deliveries.faulty(since):
+            return
+        trouble = breaker.standings(uow.deliveries.tried(since), now)
+        if not trouble:
+            return
+        owed = uow.deliveries.due(now, limit=breaker.AT_ONCE)
+        for held in breaker.held(owed, trouble, uow.deliveries.sending(), now):
+            row = uow.deliveries.get(held.row.key)
+            if row is None or row.state is not DeliveryState.OWED:
+                continue  # what came before ended it
+            known = replace(held.row, version=row.version)
+            event = not_sent(known, now)
+            if held.failing:
+                yield self._failed(uow, known, event, now)
+            else:
+                yield Change(deliveries=(known,), events=(event,) if held.new else ())
 
     def look(self, uow: UnitOfWork, now: float) -> Iterator[Change]:
         """Accepted messages of which nobody said that they arrived: the next channel, at the same level.

@@ -128,7 +128,7 @@ class Loop(Ground):
             self.item("receipts", partial(self._look, now=now), now)
         free = self.pools.posts.free()
         if owed and free:
-            self.item("post", lambda uow: self.apply(uow, self.stages.escalate.dispatch(uow, now, free)), now)
+            self.item("post", partial(self._post, now=now, free=free), now)
 
     # ------------------------------------------------------------------ inside one transaction
 
@@ -166,6 +166,11 @@ class Loop(Ground):
         incident = uow.incidents.get(incident_id)
         if incident is not None:
             self.tell(uow, incident, (triggers.TICK,), now)
+
+    def _post(self, uow: UnitOfWork, *, now: float, free: int) -> None:
+        for change in self.stages.escalate.detour(uow, now):
+            self.apply(uow, change)
+        self.apply(uow, self.stages.escalate.dispatch(uow, now, free))
 
     def _look(self, uow: UnitOfWork, *, now: float) -> None:
         for change in self.stages.escalate.look(uow, now):

@@ -41,6 +41,9 @@ _OF_NONE = (
     .order_by(_c.created_at.desc(), _c.key.desc())
     .limit(bindparam("limit"))
 )
+_FAULTY = (
+    select(_c.key).where(_c.tried_at >= bindparam("since"), _c.state != DeliveryState.ACCEPTED.value).limit(1)
+)
 _RECENT = _all.order_by(_c.created_at.desc(), _c.key.desc()).limit(bindparam("limit"))
 
 
@@ -74,6 +77,10 @@ class Deliveries:
         """The newest message of this kind of channel that its provider calls so."""
         rows = self._tx.rows(_OF_PROVIDER, {"provider_id_": provider_id, "limit": 20}) if provider_id else ()
         return next((row for row in map(MAPPER.value, rows) if row.channel == kind), None)
+
+    def faulty(self, since: float) -> bool:
+        """Whether a try since then ended otherwise than by being accepted."""
+        return self._tx.row(_FAULTY, {"since": since}) is not None
 
     def tried(self, since: float, *, limit: int = 1000) -> tuple[Delivery, ...]:
         """Those whose last try ended since then, however it ended, newest first."""

@@ -113,6 +113,8 @@ class House:
 
     def dispatch(self, slots: int = 8) -> None:
         with self.store.write() as uow:
+            for detour in self.stage.detour(uow, self.now):
+                uow.apply(detour)
             change = self.stage.dispatch(uow, self.now, slots)
             uow.apply(change)
         self.jobs += change.jobs
