@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from daemon.document.dossier import load
 from daemon.escalate import breaker, digests, outbox, proving, receipts
 from daemon.escalate.bookings import event_of, job_key, not_sent, receipt_event, sent
+from daemon.escalate.bundles import first_of
 from daemon.escalate.dispatch import dispatch
 from daemon.escalate.holding import by_storm
 from daemon.escalate.message import Receipt, ReceiptKind
+from daemon.escalate.owed import BATCH
 from daemon.escalate.policy import Response, respond
 from daemon.escalate.setup import Setup
 from daemon.escalate.triggers import DeliveryFailed, PageOwed, Tick, Trigger
@@ -117,11 +119,26 @@ class Escalate:
             events=(event, *response.events),
         )
 
+    def each(self, uow: UnitOfWork, order: Order) -> tuple[Order, ...]:
+        """A report as one for each row that its message carried: what told of several incidents arrived for all of them."""
+        named, said = str(order.args.get("key", "")), str(order.args.get("provider_id", ""))
+        found = uow.deliveries.get(named) or uow.deliveries.get(first_of(named)) if named else None
+        row = found or next(iter(uow.deliveries.of_provider(order.via, said)), None)
+        if row is None:
+            return (order,)
+        others = (*uow.deliveries.sending(), *uow.deliveries.of_provider(row.channel, row.provider_id))
+        batch = row.facts.get(BATCH)
+        keys = [row.key, *(other.key for other in others if batch and other.facts.get(BATCH) == batch)]
+        return tuple(replace(order, args={**order.args, "key": key}) for key in dict.fromkeys(keys))
+
     def heard(self, uow: UnitOfWork, order: Order, now: float) -> Change | None:
         """Book what a provider said later of a message; None when it is about none that is known."""
         report = receipts.report_of(order)
         key = str(order.args.get("key", ""))
-        row = uow.deliveries.get(key) if key else uow.deliveries.of_provider(order.via, report.provider_id)
+        named = (
+            (uow.deliveries.get(key),) if key else uow.deliveries.of_provider(order.via, report.provider_id)
+        )
+        row = next(iter(named), None)
         if row is None or row.channel != order.via:
             return None
         known = receipts.advanced(row, report, now)

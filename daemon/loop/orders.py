@@ -229,11 +229,15 @@ def _reload(loop: Ground, _: UnitOfWork, order: Order, __: float) -> Answer:
 
 
 def _receipt(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> Answer:
-    change = loop.stages.escalate.heard(uow, order, now)
-    if change is None:
+    changes = []
+    for report in loop.stages.escalate.each(uow, order):
+        change = loop.stages.escalate.heard(uow, report, now)
+        if change is not None:
+            loop.apply(uow, change)
+            changes.append(change)
+    if not changes:
         return Answer("no such message", False)
-    loop.apply(uow, change)
-    return Answer("noted" if not change.empty else "known already")
+    return Answer("known already" if all(change.empty for change in changes) else "noted")
 
 
 def _page_test(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> Answer:

@@ -37,9 +37,7 @@ _TRIED = (
     .limit(bindparam("limit"))
 )
 _OF_NONE = (
-    _all.where(_c.incident == "-")
-    .order_by(_c.created_at.desc(), _c.key.desc())
-    .limit(bindparam("limit"))
+    _all.where(_c.incident == "-").order_by(_c.created_at.desc(), _c.key.desc()).limit(bindparam("limit"))
 )
 _FAULTY = (
     select(_c.key).where(_c.tried_at >= bindparam("since"), _c.state != DeliveryState.ACCEPTED.value).limit(1)
@@ -73,10 +71,12 @@ class Deliveries:
         """Accepted ones that something else was expected of by `now`, longest overdue first."""
         return tuple(map(MAPPER.value, self._tx.rows(_TO_LOOK_AT, {"now": now, "limit": limit})))
 
-    def of_provider(self, kind: str, provider_id: str) -> Delivery | None:
-        """The newest message of this kind of channel that its provider calls so."""
-        rows = self._tx.rows(_OF_PROVIDER, {"provider_id_": provider_id, "limit": 20}) if provider_id else ()
-        return next((row for row in map(MAPPER.value, rows) if row.channel == kind), None)
+    def of_provider(self, kind: str, provider_id: str, *, limit: int = 1000) -> tuple[Delivery, ...]:
+        """Those of this kind of channel that went in the message that its provider calls so, newest first."""
+        rows = (
+            self._tx.rows(_OF_PROVIDER, {"provider_id_": provider_id, "limit": limit}) if provider_id else ()
+        )
+        return tuple(row for row in map(MAPPER.value, rows) if row.channel == kind)
 
     def faulty(self, since: float) -> bool:
         """Whether a try since then ended otherwise than by being accepted."""

@@ -21,6 +21,7 @@ from daemon.desk.tokens import Caller, Role
 from daemon.document.dossier import Dossier, load
 from daemon.document.sentence import next_level
 from daemon.document.words import Clockface
+from daemon.escalate.bundles import first_of
 from daemon.escalate.channels import twilio_back
 from daemon.escalate.channels.twilio import BACK, code_of, key_in
 from daemon.escalate.channels.twilio_back import Form, Phones, Unreadable, one
@@ -93,13 +94,18 @@ Posted = Annotated[Heard, Depends(heard)]
 async def status(posted: Posted, spelled: str) -> Response:
     """What became of a text or a call."""
     parts, key = posted.parts, key_in(spelled) or ""
-    row = await to_thread.run_sync(parts.read, lambda uow: uow.deliveries.get(key))
+    row = await to_thread.run_sync(parts.read, lambda uow: _delivery(uow, key))
     if row is None:
         raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such delivery")
     report = twilio_back.report_in(posted.form)
     if report is not None:
         await keep(parts, [reported(report, row.channel, posted.now, key=key)])
     return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+def _delivery(uow: UnitOfWork, key: str) -> Delivery | None:
+    """The row of this key, or the first of several that went as one message of this name."""
+    return uow.deliveries.get(key) or uow.deliveries.get(first_of(key))
 
 
 # ------------------------------------------------------------ keys in calls

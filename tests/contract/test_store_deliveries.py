@@ -43,11 +43,9 @@ def test_a_message_is_found_by_what_its_provider_calls_it(store: Store) -> None:
         ),
     )
     with store.read() as uow:
-        found = uow.deliveries.of_provider("sms", "SM1")
-        assert found is not None
-        assert found.key == "new"
-        assert uow.deliveries.of_provider("sms", "") is None
-        assert uow.deliveries.of_provider("sms", "SM2") is None
+        assert [row.key for row in uow.deliveries.of_provider("sms", "SM1")] == ["new", "old"]
+        assert uow.deliveries.of_provider("sms", "") == ()
+        assert uow.deliveries.of_provider("sms", "SM2") == ()
 
 
 def test_messages_are_looked_at_when_their_time_has_come(store: Store) -> None:

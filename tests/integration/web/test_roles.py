@@ -53,6 +53,10 @@ NEEDS: dict[tuple[str, str], str] = {
     ("POST", "/api/v1/inbox/alertmanager"): SENDER,
     ("POST", "/api/v1/callbacks/pagerduty"): SENDER,
     ("POST", "/api/v1/callbacks/slack"): SENDER,
+    **{
+        ("POST", f"/api/v1/callbacks/twilio/{path}"): SENDER
+        for path in ("text", "digit/{token}", "status/{spelled}")
+    },
     ("POST", "/-/reload"): ADMIN,
     **{
         ("GET", path): ANYONE

@@ -66,7 +66,9 @@ def test_looking_changes_nothing_on_any_route(
     paths = {route.path for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)}
     paths -= {"/events"}  # it never ends; its own tests watch it
     for path in sorted(paths):
-        filled = path.format(incident_id=scene.HOT, token="x", kind="pause", drill_id=scene.DRILLED)
+        filled = path.format(
+            incident_id=scene.HOT, token="x", spelled="x", kind="pause", drill_id=scene.DRILLED
+        )
         answer = client.request(method, filled, headers=bearing("admin"))
         assert answer.status_code < 500, path
     assert face.record.orders == []

@@ -9,6 +9,7 @@ import pytest
 
 from config.people import PersonSpec
 from config.secrets import Environment
+from daemon.escalate.bundles import first_of
 from daemon.escalate.channels.port import Doors
 from daemon.escalate.channels.registry import KINDS, address_book
 from daemon.escalate.channels.twilio import key_in
@@ -77,11 +78,13 @@ class Duty(House):
         report = report_in(form_of(body.encode()))
         assert key is not None
         assert report is not None
-        row = next(row for row in self.deliveries() if row.key == key)
         with self.store.write() as uow:
-            change = self.stage.heard(uow, reported(report, row.channel, self.now, key=key), self.now)
-            assert change is not None
-            uow.apply(change)
+            row = uow.deliveries.get(first_of(key))
+            assert row is not None
+            for order in self.stage.each(uow, reported(report, row.channel, self.now, key=key)):
+                change = self.stage.heard(uow, order, self.now)
+                assert change is not None
+                uow.apply(change)
         self.dispatch()
         self.work()
 
@@ -222,3 +225,24 @@ def test_the_end_of_a_page_that_was_heard_is_read(store: Store) -> None:
     assert duty.twilio.texts[0]["body"].startswith("[OVER]")
     duty.hears(duty.twilio.texts[0], "MessageStatus=delivered&MessageSid=SM1")
     assert duty.row("voice", PageEvent.RESOLVE).heard.keys() == {"delivered"}
+
+
+@pytest.mark.parametrize("word", ["delivered", "undelivered"])
+def test_what_became_of_a_text_about_several_incidents_is_booked_for_each(store: Store, word: str) -> None:
+    """Else all but the first would go on to the next channel for want of a word."""
+    duty = Duty(store, "sms", "console", policy=Policy(POLICY.levels))
+    names = [f"sf-{n}" for n in range(2, 9)]
+    for name in names:
+        duty.open(name)
+    duty.page()
+    for name in names:
+        duty.tell(OWED, key=name)
+    duty.pass_time(150)
+    several = [text for text in duty.twilio.texts if "incidents" in text["body"]]
+    assert several, [text["body"] for text in duty.twilio.texts]
+    assert all("Reply" not in text["body"] for text in several)
+    for text in duty.twilio.texts:
+        duty.hears(text, f"MessageStatus={word}&MessageSid={text['sid']}")
+    found = [row for name in ("sf-1", *names) for row in duty.deliveries(name) if row.channel == "sms"]
+    assert len(found) == 8
+    assert {word} == {said for row in found for said in row.heard}
