@@ -33,8 +33,15 @@ def enter(
         reminders=0,
     )
     _set_clock(turn, base if reached == level else turn.now, reachable=bool(people))
-    for person in people:
-        owe_page(turn, person, person.usable[0], event, level=reached, late=base if late else None)
+    for person, way in _told(turn, people):
+        owe_page(turn, person, way, event, level=reached, late=base if late else None)
+
+
+def _told(turn: Turn, people: list[Person]) -> list[tuple[Person, Way]]:
+    """Everyone by their first channel; of an external policy the first paging service, where somebody has one."""
+    services = ((person, way) for person in people for way in person.usable if way.tracks)
+    service = next(services, None) if turn.policy.external else None
+    return [service] if service is not None else [(person, person.usable[0]) for person in people]
 
 
 def _reachable(turn: Turn, level: int) -> tuple[int, list[Person]]:

@@ -31,7 +31,10 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`levels[0]` is L1. `remind`: severity to seconds without acknowledgement."""
+    """`levels[0]` is L1. `remind`: severity to seconds without acknowledgement.
+
+    `external`: one event to the first paging service found at L1, whose own policy decides whom it calls and when.
+    """
 
     levels: tuple[Level, ...]
     remind: Mapping[str, float] = field(default_factory=dict)
@@ -39,6 +42,7 @@ class Policy:
     digest: tuple[str, ...] = ()
     digest_minutes: int = 510
     hours: WorkingHours = ALWAYS
+    external: bool = False
 
     @property
     def top(self) -> int:
@@ -80,6 +84,7 @@ class Policy:
             "digest": list(self.digest),
             "digest_minutes": self.digest_minutes,
             "hours": self.hours.model_dump(mode="json", by_alias=True),
+            **({"external": True} if self.external else {}),
         }
 
     @classmethod
@@ -95,6 +100,7 @@ class Policy:
             digest=tuple(data["digest"]),
             digest_minutes=int(data["digest_minutes"]),
             hours=_hours(json.dumps(data["hours"], sort_keys=True)),
+            external=bool(data.get("external", False)),
         )
 
 
@@ -127,6 +133,7 @@ def external(policy: Policy) -> Policy:
         digest=policy.digest,
         digest_minutes=policy.digest_minutes,
         hours=policy.hours,
+        external=True,
     )
 
 
