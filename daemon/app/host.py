@@ -69,7 +69,7 @@ class LiveHost:
         self._known: tuple[Loaded[Settings], Known] = (loaded, known_of(loaded, version))
         self._rest = PUBLISH_EVERY
         self._told_at = 0.0
-        self._told = Told(place(loaded.model.state).path)
+        self.told = Told(place(loaded.model.state).path)
         self._bugs = 0
 
     def take(self, loaded: Loaded[Settings], now: float) -> None:
@@ -90,7 +90,7 @@ class LiveHost:
         setup = setup_of(self.loaded.model)
         doors = Doors(self._ports.http, self._ports.clock, self.loaded.redactor.text)
         book = self.workers.tools.book
-        return DirectPager(setup.directory, setup.policies["default"], book, doors, self._told)
+        return DirectPager(setup.directory, setup.policies["default"], book, doors, self.told)
 
     def publish(self, loop: Ground, now: float) -> None:
         """Everything true now, by one assignment."""
@@ -193,7 +193,7 @@ class LiveHost:
 
     def left_open(self, now: float, parts: Iterable[str] = OVER) -> Sequence[Job]:
         """The end of what was paged directly and left open, by a daemon before this one or for want of an answer."""
-        left = sorted({part for part, _, _ in self._told.listed() if part in parts})
+        left = sorted({part for part, _, _ in self.told.listed() if part in parts})
         return tuple(_over(part, now) for part in left)
 
     def bug(self, loop: Ground, error: Exception, now: float) -> None:

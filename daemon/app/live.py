@@ -71,12 +71,12 @@ def run(files: Sequence[Path], *, environment: Mapping[str, str]) -> int:
     try:
         daemon = Daemon(loaded, environment)
     except StoreSick as error:
-        _tell_of_sick_store(loaded, str(error))
+        _tell_of_sick_store(loaded, str(error), environment)
         raise
     return daemon.run()
 
 
-def _tell_of_sick_store(loaded: Loaded[Settings], reason: str) -> None:
+def _tell_of_sick_store(loaded: Loaded[Settings], reason: str, environment: Mapping[str, str]) -> None:
     """A store that was good and cannot be used now keeps the daemon from starting: nobody watches, so people hear.
 
     A path where there never was a store is a mistake of whoever starts it, and is said to them alone.
@@ -88,7 +88,7 @@ def _tell_of_sick_store(loaded: Loaded[Settings], reason: str) -> None:
     setup = setup_of(loaded.model)
     book, _ = address_book(loaded.model.people, loaded.model.channels, loaded.environment.context)
     doors = Doors(HttpDoor(clock), clock, loaded.redactor.text)
-    pager = DirectPager(setup.directory, setup.policies["default"], book, doors, Told(path))
+    pager = DirectPager(setup.directory, setup.policies["default"], book, doors, Told.near(path, environment))
     pager.page("store", f"the daemon cannot start: {reason}; nothing is watched", clock.now())
 
 
@@ -131,6 +131,7 @@ class Daemon:
             now=now,
         )
         self._host.workers = self._parts.workers
+        self._host.told = Told.near(place(loaded.model.state).path, environment)
         waiting = {"inbox": self._inbox.qsize, "recorder": lambda: self._recorder.waiting}
         self._host.gauges = Gauges(self._metrics, waiting)
         self._parts.workers.pager = self._host.pager

@@ -22,6 +22,8 @@ from daemon.incidents.events import Event, Kind
 from daemon.incidents.records import PageEvent
 
 NO_INCIDENT = "-"
+AGAIN_AFTER = 1800.0
+"""Seconds after which a daemon that starts again and still cannot work pages anew; sooner, its page stands."""
 SEND_WITHIN = 30.0
 
 
@@ -52,7 +54,7 @@ class DirectPager:
             message = _message(part, reason, number, PageEvent.TRIGGER, now)
             told: dict[str, Entry] = {}
             for person in self._directory.at(now).people(level.notify):
-                told |= self._tell(part, person, message, now)
+                told |= self._told_before(part, person, known, now) or self._tell(part, person, message, now)
             if told:
                 self._told[part] = self._told.get(part, {}) | told
                 self._about[part] = known | self._about.get(part, frozenset())
@@ -85,6 +87,20 @@ class DirectPager:
         events, self._events = tuple(self._events), []
         return events
 
+    def _told_before(self, part: str, person: Person, news: frozenset[str], now: float) -> dict[str, Entry]:
+        """The channel that took this page from a daemon before this one; nothing where it is to go out.
+
+        One that cannot start is started again every few seconds, and not every channel knows a page again.
+        """
+        if part in self._told or news:
+            return {}
+        for way in person.usable:
+            address = f"{person.id}/{way.position}"
+            entry, at = self._book.find(address, way.kind), self._kept.taken_at(part, address, way.kind)
+            if entry is not None and at is not None and 0.0 <= now - at < AGAIN_AFTER:
+                return {address: entry}
+        return {}
+
     def _tell(self, part: str, person: Person, message: Message, now: float) -> dict[str, Entry]:
         """One channel after the other until one accepts, or may have."""
         for way in person.usable:
@@ -96,6 +112,7 @@ class DirectPager:
             self._kept.add(part, address, way.kind)
             receipt = self._deliver(message, address, entry, now)
             if receipt.kind in {ReceiptKind.OK, ReceiptKind.AMBIGUOUS}:
+                self._kept.taken(part, address, way.kind, now)
                 return {address: entry}
             if address not in self._told.get(part, {}):
                 self._kept.forget(part, address, way.kind)

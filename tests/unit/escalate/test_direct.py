@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.escalate.direct import DirectPager
+from daemon.escalate.direct import AGAIN_AFTER, DirectPager
 from daemon.escalate.told import Told
 from daemon.incidents.events import Kind
 from remediations.ports import Unreachable
@@ -113,3 +113,43 @@ def test_names_of_every_kind_come_back_from_the_names_of_files(tmp_path: Path, a
 def test_a_folder_that_takes_no_file_is_no_reason_not_to_page(house: House, tmp_path: Path) -> None:
     assert direct(house, tmp_path / "gone" / "state.db").page("store", "disk full", house.now)
     assert len(house.provider.pages) == 1
+
+
+def test_a_daemon_that_is_started_again_and_again_and_cannot_work_pages_once_in_half_an_hour(
+    house: House, tmp_path: Path
+) -> None:
+    """Not every channel knows a page again: ten starts are not ten text messages."""
+    store = tmp_path / "state.db"
+    for start in range(10):
+        assert direct(house, store).page("store", "corrupt", house.now + 10 * start)
+    assert len(house.provider.events) == 1
+    assert direct(house, store).page("store", "corrupt", house.now + AGAIN_AFTER + 1)
+    assert len(house.provider.events) == 2
+    direct(house, store).over("store", "it writes again", house.now + AGAIN_AFTER + 60)
+    assert house.provider.open == {}
+
+
+def test_killed_before_the_page_was_taken_the_next_one_sends_it(house: House, tmp_path: Path) -> None:
+    store = tmp_path / "state.db"
+    Told(store).add("store", "ana/0", "pagerduty")
+    assert direct(house, store).page("store", "corrupt", house.now)
+    assert len(house.provider.events) == 1
+
+
+def test_what_fires_meanwhile_is_told_by_the_next_daemon_too(house: House, tmp_path: Path) -> None:
+    store = tmp_path / "state.db"
+    direct(house, store).page("store", "disk full", house.now)
+    direct(house, store).page("store", "disk full. Firing now: one", house.now + 10, ["storage hot"])
+    assert len(house.provider.events) == 2
+
+
+def test_a_folder_that_can_only_be_read_has_a_second_one(tmp_path: Path) -> None:
+    gone = tmp_path / "gone" / "state.db"
+    (tmp_path / "run").mkdir()
+    told = Told.near(gone, {"RUNTIME_DIRECTORY": f"{tmp_path / 'run'}:{tmp_path / 'other'}"})
+    told.add("store", "ana/0", "pagerduty")
+    told.taken("store", "ana/0", "pagerduty", 1_700_000_000.0)
+    assert told.taken_at("store", "ana/0", "pagerduty") == 1_700_000_000.0
+    assert told.listed() == (("store", "ana/0", "pagerduty"),)
+    told.forget("store", "ana/0", "pagerduty")
+    assert told.listed() == ()
