@@ -242,7 +242,7 @@ def _alertmanager() -> Bench:
     def arrived() -> list[tuple[str, str, str]]:
         return [
             (
-                alertmanager_out.identity(alert),
+                alert["annotations"]["page"],
                 "resolve" if fake.ended(alert) else "trigger",
                 json.dumps(alert, ensure_ascii=False),
             )

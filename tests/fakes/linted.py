@@ -19,6 +19,9 @@ telemetry:
 ENVIRONMENT = {
     "SIGNING_KEY": "k" * 40,
     "FLEETMEND_SIGNING_KEY": "k" * 40,
+    "ONCALL_CALENDAR": "https://calendar.example.org/private-4f1c9a/basic.ics",
+    "SLACK_BOT": "xoxb-0123456789",
+    "SLACK_SIGNING_SECRET": "8f742231b10e8888abcd99yyyzzz85a5",
     "CI_TOKEN_SHA256": "a" * 64,
 }
 

@@ -60,7 +60,7 @@ class AlertmanagerSpec(Section):
 class Alertmanager:
     kind = "alertmanager"
     wakes = True
-    tracks = True
+    tracks = False
     available = True
     local = False
     spec = AlertmanagerSpec
