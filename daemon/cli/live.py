@@ -1,4 +1,5 @@
-"""`check --live`: asks every telemetry source for what the detectors need, and process managers for the units named.
+"""`check --live`: asks every telemetry source for what the detectors need, process managers for the units named, and
+the calendars of schedules.
 
 The answers go to the live checks.
 """
@@ -14,10 +15,12 @@ from types import MappingProxyType
 from config.loader import Loaded
 from config.problems import Problem
 from daemon.app.build import sections_of
+from daemon.cli.calendars import ask_calendars
 from daemon.cli.units import ask_units
 from daemon.detect.plan import SourcePlan, plan_of
 from daemon.detect.sources.base import Source, Wanted
 from daemon.detect.sources.registry import build_sources
+from daemon.files import FileDoor
 from daemon.replay.backtest import EventState, backtest
 from daemon.settings.lint.live.seen import Cost, Past, Seen, Sight
 from daemon.settings.lint.registry import lint_live
@@ -25,9 +28,10 @@ from daemon.settings.model import Settings
 from detectors.rule import Rule
 from detectors.samples import Batch, Failed
 from remediations.actions.managers.manager import Manager
-from remediations.ports import Clock, Http, Request, Response
+from remediations.ports import Clock, Files, Http, Request, Response
 
 DAY = 86_400.0
+FILES: Files = FileDoor()
 _PIECE = 6 * 3600.0
 _MOST_TICKS = 5_000
 """Seconds of history asked for at once, and the most evaluations in them: sources bound the points of an answer."""
@@ -58,13 +62,16 @@ def check_live(
     *,
     history: float = 7 * DAY,
     managers: Mapping[str, Manager] = MappingProxyType({}),
+    files: Files = FILES,
 ) -> list[Problem]:
     """What the live checks find; each finding is also recorded on `loaded`. `history`: seconds, 0 for none.
 
     `managers`: the process managers that can be asked.
     """
     sight = look(loaded.model, http, clock, history=history)
-    problems = lint_live(loaded, replace(sight, units=ask_units(loaded.model, managers, clock)))
+    units = ask_units(loaded.model, managers, clock)
+    calendars = ask_calendars(loaded.model, http, files, clock)
+    problems = lint_live(loaded, replace(sight, units=units, calendars=calendars))
     loaded.problems += problems
     return problems
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from daemon.settings.lint.live import buckets, cardinality, cost, pace, past, series, source, units
+from daemon.settings.lint.live import buckets, calendars, cardinality, cost, pace, past, series, source, units
 from daemon.settings.lint.live.seen import LiveCheck
 
 LIVE_CHECKS: tuple[LiveCheck, ...] = (
@@ -24,4 +24,8 @@ LIVE_CHECKS: tuple[LiveCheck, ...] = (
     past.OFTEN,
     units.SILENT,
     units.UNKNOWN,
+    calendars.UNREAD,
+    calendars.STRANGER,
+    calendars.OVERLAP,
+    calendars.GAP,
 )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from daemon.detect.plan import SourcePlan
+from daemon.escalate.ical import Calendar
 from daemon.settings.lint.check import Found, Path, Topic
 from daemon.settings.model import Settings
 from detectors.rule import Rule, Signal
@@ -115,12 +116,23 @@ class UnitSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class CalendarSeen:
+    """What the calendar of a schedule said at `at`; None where it cannot be read, and `error` says why."""
+
+    schedule: str
+    at: float
+    said: Calendar | None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Sight:
-    """All sources that detectors read, and all units that rungs and witnesses name."""
+    """All sources that detectors read, all units that rungs and witnesses name, and all calendars of schedules."""
 
     settings: Settings
     sources: tuple[Seen, ...]
     units: tuple[UnitSeen, ...] = ()
+    calendars: tuple[CalendarSeen, ...] = ()
 
     @property
     def answering(self) -> Iterator[Seen]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,13 +13,14 @@ import pytest
 
 from config.problems import Gravity, Problem
 from daemon.cli.live import DAY, check_live
+from daemon.escalate.ical import Entry, write
 from daemon.settings.lint.live.registry import LIVE_CHECKS
 from daemon.settings.lint.live.seen import LiveCheck
 from detectors.samples import Series
 from remediations.actions.managers.manager import Manager, ManagerFault, Order, Standing, UnitState, Work
 from remediations.outcome import OutcomeState
 from remediations.ports import Request, Response, Unreachable
-from tests.fakes.linted import BARE, lines, loaded
+from tests.fakes.linted import BARE, ENVIRONMENT, lines, loaded
 from tests.fakes.ports import FakeClock
 from tests.fakes.prometheus import FakePrometheus, Samples, scrapes
 
@@ -43,8 +45,11 @@ class World:
     padding: int = 0
     warns: Sequence[str] = ()
     managers: Mapping[str, Manager] = field(default_factory=dict)
+    calendar: bytes = b""
 
     def send(self, request: Request, *, deadline: float, max_bytes: int = 1_000_000) -> Response:
+        if request.url == ENVIRONMENT["ONCALL_CALENDAR"]:
+            return Response(200, {}, self.calendar, 0.1)
         if self.host and urlsplit(request.url).hostname != self.host:
             raise Unreachable("connection refused")
         self.clock.advance(self.takes)
@@ -98,6 +103,17 @@ DEPTH = steady([series("queue_depth")])
 TIERS = steady([series("writes_total", tier="hot"), series("writes_total", tier="warm")])
 MANY = steady([series("queue_depth", queue=str(index)) for index in range(2500)], span=30)
 
+
+def entered(*turns: tuple[str, float, float]) -> bytes:
+    """A calendar: (title, begins, ends) each, in days from now."""
+    entries = [
+        Entry("x", FakeClock().now() + begins * DAY, FakeClock().now() + ends * DAY, title, title)
+        for title, begins, ends in turns
+    ]
+    written = write("on call", entries, 0.0)
+    return re.sub(rb"SUMMARY:On call: (.*?) \(x\)", rb"SUMMARY:\1", written)
+
+
 WORLDS: Mapping[str, World] = {
     "source-silent": World(DEPTH, FakeClock(), host="prometheus.example.org"),
     "source-partial": World(DEPTH, FakeClock(), host="thanos", warns=["no store matched"]),
@@ -119,6 +135,12 @@ WORLDS: Mapping[str, World] = {
         DEPTH, FakeClock(), managers={"old": Manages(), "pipeline": Manages("storage-writer-hot")}
     ),
     "unit-unknown": World(DEPTH, FakeClock(), managers={"pipeline": Manages("storage-writer-hot")}),
+    "calendar-unread": World(DEPTH, FakeClock(), calendar=b"<html>log in</html>"),
+    "calendar-stranger": World(
+        DEPTH, FakeClock(), calendar=entered(("Ana", 0, 100), ("Duty phone", 100, 120))
+    ),
+    "calendar-overlap": World(DEPTH, FakeClock(), calendar=entered(("Ana", 0, 100), ("Ben", 7, 14))),
+    "calendar-gap": World(DEPTH, FakeClock(), calendar=entered(("Ana", -1, 7))),
 }
 """By code: what the check's own text says that the source gives."""
 OVER_HISTORY = frozenset({"threshold-never-near", "fires-often"})
