@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from daemon.escalate import proving
+from daemon.escalate import broken, proving
 from daemon.escalate.channels.registry import BY_KIND
 from daemon.incidents.change import Change
 from daemon.loop.ground import Ground
@@ -31,7 +31,11 @@ def look(loop: Ground, now: float) -> None:
     proof.looked_at = now
     with loop.store.read() as uow:
         rows = uow.deliveries.tests(limit=MOST)
-    proof.unproved = {} if plan is None else proving.unproved(rows, directory, plan.within, now)
+        refused = [row for row in uow.deliveries.refused(now - broken.LOOK_BACK) if broken.gone(row)]
+        since = min((row.tried_at or now for row in refused), default=now)
+        after = uow.deliveries.tried(since, limit=10 * MOST) if refused else ()
+    unproved = {} if plan is None else proving.unproved(rows, directory, plan.within, now)
+    proof.unproved = {**unproved, **broken.broken(after, directory)}
     recent = [row for row in rows if now - row.created_at < DAY]
     ends = [end for end in proving.ends(recent, _TRACKING, now) if end.key not in proof.ended]
     if ends and loop.item("page test", lambda uow: loop.apply(uow, Change(deliveries=tuple(ends))), now):

@@ -42,6 +42,11 @@ _OF_NONE = (
 _FAULTY = (
     select(_c.key).where(_c.tried_at >= bindparam("since"), _c.state != DeliveryState.ACCEPTED.value).limit(1)
 )
+_REFUSED = (
+    _all.where(_c.tried_at >= bindparam("since"), _c.state == DeliveryState.FAILED.value)
+    .order_by(_c.tried_at.desc(), _c.key.desc())
+    .limit(bindparam("limit"))
+)
 _RECENT = _all.order_by(_c.created_at.desc(), _c.key.desc()).limit(bindparam("limit"))
 
 
@@ -81,6 +86,10 @@ class Deliveries:
     def faulty(self, since: float) -> bool:
         """Whether a try since then ended otherwise than by being accepted."""
         return self._tx.row(_FAULTY, {"since": since}) is not None
+
+    def refused(self, since: float, *, limit: int = 200) -> tuple[Delivery, ...]:
+        """Those that failed for good in a try since then, newest first."""
+        return tuple(map(MAPPER.value, self._tx.rows(_REFUSED, {"since": since, "limit": limit})))
 
     def tried(self, since: float, *, limit: int = 1000) -> tuple[Delivery, ...]:
         """Those whose last try ended since then, however it ended, newest first."""
