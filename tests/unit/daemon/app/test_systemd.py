@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from daemon.app.systemd import Systemd
+from tests.conftest import IN_CI
 
 PID = 4711
+UNIT = Path(__file__).resolve().parents[4] / "deploy" / "fleetmend.service"
 
 
 @pytest.fixture
@@ -78,3 +84,38 @@ def test_an_abstract_socket_is_found(ear: socket.socket) -> None:
         bound.bind(f"\0{name}")
         Systemd({"NOTIFY_SOCKET": f"@{name}"}, PID).ready()
         assert bound.recv(100) == b"READY=1"
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("Type=notify", "it is started once it serves"),
+        ("NotifyAccess=main", "nobody else speaks for it"),
+        ("WatchdogSec=60", "a loop that hangs is restarted"),
+        ("Restart=always", "whoever ended it was not asked"),
+        ("StartLimitIntervalSec=0", "a disk that is away for ten minutes leaves nobody unwatched for good"),
+        ("RestartPreventExitStatus=2", "a restart mends no configuration"),
+        ("ProtectSystem=strict", "it writes its own state alone"),
+        ("NoNewPrivileges=yes", "and is never more than it was"),
+        ("CapabilityBoundingSet=", "nor needs to be"),
+    ],
+)
+def test_the_unit_that_is_shipped_keeps_it_alive_and_small(line: str, why: str) -> None:
+    assert line in UNIT.read_text(encoding="utf-8").splitlines(), why
+
+
+@pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None and not os.environ.get(IN_CI), reason="no systemd-analyze"
+)
+def test_systemd_finds_no_fault_in_the_unit(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        return  # the gate's machine has no systemd: the lines above are what it can tell
+    text = UNIT.read_text(encoding="utf-8")
+    text = re.sub(r"^ExecStart=.*$", "ExecStart=/bin/true", text, flags=re.MULTILINE)
+    text = re.sub(r"^(User|Group)=.*$", r"\1=root", text, flags=re.MULTILINE)
+    unit = tmp_path / "fleetmend.service"
+    unit.write_text(text, encoding="utf-8")
+    found = subprocess.run(
+        ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (found.returncode, found.stderr) == (0, "")
