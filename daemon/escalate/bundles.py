@@ -77,7 +77,7 @@ def compose(
     told = {dossier.incident.id: dossier for dossier in dossiers}
     base = reader.public_url.rstrip("/")
     rest = [one for one in waiting if one.row.incident not in told]
-    parts = [_how(sort, base), *_lines(waiting, told, reader.zone, now), *_others(rest, sort)]
+    parts = [*_lines(waiting, told, reader.zone, now), _how(sort, base), *_others(rest, sort)]
     links = (("All incidents", f"{base}/incidents"),) if base else ()
     first = dossiers[0].incident if dossiers else None
     headline = _headline(waiting, sort, first, before=before)

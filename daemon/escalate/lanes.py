@@ -57,11 +57,11 @@ class Lanes:
         if not lanes:
             return
         since = now - pacing.looked_back(kind for _, kind in lanes)
-        rows = [*uow.deliveries.unsent(), *uow.deliveries.tried(since, limit=_MOST_READ)]
+        found = (*uow.deliveries.tried(since, limit=_MOST_READ), *uow.deliveries.unsent(), *due)
+        rows = {row.key: row for row in found}.values()
         for lane in lanes:
-            self._lane(
-                [row for row in rows if (row.address, row.channel) == lane], self._pacing.pace(lane[1])
-            )
+            mine = [row for row in rows if (row.address, row.channel) == lane]
+            self._lane(mine, self._pacing.pace(lane[1]))
 
     def _lane(self, rows: Sequence[Delivery], pace: Pace) -> None:
         told = list(pacing.told(rows, self._now))

@@ -81,6 +81,8 @@ class Tiers:
     slow: int
     cap: int
     slowness: float = 12.0
+    more: dict[str, Any] = field(default_factory=dict)
+    """Sections of the configuration in place of the usual ones."""
     broken: set[int] = field(default_factory=set)
     pages: list[dict[str, Any]] = field(default_factory=list)
     driver: VirtualDriver = field(init=False)
@@ -98,7 +100,11 @@ class Tiers:
         ports = Ports(http, FakeProcesses(), FakeFiles(self.time), FakeDatabases(), self.time)
         self.http = http
         self.driver = VirtualDriver(
-            loaded(config(self.slow, self.cap)), ports, self.time, self._latency, Store.open("sqlite://")
+            loaded(config(self.slow, self.cap) | self.more),
+            ports,
+            self.time,
+            self._latency,
+            Store.open("sqlite://"),
         )
 
     def run(self, seconds: float) -> None:

@@ -100,8 +100,11 @@ def test_two_incidents_are_two_pages_and_five_at_once_are_two_messages_the_worst
     message = house.sent[-1].message
     assert message.headline.startswith("[HIGH L1] 3 more incidents, worst: ")
     assert ("All incidents", "https://fm.example.org/incidents") in message.links
-    assert [part.split(" ", 1)[0] for part in message.parts[1:]] == ["sf-3", "sf-4", "sf-6"]
-    assert "[HIGH L1]: Hot storage is refusing writes" in message.parts[1]
+    assert [part.split(" ", 1)[0] for part in message.parts[:-1]] == ["sf-3", "sf-4", "sf-6"]
+    assert "[HIGH L1]: Hot storage is refusing writes" in message.parts[0]
+    assert message.parts[-1].startswith(
+        "All of them: https://fm.example.org/incidents, or fleetmend incidents."
+    )
 
 
 def test_one_incident_is_not_held_up_by_its_own_reminders(store: Store) -> None:
