@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 from config.cutting import whole_words
 from daemon.desk.tokens import Role
 from daemon.detect.inbox import Malformed, parse_alerts
+from daemon.escalate.channels.webhook import HOP
 from daemon.incidents.records import Alert
 from daemon.log import ALERT_RETURNED, ALERT_TAKEN
 from daemon.web.access import bearer_of, on_loopback
@@ -87,6 +88,9 @@ async def take(request: Request) -> Response:
     """200 once every alert of the body is on disk."""
     parts = parts_of(request)
     _demand_sender(request, parts)
+    if HOP in request.headers:  # refused, so that whoever was to be paged by it is paged by the next channel
+        structlog.get_logger().warning(ALERT_RETURNED, alerts=1)
+        return problem(request, HTTPStatus.BAD_REQUEST, "this is our own output: a channel leads back here")
     body = await request.body()
     try:
         parsed = parse_alerts(body, parts.now)

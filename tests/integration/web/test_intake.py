@@ -8,9 +8,17 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from config.secrets import Environment
 from daemon.detect.inbox import MAX_ALERTS
+from daemon.escalate.channels.port import Doors
+from daemon.escalate.channels.shared import Shared
+from daemon.escalate.channels.webhook import Webhook
+from daemon.escalate.message import Message, ReceiptKind
+from daemon.incidents.records import PageEvent
 from daemon.store.store import Store
+from remediations.ports import Request, Response
 from tests.fakes.face import INBOX, Face
+from tests.fakes.ports import FakeClock, FakeHttp
 
 PATHS = ("/api/v2/alerts", "/api/v1/inbox/alertmanager")
 HEADERS = {"Authorization": f"Bearer {INBOX}"}
@@ -97,6 +105,26 @@ def test_alerts_that_the_sender_cut_off_are_told_of(store: Store, client: TestCl
 def test_our_own_echo_is_taken_and_dropped(store: Store, client: TestClient) -> None:
     echo = {"labels": {"alertname": "X", "fleetmend_incident": "sf-4k7q2m"}}
     assert client.post(PATHS[0], json=[echo], headers=HEADERS).status_code == 200
+    with store.read() as uow:
+        assert uow.inbox.new_alerts() == ()
+
+
+def test_a_page_that_comes_back_to_us_is_refused_and_fires_nothing(store: Store, client: TestClient) -> None:
+    """The sender's side hears that it was refused, and takes the next channel."""
+
+    def round_trip(request: Request) -> Response:
+        came = client.post("/api/v2/alerts", content=request.body, headers={**HEADERS, **request.headers})
+        return Response(came.status_code, {}, came.content, 0.0)
+
+    settings = {"url": "http://127.0.0.1/api/v2/alerts", "secret": {"env": "S"}}
+    context = Environment({"S": "whsec_" + "QUFB" * 8}).context
+    doors = Doors(FakeHttp().on("POST", settings["url"], round_trip), FakeClock(), lambda text: text)
+    webhook = Webhook()
+    spec = webhook.spec.model_validate(webhook.normal(settings), context=context)
+    message = Message("k", "d", "sf-1", PageEvent.TRIGGER, "critical", 1, "[CRIT L1] down", at=1.0)
+    receipt = webhook.send(message, spec, Shared(), doors, 1e9, short=False)
+    assert receipt.kind is ReceiptKind.PERMANENT
+    assert "our own output" in receipt.detail
     with store.read() as uow:
         assert uow.inbox.new_alerts() == ()
 
