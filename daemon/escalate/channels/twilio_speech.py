@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from xml.etree import ElementTree as ET
 
 from daemon.escalate.graphemes import cut, one_line
 
-SPOKEN = 600
-"""Characters of a page that are read out: some 45 seconds."""
+SPOKEN = 300
+"""Characters of the first line, and of what follows it, that are read out: some 20 seconds each."""
+TOLD = 3
+"""Parts of a page that are read out: what comes next and when, the impact, the signal. The rest is read."""
 WAITS = 10
 """Seconds for which a key is waited for after the text."""
 ACK, NEXT = "1", "2"
@@ -40,34 +42,53 @@ _SENT = frozenset("LNMZP")
 
 def spoken(text: str, limit: int = SPOKEN) -> str:
     """Text as it is said: abbreviations in full, signs as words, an incident's name letter by letter, no address."""
-    text = _ADDRESS.sub("", one_line(text[: 8 * limit]))
+    text = _ADDRESS.sub("", one_line(text[: 8 * limit].replace(":\n", ": ").replace("\n", ". ")))
     text = _INCIDENT.sub(lambda found: _spelled(found[0]), text)
     text = _ZULU.sub(r"\1 U T C", text)
     text = "".join(_SIGNS.get(char, char if unicodedata.category(char)[0] in _SENT else " ") for char in text)
     text = re.sub(r"(?<=\d)(ms|min|s|h|d)\b", r" \1", text)
     text = " ".join(_said(word) for word in text.split())
-    return cut(_STOPS.sub(lambda run: "." if "." in run[0] else ",", text).strip(" ,"), limit, marker=".")
+    text = _STOPS.sub(lambda run: "." if "." in run[0] else ",", text).strip(" ,")
+    return text if len(text) <= limit else _whole_sentences(text, limit)
 
 
-def told(text: str) -> str:
+def details(parts: Sequence[str]) -> str:
+    """What is said of a page below its first line."""
+    return _ended(spoken(". ".join(parts[:TOLD])))
+
+
+def _whole_sentences(text: str, limit: int) -> str:
+    """As many as fit; of a first one that does not fit, what fits."""
+    end = text.rfind(". ", 0, limit)
+    return text[: end + 1] if end > 0 else cut(text, limit, marker=".")
+
+
+def _ended(text: str) -> str:
+    return f"{text.rstrip('.')}." if text else ""
+
+
+def told(text: str, more: str = "") -> str:
     """TwiML of a call that only tells: twice, as nobody listens to the first words of a call at night."""
 
     def fill(root: ET.Element) -> None:
-        _say(root, text)
+        _say(root, f"{_ended(text)} {more}")
         ET.SubElement(root, "Pause", {"length": "2"})
-        _say(root, f"Again: {text}")
+        _say(root, f"Again: {_ended(text)} {more}")
 
     return _document(fill)
 
 
-def asked(text: str, action: str, *, last: str = "No key was pressed. This page stays open.") -> str:
-    """TwiML of a call that waits for a key; without one it is all said once more. `action`: who is told of the key."""
+def asked(text: str, action: str, more: str = "") -> str:
+    """TwiML of a call that waits for a key; without one it is all said once more. `action`: who is told of the key.
+
+    What can be pressed is said before `more`: a key counts as soon as it is pressed.
+    """
 
     def fill(root: ET.Element) -> None:
         for words in (text, f"Again: {text}"):
             keys = {"numDigits": "1", "timeout": str(WAITS), "action": action, "method": "POST"}
-            _say(ET.SubElement(root, "Gather", keys), f"{words} {CHOICES}")
-        _say(root, last)
+            _say(ET.SubElement(root, "Gather", keys), f"{_ended(words)} {CHOICES} {more}")
+        _say(root, "No key was pressed. This page stays open.")
 
     return _document(fill)
 

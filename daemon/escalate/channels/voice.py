@@ -6,14 +6,13 @@ nothing has to be fetched from us while it rings; only where a key is told to do
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from daemon.escalate.channels.port import Channel, Doors
 from daemon.escalate.channels.shared import Shared, Twilio
 from daemon.escalate.channels.sms import Sms, SmsSpec
 from daemon.escalate.channels.twilio import CALLS, answerable, digit_url, post, rings_now, status_url
-from daemon.escalate.channels.twilio_speech import SPOKEN, asked, spoken, told
+from daemon.escalate.channels.twilio_speech import SPOKEN, asked, details, spoken, told
 from daemon.escalate.message import Message, Receipt, ReceiptKind
 from daemon.escalate.owed import PAGES
 from daemon.incidents.records import PageEvent
@@ -55,19 +54,14 @@ class Voice:
 
     def render(self, message: Message, *, short: bool = False, action: str = "") -> str:
         """TwiML; with an `action`, a key that is pressed is told there. Never longer than a call takes along."""
-        asks = message.event in PAGES
-        text = spoken(message.headline) or "Fleetmend page"
-        if not short:
-            text = spoken(". ".join((text, *message.parts)))
-        if message.maybe:
-            text = f"This may be a repeat. {text}"
-        intro = f"This is Fleetmend. {text.rstrip('.')}."
-        said = asked(intro, action) if action else told(f"{intro} {ELSEWHERE}" if asks else intro)
-        if len(said) > MAX_TWIML:  # escapes make it longer than what is heard
-            return self.render(
-                replace(message, parts=(), headline=spoken(text, SPOKEN // 4)), short=True, action=action
-            )
-        return said
+        again = "This may be a repeat. " if message.maybe else ""
+        for limit in (SPOKEN, SPOKEN // 4):  # escapes make it longer than what is heard
+            text = f"{again}This is Fleetmend. {spoken(message.headline, limit) or 'A page'}"
+            more = "" if short or limit < SPOKEN else details(message.parts)
+            said = asked(text, action, more) if action else told(text, _without_keys(message, more))
+            if len(said) <= MAX_TWIML:
+                return said
+        return told(text, _without_keys(message, more))
 
     def send(
         self, message: Message, spec: VoiceSpec, shared: Shared, doors: Doors, deadline: float, *, short: bool
@@ -92,6 +86,10 @@ class Voice:
         if status:
             form["StatusCallbackEvent"] = ["answered", "completed"]
         return post(account, CALLS, form, doors, deadline, status=status)
+
+
+def _without_keys(message: Message, more: str) -> str:
+    return f"{ELSEWHERE} {more}" if message.event in PAGES else more
 
 
 def _busy(account: Twilio, to: str, doors: Doors, deadline: float) -> bool:

@@ -17,7 +17,7 @@ from daemon.escalate.channels.registry import address_book
 from daemon.escalate.channels.shared import Shared
 from daemon.escalate.channels.sms import PART, PARTS, REPEAT, Sms, SmsSpec, septets
 from daemon.escalate.channels.twilio import code_of, key_in, status_url
-from daemon.escalate.channels.twilio_speech import SPOKEN, spoken
+from daemon.escalate.channels.twilio_speech import SPOKEN, details, spoken
 from daemon.escalate.channels.voice import MAX_TWIML, Voice, VoiceSpec
 from daemon.escalate.message import Message, Receipt, ReceiptKind
 from daemon.incidents.records import PageEvent
@@ -90,6 +90,26 @@ def test_whatever_is_said_is_sound_twiml_that_a_call_takes_along(text: str, asks
     assert len(said) <= MAX_TWIML
 
 
+def test_a_call_takes_its_page_along_however_long_the_address_is() -> None:
+    said = Voice().render(page(headline="&" * 200, parts=("<" * 500,)), action=f"{HOME}/{'x' * 1_900}")
+    assert len(said) <= MAX_TWIML
+    assert twilio.twiml_problems(said, "Say", "Gather", "Pause") == []
+
+
+def test_below_its_first_line_a_page_is_said_in_whole_sentences_and_no_commands() -> None:
+    parts = (
+        "Incident sf-abc234, critical, L1. L2 at 03:41 CET / 02:41Z unless it is resolved; an acknowledgement does not stop that.",
+        "Impact: 1 of 3 tiers.",
+        "Signal:\nstorage-writes: 4.2%, fires above 1%, since 03:12 CET / 02:12Z\nSince 03:12 CET / 02:12Z, detected 03:13 CET / 02:13Z, and so on.",
+        "What the robot did:\nfleetmend pause --scope tier=hot",
+    )  # fmt: skip
+    assert details(parts) == (
+        "Incident S F, A B C 2 3 4, critical, level 1. level 2 at 03:41 CET / 02:41 U T C unless it is resolved. an "
+        "acknowledgement does not stop that. Impact: 1 of 3 tiers. Signal: storage-writes: 4.2 percent, fires above 1 "
+        "percent, since 03:12 CET / 02:12 U T C."
+    )
+
+
 @given(st.text(max_size=2_000))
 def test_what_is_said_is_short(text: str) -> None:
     assert len(spoken(text)) <= SPOKEN
@@ -101,6 +121,7 @@ def test_it_is_all_said_once_more_when_no_key_is_pressed() -> None:
     [heard] = phone.heard
     assert heard.count("Hot storage is refusing writes") == 2
     assert heard.count("Press 1 to acknowledge") == 2
+    assert heard.index("Press 1") < heard.index("Impact"), "who has heard enough may press"
 
 
 # ------------------------------------------------------------ who can answer
