@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from daemon.document.dossier import Dossier
 from daemon.incidents.events import Event, Kind
-from daemon.incidents.records import PageEvent
+from daemon.incidents.records import Delivery, PageEvent
 
 PAGES = frozenset({PageEvent.TRIGGER, PageEvent.REMIND, PageEvent.ESCALATE})
 """What asks for hands."""
@@ -69,6 +69,12 @@ def marks(dossier: Dossier, log: Log | None = None) -> Marks:
 def called(dossier: Dossier) -> bool:
     """Whether anybody was paged."""
     return any(row.event in PAGES for row in dossier.deliveries)
+
+
+def receipts(page: Delivery) -> list[tuple[str, float]]:
+    """What its provider said of a page and when: `accepted`, then `delivered`, `undelivered`, `seen`, `acked`; by time."""
+    taken = [("accepted", page.sent_at)] if page.sent_at is not None else []
+    return sorted([*taken, *page.heard.items()], key=lambda said: said[1])
 
 
 def between(one: Numbered | None, other: Numbered | None) -> float | None:

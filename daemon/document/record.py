@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from daemon.document.dossier import Dossier
 from daemon.document.explain import explain
-from daemon.document.log import PAGES, Log, Numbered, between, called, marks
+from daemon.document.log import PAGES, Log, Numbered, between, called, marks, receipts
 from daemon.document.paper import Fact, Section
 from daemon.document.words import length, stamp
 from daemon.incidents.events import Kind
@@ -243,10 +243,11 @@ def paging(dossier: Dossier, log: Log) -> Section:
 
 
 def _went(page: Delivery) -> str:
-    if page.sent_at is not None:
-        tries = f" at try {page.tries}" if page.tries > 1 else ""
-        return f"accepted at {stamp(page.sent_at)}{tries}"
-    return f"{page.state}: {page.error}" if page.error else str(page.state)
+    said = [f"{word} at {stamp(at)}" for word, at in receipts(page)]
+    tries = [f"{page.tries} tries"] if page.tries > 1 else []
+    if page.sent_at is None or page.state is DeliveryState.FAILED:
+        said.append(f"{page.state}: {page.error}" if page.error else str(page.state))
+    return ", ".join([*said, *tries])
 
 
 def daemon_faults(log: Log) -> Section:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from config.scope import scope_key
 from daemon.document.dossier import Dossier
 from daemon.document.explain import Explanation, explain
+from daemon.document.log import receipts
 from daemon.document.sentence import next_level, standing
 from daemon.document.words import Clockface, complaint, length, reading
 from daemon.escalate.graphemes import cut, line, one_line
@@ -19,7 +20,16 @@ from daemon.escalate.owed import PAGES
 from daemon.incidents.escalation import EscalationState
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.model import Incident
-from daemon.incidents.records import Attempt, DebtState, Delivery, FailoverLock, Mute, PageEvent, Phase
+from daemon.incidents.records import (
+    Attempt,
+    DebtState,
+    Delivery,
+    DeliveryState,
+    FailoverLock,
+    Mute,
+    PageEvent,
+    Phase,
+)
 from daemon.incidents.records import PipelineChange as Changed
 from remediations.run import RunState
 
@@ -294,9 +304,11 @@ def others(dossier: Dossier, delivery: Delivery, clock: Clockface) -> str:
 
 
 def _paged(row: Delivery, clock: Clockface) -> str:
-    when = f" {clock.short(row.sent_at)}" if row.sent_at is not None else ""
-    why = f" ({one_line(row.error)})" if row.error and row.sent_at is None else ""
-    return f"L{row.level} {row.person} by {row.channel}: {row.state}{when}{why}"
+    """A page and the last that was heard of it."""
+    said = receipts(row)
+    word, when = (said[-1][0], f" {clock.short(said[-1][1])}") if said else (str(row.state), "")
+    why = f" ({one_line(row.error)})" if row.error and row.state is not DeliveryState.ACCEPTED else ""
+    return f"L{row.level} {row.person} by {row.channel}: {word}{when}{why}"
 
 
 def people(events: Iterable[Event], clock: Clockface) -> list[str]:

@@ -98,6 +98,7 @@ def incident_page(
             playbook=found.run.playbook if found.run else found.incident.playbook,
             begun=found.run is not None,
             steps=ladder.ladder(found, rungs, current),
+            ahead=incident.ahead(found),
             line=ladder.reader_line,
             reason=found.run.reason if found.run else "",
             helped=helped_here(uow, known, found.incident, reader.now),

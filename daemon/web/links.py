@@ -7,6 +7,7 @@ stood on the button, while that rung is proposed, and the fault is looked for ag
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http import HTTPStatus
 
 from anyio import to_thread
@@ -92,7 +93,7 @@ def _page(
     late: str = "",
 ) -> HTMLResponse:
     """`done`: the order that was given; `late`: the rung whose answer came after it was proposed."""
-    escalation = found.escalation
+    reader, escalation = _theirs(parts, link, reader), found.escalation
     at = escalation.next_level_at if escalation and not found.incident.ended else None
     return HTMLResponse(
         render(
@@ -108,6 +109,12 @@ def _page(
             still=f"L{next_level(found)} still {reader.both(at)}" if at is not None else "",
         )
     )
+
+
+def _theirs(parts: Parts, link: Link, reader: Reader) -> Reader:
+    """The clock of the person whom it was sent to, where the browser does not tell its own: it never saw a console."""
+    person = parts.known().people.get(link.person)
+    return reader if person is None or reader.zone != "UTC" else replace(reader, zone=person.timezone)
 
 
 def _refused(refused: LinkRefused) -> HTMLResponse:

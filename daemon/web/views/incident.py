@@ -10,12 +10,15 @@ from dataclasses import dataclass, replace
 from daemon.detect.trace import Chart as Values
 from daemon.document.charts import Band, BandKind, Chart, Mark, MarkKind, describe
 from daemon.document.dossier import Dossier
+from daemon.document.sentence import next_level
 from daemon.document.words import scope_text
+from daemon.incidents.escalation import EscalationState
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.model import FindingRecord
 from daemon.incidents.records import DeliveryState, PipelineChange
 from daemon.web.views.reader import human
 from detectors.spec import DetectorSpec
+from remediations.run import RunState
 
 BEFORE, AFTER = 900.0, 300.0
 """Seconds a chart shows before the first breach and after the end."""
@@ -96,6 +99,40 @@ def timeline(events: Sequence[Event], wanted: str) -> tuple[list[Shown], int]:
     fitting = [event for event in events if event.kind in kinds]
     rows = [_shown(event) for event in reversed(fitting[-ROWS:])]
     return rows, max(0, len(fitting) - ROWS)
+
+
+_COMES: Mapping[RunState, str] = {
+    RunState.DIAGNOSING: "the probes have answered",
+    RunState.RECHECKING: "the fault is looked for",
+    RunState.WAITING: "the guardrails are asked again",
+    RunState.PROPOSED: "the proposal expires",
+    RunState.ACTING: "the action has ended",
+    RunState.VERIFYING: "verdict",
+    RunState.UNDOING: "the undo has ended",
+}
+"""What comes of a run's state at its due time, at the latest."""
+
+
+def ahead(dossier: Dossier) -> list[tuple[str, float]]:
+    """What happens next by itself, the soonest first, with its time."""
+    run, escalation = dossier.run, dossier.escalation
+    found: list[tuple[str, float]] = []
+    if dossier.incident.ended:
+        return found
+    if run is not None and run.due_at is not None and run.state in _COMES:
+        found.append((_COMES[run.state], run.due_at))
+    if escalation is not None and escalation.state is not EscalationState.ENDED:
+        level = next_level(dossier)
+        found += [
+            (text, at)
+            for text, at in (
+                ("the page that is held goes out", escalation.held_until),
+                (f"reminder to L{escalation.level}", escalation.remind_at),
+                (f"L{level} is told", escalation.next_level_at),
+            )
+            if at is not None
+        ]
+    return sorted(found, key=lambda each: each[1])
 
 
 def _shown(event: Event) -> Shown:

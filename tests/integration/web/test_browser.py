@@ -5,6 +5,7 @@ Pictures are kept in `build/screenshots`, for people to look at.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,11 +16,14 @@ from playwright.sync_api import Browser, Page, Request, ViewportSize, expect, sy
 from daemon.incidents.events import Event, Kind
 from daemon.store.store import Store
 from daemon.web.server import Server, serve
+from daemon.web.sessions import Sessions
 from tests.fakes import scene
 from tests.fakes.face import TOKENS, Face, tokens
 
 CHROMIUM = Path("/usr/bin/chromium")
 PICTURES = Path(__file__).parents[3] / "build" / "screenshots"
+PHONE = ViewportSize(width=360, height=640)
+"""The smallest window that is promised."""
 SIZES = {360: ViewportSize(width=360, height=740), 1280: ViewportSize(width=1280, height=800)}
 FLAGS = (
     "--no-sandbox",
@@ -89,6 +93,7 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    PICTURES.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=str(CHROMIUM), headless=True, args=[*FLAGS])
         yield opened
@@ -145,7 +150,6 @@ def log_in(seen: Watched) -> None:
 def test_every_page_fits_reads_well_and_stays_at_home(
     browser: Browser, served: Server, width: int, theme: str
 ) -> None:
-    PICTURES.mkdir(parents=True, exist_ok=True)
     seen = watched(browser, served, width=width, theme=theme)
     log_in(seen)
     for name, path in PATHS.items():
@@ -176,6 +180,72 @@ def test_without_tokens_a_browser_on_this_machine_takes_the_wheel(
     page.get_by_role("button", name="Acknowledge").click()
     expect(page.get_by_role("status").first).to_contain_text("Recorded: ack by someone on this machine")
     assert [(order.kind, order.via) for order in face.record.orders] == [("ack", "console")]
+    assert seen.problems == []
+
+
+PLACES = """(selectors) => selectors.map((selector) => {
+  const { left, top, right, bottom } = document.querySelector(selector).getBoundingClientRect();
+  return { left, top, right, bottom };
+})"""
+"""Where things stand in the window, all read at one instant: the page renews itself."""
+
+
+def seen_at_once(page: Page, *selectors: str) -> None:
+    """Each of these lies within the window without scrolling, and none over another."""
+    for selector in selectors:
+        expect(page.locator(selector).first).to_be_visible()
+    assert page.evaluate("window.scrollY") == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    lower = 0.0
+    for selector, place in zip(selectors, page.evaluate(PLACES, [*selectors]), strict=True):
+        assert 0 <= place["left"] < place["right"] <= PHONE["width"], selector
+        assert lower <= place["top"] < place["bottom"] <= PHONE["height"], selector
+        lower = place["bottom"]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_on_a_phone_the_state_the_next_step_with_its_time_and_ack_are_seen_without_scrolling(
+    browser: Browser, served: Server, face: Face, theme: str
+) -> None:
+    seen = watched(browser, served, width=360, theme=theme)
+    page = seen.page
+    page.set_viewport_size(PHONE)
+    log_in(seen)
+    seen.goto(f"/incidents/{scene.SILENT}")
+    seen_at_once(page, ".lead .state", ".lead .next time", ".hand button")
+    expect(page.locator(".lead .next")).to_contain_text(
+        re.compile(r"L2 is told in \d+ (min|s) \(04:25 CET / 03:25Z\)")
+    )
+    page.screenshot(path=str(PICTURES / f"paged-phone-{theme}.png"))
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    foot, bar = page.evaluate(PLACES, ["#foot", ".hand button"])
+    assert foot["bottom"] <= bar["top"] < bar["bottom"] <= PHONE["height"], "what is last is above the bar"
+    page.evaluate("window.scrollTo(0, 0)")
+    page.get_by_role("button", name="Acknowledge").click()
+    expect(page.get_by_role("status").first).to_contain_text("Recorded: ack by operator")
+    assert [order.kind for order in face.record.orders] == ["ack"]
+    assert seen.problems == []
+
+
+@pytest.mark.parametrize(("width", "theme"), [(360, "dark"), (1280, "light")])
+def test_the_page_behind_a_link_is_what_is_wrong_and_one_button(
+    browser: Browser, served: Server, face: Face, width: int, theme: str
+) -> None:
+    seen = watched(browser, served, width=width, theme=theme)
+    page = seen.page
+    if width == PHONE["width"]:
+        page.set_viewport_size(PHONE)
+    token = Sessions(lambda: face.keys).link(scene.SILENT, "ana", 1, scene.NOW)
+    page.goto(f"{seen.base}/a/{token}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(CONTRAST) == []
+    button = page.get_by_role("button", name="Acknowledge")
+    if width == PHONE["width"]:
+        seen_at_once(page, "h1", "h1 + p", "form button")
+    page.screenshot(path=str(PICTURES / f"link-{width}-{theme}.png"), full_page=True)
+    button.click()
+    expect(page.locator("h1")).to_have_text("Acknowledged, ana")
+    assert [(order.kind, order.who, order.via) for order in face.record.orders] == [("ack", "ana", "link")]
     assert seen.problems == []
 
 

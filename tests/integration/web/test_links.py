@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from starlette.testclient import TestClient
 
+from config.people import PersonSpec
 from daemon.incidents.change import Change
 from daemon.incidents.events import Event, Kind
 from daemon.web.sessions import LINK_HOLDS, Sessions
@@ -30,9 +31,22 @@ def test_looking_at_a_link_shows_what_it_would_do_and_does_nothing(
     client.head(link)
     assert face.record.orders == []
     assert "Acknowledge as ana?" in answer.text
-    assert "L2 still 03:25Z" in answer.text
+    assert "L2 still 04:25 CET / 03:25Z" in answer.text
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["referrer-policy"] == "same-origin", "the address is the permission"
+
+
+def test_a_link_tells_the_time_by_the_clock_of_whom_it_was_sent_to(
+    face: Face, client: TestClient, link: str
+) -> None:
+    """A phone that never saw the console tells no zone; the person's configuration does."""
+    ana = PersonSpec.model_validate(
+        {"name": "Ana", "timezone": "Europe/Paris", "channels": [{"console": {}}]}
+    )
+    face.known = replace(face.known, people={"ana": ana})
+    assert "L2 still 04:25 CET / 03:25Z" in client.get(link).text
+    client.cookies.set("fleetmend_zone", "America/New_York")
+    assert "L2 still 22:25 EST / 03:25Z" in client.get(link).text
 
 
 def test_pressing_its_button_acknowledges_without_a_login(face: Face, client: TestClient, link: str) -> None:

@@ -249,6 +249,16 @@ def test_a_channel_that_failed_is_named_with_its_rows() -> None:
     assert told["Channels that failed"] == ("sms", (9,))
 
 
+def test_what_a_provider_said_of_a_page_is_told_in_its_order() -> None:
+    heard = {"delivered": T + 605, "seen": T + 650}
+    row = delivery(state=DeliveryState.ACCEPTED, sent_at=T + 603, heard=heard, tries=2)
+    value, _ = facts(postmortem(ended(deliveries=(row,))), "Paging")["L1 ana by pagerduty"]
+    assert value == (
+        "trigger, accepted at 2026-01-05 08:10:03Z, delivered at 2026-01-05 08:10:05Z, "
+        "seen at 2026-01-05 08:10:50Z, 2 tries"
+    )
+
+
 def test_each_row_has_its_evidence_in_a_line() -> None:
     seen = Event(
         ID, T, Kind.DETECTED, "It fires.",

@@ -193,6 +193,23 @@ def test_the_next_level_reads_who_was_told_before_with_what_result_and_what_they
     ) in body
 
 
+@pytest.mark.parametrize(
+    ("heard", "state", "said"),
+    [
+        ({}, DeliveryState.ACCEPTED, "accepted 09:10"),
+        ({"delivered": T + 660}, DeliveryState.ACCEPTED, "delivered 09:11"),
+        ({"delivered": T + 660, "seen": T + 720}, DeliveryState.ACCEPTED, "seen 09:12"),
+        ({"undelivered": T + 660}, DeliveryState.FAILED, "undelivered 09:11 (not delivered: 30003)"),
+    ],
+)
+def test_of_each_page_the_last_that_was_heard_is_told(
+    heard: dict[str, float], state: DeliveryState, said: str
+) -> None:
+    error = "not delivered: 30003" if state is DeliveryState.FAILED else ""
+    row = delivery(channel="sms", state=state, sent_at=T + 603, heard=heard, error=error)
+    assert f"L1 ana by sms: {said}" in page(dossier=story(deliveries=(row,))).body.splitlines()
+
+
 def test_of_a_stack_dump_only_what_it_says_is_shown() -> None:
     dump = (
         'starting\nTraceback (most recent call last):\n  File "/srv/app/pay.py", line 12, in go\n    run(key)\n'
