@@ -119,7 +119,9 @@ def _wait_or_give_up(turn: Turn, answer: Answer, blockers: list[Gate]) -> Step:
     turn = _say_gates(_leave_waiting(turn), answer)
     text = f"{turn.rung.name} waits: {reason}."
     turn = turn.say(Kind.WAITING, text, rung=turn.rung.name, gate=blockers[0].name, until=until)
-    turn = turn.to(RunEvent.REFUSED, reason=reason, waiting_since=since, due_at=until)
+    # The time that a slot or a lock is waited for does not begin in a maintenance or a storm before it.
+    bounded = any(gate.waits and gate.until is None for gate in blockers)
+    turn = turn.to(RunEvent.REFUSED, reason=reason, waiting_since=since if bounded else None, due_at=until)
     return turn.end(Await(until))
 
 

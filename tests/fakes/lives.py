@@ -26,6 +26,8 @@ from tests.fakes.story import EVERYTHING, SECRETS
 Moment = tuple[str, str]
 _ONE_FORK = threading.Lock()
 """Stories go side by side; the nursery hears one order at a time."""
+TAKEN = "cannot listen on"
+"""What a daemon says last whose port is not free."""
 LOOK = 0.1
 HEALTHY = 3.0
 """Seconds of health before it is broken: rates need a window."""
@@ -137,8 +139,13 @@ class Lives:
         self.lives.append(Living(pid, log, self.port))
 
     def _bury(self) -> None:
-        """The daemon is gone: it must have been killed where it was doomed."""
+        """The daemon is gone: it must have been killed where it was doomed. One whose port somebody else took meanwhile
+        has not begun, and is given another one.
+        """
         last = [line for line in self._log_lines() if line.startswith("killed\t")]
+        if len(last) == len(self.died) and TAKEN in self.lives[-1].tail():
+            self._write()
+            return
         assert len(last) == len(self.died) + 1, f"it ended by itself: {self.lives[-1].tail()}"
         hit: list[Moment] = [(name, when) for name, when in json.loads(last[-1].partition("\t")[2])]
         self.died.append(hit)

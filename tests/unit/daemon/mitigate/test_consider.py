@@ -10,7 +10,7 @@ import pytest
 from config.section import Autonomy
 from daemon.incidents.events import Kind
 from daemon.mitigate.moves import Act, Approval, Await, GiveUp, Propose, Recheck
-from remediations.guardrails.facts import Cause, Flight, Muting, Wheel
+from remediations.guardrails.facts import Cause, Flight, Muting, Storming, Wheel
 from remediations.run import RunState
 from tests.fakes.climbing import HOT, NOW, Climb, playbook, run, rung
 
@@ -96,6 +96,30 @@ def test_what_was_waited_for_in_vain_is_a_page() -> None:
     done = climb(waiting, NOW + 120)
     assert isinstance(done.move, GiveUp)
     assert "lock" in done.move.reason or "in_flight" in done.move.reason
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        {"mutings": (Muting("maintenance", "ana", "disks", NOW + 3600),)},
+        {"storm": Storming("st-1", NOW - 60, NOW + 3600)},
+        {"causes": (replace(CAUSE, settles_at=NOW + 3600),)},
+    ],
+    ids=["a maintenance", "a storm", "a pending cause"],
+)
+def test_a_turn_is_waited_for_from_when_it_is_waited_for(first: dict[str, Any]) -> None:
+    """Else whoever came out of an hour of waiting would be given up at the first lock that another one holds."""
+    climb = Climb(playbook(**LOCKED))
+    free = climb.facts
+    climb.facts = replace(free, **first)
+    held = climb(run()).run
+    assert held.state is RunState.WAITING
+    climb.facts = replace(free, in_flight=(OTHER,))
+    climb.fault = replace(climb.fault, at=NOW + 3600, observed_at=NOW + 3600)
+    queued = climb(held, NOW + 3600)
+    assert queued.move == Await(NOW + 3720)
+    climb.fault = replace(climb.fault, at=NOW + 3720, observed_at=NOW + 3720)
+    assert isinstance(climb(queued.run, NOW + 3720).move, GiveUp)
 
 
 def test_what_lifts_in_time_lets_the_rung_run() -> None:
