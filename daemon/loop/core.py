@@ -7,6 +7,7 @@ of its own; the others go on.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -63,11 +64,15 @@ class Loop(Ground):
             self.sick_since = self.sick_since or now
             self.metrics.store_errors.labels("sick").inc()
         self.host.publish(self, now)
-        return now if self.behind else min(now + IDLE, self.next_question(now))
+        return now if self.behind else min(now + IDLE, self.next_question(now), self.next_page(now))
 
     def next_question(self, now: float) -> float:
         """When telemetry is to be asked next; with every slot taken, the next answer wakes the loop."""
         return self.stages.detection.next_due(now) if self.pools.sources.free() else now + IDLE
+
+    def next_page(self, now: float) -> float:
+        """When the next level, reminder or held page is due: told on its tick, not at the next look."""
+        return self.next_page_at if self.next_page_at > now else math.inf
 
     # ------------------------------------------------------------------ the five stages
 
@@ -124,6 +129,7 @@ class Loop(Ground):
             self.item(escalation.id, partial(self._tick, incident_id=escalation.id, now=now), now)
         with self.store.read() as uow:
             owed, looks = uow.deliveries.due(now, limit=1), uow.deliveries.to_look_at(now, limit=1)
+            self.next_page_at = uow.escalations.next_after(now)
         if looks:
             self.item("receipts", partial(self._look, now=now), now)
         free = self.pools.posts.free()

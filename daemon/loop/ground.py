@@ -6,6 +6,7 @@ commit. An item that raises is parked with a page of its own; the others go on.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -161,6 +162,8 @@ class Ground(ABC):
     """When the last rounds ended that took longer than the time between two polls (unix seconds)."""
     heart: Heart = field(default_factory=Heart)
     proof: Proof = field(default_factory=Proof)
+    next_page_at: float = math.inf
+    """When the next level, reminder or held page is due, as the rows stood at the end of the last round."""
     hold_escalations: bool = False
     """The wall clock stepped: levels and reminders wait one tick."""
     unheard: deque[Message] = field(default_factory=deque)

@@ -89,7 +89,7 @@ class Horizon:
 
     def next_at(self, loop: Loop, under_way: Iterable[Job], now: float) -> float:
         """Unix seconds of the next step that may do something. `under_way`: jobs whose answers have not come."""
-        due = loop.next_question(now)
+        due = min(loop.next_question(now), loop.next_page(now))
         if due < now + IDLE:
             return due
         changes = loop.store.changes

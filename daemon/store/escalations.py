@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, select
+import math
+
+from sqlalchemy import bindparam, func, select
 
 from daemon.incidents.escalation import Escalation, EscalationState
 from daemon.store import tables
@@ -20,6 +22,9 @@ _DUE = (
     .order_by(_c.next_at, _c.id)
     .limit(bindparam("limit"))
 )
+_NEXT = select(func.min(_c.next_at)).where(
+    _c.next_at > bindparam("now"), _c.state != EscalationState.ENDED.value
+)
 
 
 class Escalations:
@@ -35,3 +40,8 @@ class Escalations:
     def due(self, now: float, *, limit: int = 1_000) -> tuple[Escalation, ...]:
         """Those with a held page, a level or a reminder due at `now`, longest overdue first; never an ended one."""
         return tuple(map(MAPPER.value, self._tx.rows(_DUE, {"now": now, "limit": limit})))
+
+    def next_after(self, now: float) -> float:
+        """When the next of those is due that is not yet; infinite when none is."""
+        row = self._tx.row(_NEXT, {"now": now})
+        return math.inf if row is None or row[0] is None else float(row[0])
