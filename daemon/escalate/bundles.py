@@ -118,16 +118,19 @@ def _message(
 
 
 def _headline(waiting: Sequence[Waiting], sort: Sort, first: Incident | None, *, before: bool) -> str:
+    """Of a message that is tried again, one incident may be left."""
     count = len(waiting)
+    many = "1 incident" if count == 1 else f"{count} incidents"
     words = complaint(first) if first is not None else None
     if sort is Sort.RESOLVE:
         names = f", {words.subject} among them" if words else ""
-        return f"[OVER] {count} incidents are over{names}"
+        return f"[OVER] {many} {'is' if count == 1 else 'are'} over{names}"
     if sort is Sort.NOTE:
         names = f", {words.subject} among them" if words else ""
-        return f"[NOTE] News of {count} incidents{names}"
+        return f"[NOTE] News of {many}{names}"
     worst = f", worst: {words.subject} {words.now}" if words else ""
-    return f"[{_tag(waiting[0])}] {count} {'more incidents' if before else 'incidents at once'}{worst}"
+    how_many = many.replace(" ", " more ", 1) if before else f"{many} at once"
+    return f"[{_tag(waiting[0])}] {how_many}{worst}"
 
 
 def _tag(one: Waiting) -> str:

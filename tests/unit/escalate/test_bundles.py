@@ -194,6 +194,19 @@ def test_a_message_about_many_is_never_sent_again_in_parts(store: Store) -> None
     assert sorted(one.ids for one in house.sent) == [("sf-1",), ("sf-2", "sf-3", "sf-4")]
 
 
+def test_of_a_message_that_is_tried_again_one_incident_may_be_left(store: Store) -> None:
+    house = crowd(store, "webhook")
+    house.page("sf-1", "sf-2", "sf-3")
+    house.answers = [LATER, LATER]
+    house.dispatch()
+    house.work()
+    house.end("sf-3")
+    house.pass_time(30)
+    left = next(one for one in house.sent if one.ids == ("sf-2",))
+    assert left.message.key in house.tried[:2]
+    assert left.message.headline.startswith("[CRIT L1] 1 more incident, worst: Hot storage")
+
+
 def test_a_message_about_many_that_cannot_go_is_owed_by_the_next_channel_for_each(store: Store) -> None:
     two = Policy((Level(("person:ana",)), Level(("person:ben",), after={"critical": 900.0})))
     house = crowd(store, "slack", policy=two)
