@@ -153,7 +153,9 @@ def _most(got: Sequence[Got]) -> int:
 def _play(world: World, seen: Seen, running: Running) -> None:
     pause = threading.Event()
     pause.wait(5.0)
-    for _ in range(STORMS):
+    for number in range(STORMS):
+        if number:
+            pause.wait(FIVE_MINUTES)  # so that one storm's messages are not the other's
         began = CLOCK.now()
         seen.began.append(began)
         for second in range(1, SPAN + 1):
@@ -167,7 +169,6 @@ def _play(world: World, seen: Seen, running: Running) -> None:
         healed = CLOCK.now()
         _wait("all is over", lambda: _open(running) == 0)
         _wait("everybody hears of the ends", lambda at=healed: _ended(world, at) >= COUNT)  # type: ignore[misc]
-        pause.wait(FIVE_MINUTES)  # so that one storm's messages are not the other's
 
 
 def _told(world: World, since: float) -> int:
