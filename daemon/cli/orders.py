@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
         ack,
         extend,
         escalate,
+        handoff,
         resolve,
         resume,
         approve,
@@ -72,6 +73,17 @@ def extend(reach: Reach, incident_id: IncidentId, *, length: Length = None, reas
 def escalate(reach: Reach, incident_id: IncidentId, *, reason: Reason = None) -> None:
     """Tell the next level now."""
     give(reach, "escalate", incident_id, reason=reason)
+
+
+def handoff(
+    reach: Reach,
+    incident_id: IncidentId,
+    *,
+    to: Annotated[str, typer.Option("--to", help="The id of a person.")],
+    reason: Reason = None,
+) -> None:
+    """Give it to somebody else, who is paged; the next level keeps its time."""
+    give(reach, "handoff", incident_id, to=to, reason=reason)
 
 
 def resolve(reach: Reach, incident_id: IncidentId, *, reason: Reason = None, length: Length = None) -> None:

@@ -66,6 +66,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "ack": _on_incident(_REASON),
         "extend": _on_incident({**_REASON, "for": length(60, DAY)}, "reason", "for"),
         "escalate": _on_incident(_REASON),
+        "handoff": _on_incident({**_REASON, "to": name}, "to"),
         "resolve": _on_incident({**_REASON, "for": length(1, 7 * DAY)}, **{"for": QUIET_AFTER_CLOSE}),
         "resume": _on_incident(_REASON),
         "approve": _on_incident({**_REASON, "rung": name}),

@@ -6,12 +6,25 @@ from daemon.escalate import clock, notes
 from daemon.escalate.owed import PAGES, Turn, reached
 from daemon.escalate.receipts import Fate, Report, advanced
 from daemon.escalate.rules import MAX_EXTENSION, MAX_EXTENSIONS
-from daemon.escalate.triggers import Acked, Escalated, Extended
+from daemon.escalate.triggers import Acked, Escalated, Extended, HandedOver
 from daemon.incidents.escalation import Escalation, EscalationState
 from daemon.incidents.events import Kind
-from daemon.incidents.model import worse
+from daemon.incidents.model import IncidentState, worse
 from daemon.incidents.records import PageEvent
 from daemon.incidents.transitions import EscalationEvent
+
+
+def asked(turn: Turn, order: Acked | Extended | Escalated | HandedOver) -> None:
+    """Carry out what a person asks for."""
+    match order:
+        case Acked():
+            acked(turn, order)
+        case Extended():
+            extended(turn, order)
+        case Escalated():
+            escalated(turn, order)
+        case HandedOver():
+            handed_over(turn, order)
 
 
 def acked(turn: Turn, ack: Acked) -> None:
@@ -109,3 +122,37 @@ def escalated(turn: Turn, ask: Escalated) -> None:
     due = escalation.next_level_at if level < turn.policy.top else None
     clock.climb(turn, level, base=max(due or turn.now, turn.now), why=why, by=ask.by)
     turn.answer(f"L{turn.escalation.level} is paged")
+
+
+def handed_over(turn: Turn, ask: HandedOver) -> None:
+    """Page the one it is given to, who has to acknowledge in turn; the time of the next level stays where it was."""
+    escalation = turn.escalation
+    if escalation.state is EscalationState.ENDED or turn.incident.ended:
+        turn.answer("it is over already")
+        return
+    if turn.incident.state is IncidentState.RECOVERED:
+        turn.answer("it has recovered and is only watched: there is nothing to hand over")
+        return
+    person = turn.oncall.person(ask.to)
+    if escalation.level == 0 or escalation.state is EscalationState.QUIET:
+        turn.answer("nobody has been paged yet: there is nothing to hand over")
+        return
+    if person is None or not person.usable:
+        turn.answer(f"{ask.to} cannot be told: nothing changed")
+        return
+    remind = turn.policy.remind.get(escalation.severity)
+    turn.drop(turn.unsent(PAGES), f"handed over to {person.name}")
+    turn.move(
+        EscalationEvent.ESCALATE,
+        loop=escalation.loop + 1,
+        acked_by=None,
+        acked_at=None,
+        reminders=0,
+        remind_at=turn.now + remind if remind is not None else None,
+    )
+    text = f"Handed over to {person.name} by {ask.by}" + (f": {ask.reason}" if ask.reason else "")
+    turn.record(Kind.NOTE, text, actor=ask.by, by=ask.by, to=person.id, reason=ask.reason)
+    notes.status(turn, "handoff", text)
+    turn.set(reason=text)
+    clock.owe_page(turn, person, person.usable[0], PageEvent.ESCALATE, level=escalation.level)
+    turn.answer(f"{person.name} is paged, and has it from the acknowledgement on")

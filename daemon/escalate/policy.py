@@ -22,6 +22,7 @@ from daemon.escalate.triggers import (
     Ended,
     Escalated,
     Extended,
+    HandedOver,
     HeadsUp,
     PageOwed,
     Recovered,
@@ -95,12 +96,8 @@ def _take(turn: Turn, trigger: Trigger) -> None:
             _recovered(turn, trigger.by)
         case Ended():
             _ended(turn, trigger.text)
-        case Acked():
-            orders.acked(turn, trigger)
-        case Extended():
-            orders.extended(turn, trigger)
-        case Escalated():
-            orders.escalated(turn, trigger)
+        case Acked() | Extended() | Escalated() | HandedOver():
+            orders.asked(turn, trigger)
         case SeverityRaised():
             _raised(turn, trigger.now)
         case DeliveryFailed():

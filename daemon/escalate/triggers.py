@@ -75,6 +75,15 @@ class Escalated:
 
 
 @dataclass(frozen=True, slots=True)
+class HandedOver:
+    """A person gives the incident to another: `to` is the id of somebody who can be told."""
+
+    by: str
+    to: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SeverityRaised:
     """The incident's severity is now `now`; lower ones change nothing."""
 
@@ -102,6 +111,7 @@ Trigger = (
     | Acked
     | Extended
     | Escalated
+    | HandedOver
     | SeverityRaised
     | DeliveryFailed
     | Tick

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from config.problems import did_you_mean
 from config.scope import scope_of
 from daemon.escalate import proving, receipts
-from daemon.escalate.triggers import Acked, Ended, Escalated, Extended
+from daemon.escalate.triggers import Acked, Ended, Escalated, Extended, HandedOver
 from daemon.incidents.change import Change
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.model import QUIET_AFTER_CLOSE, STORM, Incident
@@ -52,7 +53,7 @@ def _incident(uow: UnitOfWork, order: Order) -> Incident | None:
     return uow.incidents.get(order.incident) if order.incident else None
 
 
-def _on_escalation(make: Callable[[Order], Acked | Extended | Escalated]) -> Handler:
+def _on_escalation(make: Callable[[Order], Acked | Extended | Escalated | HandedOver]) -> Handler:
     def handle(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> Answer:
         incident = _incident(uow, order)
         if incident is None:
@@ -61,6 +62,14 @@ def _on_escalation(make: Callable[[Order], Acked | Extended | Escalated]) -> Han
         return Answer("; ".join(answers) or "noted")
 
     return handle
+
+
+def _handoff(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> Answer:
+    to, people = str(order.args.get("to", "")), loop.stages.escalate.setup.directory.people
+    if to not in people:
+        return Answer(f"there is no person {to!r}. {did_you_mean(to, people)}".strip(), False)
+    make = _on_escalation(lambda one: HandedOver(one.who, to, str(one.args.get("reason", ""))))
+    return make(loop, uow, order, now)
 
 
 def _resolve(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> Answer:
@@ -259,6 +268,7 @@ HANDLERS: Mapping[str, Handler] = {
         )
     ),
     "escalate": _on_escalation(lambda order: Escalated(order.who, str(order.args.get("reason", "")))),
+    "handoff": _handoff,
     "resolve": _resolve,
     "resume": _resume,
     "approve": _decide(approved=True),

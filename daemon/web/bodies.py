@@ -46,6 +46,7 @@ _FIELDS: Mapping[str, Any] = {
     "what": _TEXT,
     "who": {"type": "string", "maxLength": 200},
     "ref": {"type": "string", "maxLength": 500},
+    "to": {**_NAME, "description": "The id of a person."},
     "person": _NAME,
     "channel": {**_NAME, "description": "A kind such as sms; `first` (as when left out), or `all`."},
     "playbook": _NAME,

@@ -283,5 +283,5 @@ def test_the_command_line_and_this_interface_speak_the_same_language(face: Face,
 
 ARGS = {
     "reason": "x", "for": "30m", "text": "t", "verdict": "real", "target": "db", "scope": "tier=hot", "what": "deployed",
-    "person": "ana", "playbook": "storage-hot",
+    "person": "ana", "to": "ana", "playbook": "storage-hot",
 }  # fmt: skip

@@ -69,6 +69,7 @@ NEEDS: dict[tuple[str, str], str] = {
 BODIES: dict[str, Any] = {
     "extend": {"reason": "looking", "for": "30m"},
     "resolve": {"reason": "known"},
+    "handoff": {"to": "ana"},
     "note": {"text": "hello"},
     "verdict": {"verdict": "real"},
     "pauses": {"reason": "x", "for": "1h"},

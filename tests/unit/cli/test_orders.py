@@ -28,6 +28,7 @@ def inbox(place: Place) -> list[Order]:
         (("approve", HOT, "--rung", "fail-over"), "approve", {"rung": "fail-over"}),
         (("reject", HOT), "reject", {}),
         (("note", HOT, "called the vendor"), "note", {"text": "called the vendor"}),
+        (("handoff", HOT, "--to", "ana", "-r", "x"), "handoff", {"to": "ana", "reason": "x"}),
         (("verdict", HOT, "planned"), "verdict", {"verdict": "planned"}),
         (
             ("unlock", "storage-hot", "--reason", "fine"),

@@ -23,6 +23,7 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "ack": {},
     "extend": {"for": "30m", "reason": "waiting for the vendor"},
     "escalate": {},
+    "handoff": {"to": "ben"},
     "resolve": {"reason": "the sensor lies"},
     "resume": {},
     "approve": {},
@@ -39,7 +40,9 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "drill": {"playbook": "storage-hot"},
     "reload": {},
 }
-ABOUT_AN_INCIDENT = {"ack", "extend", "escalate", "resolve", "resume", "approve", "reject", "note", "verdict"}
+ABOUT_AN_INCIDENT = {
+    "ack", "extend", "escalate", "handoff", "resolve", "resume", "approve", "reject", "note", "verdict",
+}  # fmt: skip
 
 
 def incident(*, state: str = "firing", ended: bool = False) -> Incident:
