@@ -32,6 +32,7 @@ from daemon.incidents.records import Delivery
 from daemon.store.unit import UnitOfWork
 from daemon.web.keep import keep
 from daemon.web.parts import Parts, parts_of
+from daemon.web.presses import level_passed
 from daemon.web.problems import Busy, responses
 from daemon.web.sessions import Link, LinkRefused
 from daemon.web.tries import STRANGERS
@@ -144,16 +145,7 @@ async def _pressed(posted: Heard, kind: str, person: str, found: Dossier) -> str
 
 def _about(parts: Parts, link: Link) -> tuple[Dossier | None, bool]:
     """The incident, and whether a level above the one that was called is paged, or about to be."""
-
-    def look(uow: UnitOfWork) -> tuple[Dossier | None, bool]:
-        escalation = uow.escalations.get(link.incident)
-        above = escalation is not None and escalation.level > link.level
-        waiting = any(
-            order.kind == "escalate" and order.incident == link.incident for order in uow.inbox.new_orders()
-        )
-        return load(uow, link.incident), above or waiting
-
-    return parts.read(look)
+    return parts.read(lambda uow: (load(uow, link.incident), level_passed(uow, link.incident, link.level)))
 
 
 # ------------------------------------------------------------ replies to texts
