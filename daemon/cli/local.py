@@ -58,7 +58,9 @@ class LocalFace:
             elif question.live and (answer := self._live(question)) is not None:
                 return answer
             with store.read() as uow:
-                return question.answer(Asked(uow, self._setup.known, now, self._kill_switch()))
+                lease = uow.lease.current() if running else None
+                leader = lease.holder if lease is not None else None
+                return question.answer(Asked(uow, self._setup.known, now, self._kill_switch(), leader))
 
     def runs(self) -> bool:
         """Whether a daemon is there that takes orders."""

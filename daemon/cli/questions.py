@@ -26,12 +26,16 @@ MUTE_PATHS = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a local answer is made from. `paused`: reasons that stand outside of the store (the kill switch)."""
+    """What a local answer is made from. `paused`: reasons that stand outside of the store (the kill switch).
+
+    `leader`: the daemon that runs on this store and was not asked, or did not answer.
+    """
 
     uow: UnitOfWork
     known: Known
     now: float
     paused: tuple[str, ...] = ()
+    leader: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,9 @@ def status() -> Question[models.Status]:
     return Question(
         models.Status,
         "/status",
-        lambda asked: queries.status(asked.uow, asked.known, None, asked.now, paused=asked.paused),
+        lambda asked: queries.status(
+            asked.uow, asked.known, None, asked.now, paused=asked.paused, leader=asked.leader
+        ),
         live=True,
     )
 

@@ -88,9 +88,17 @@ def listed(uow: UnitOfWork, wanted: Wanted) -> tuple[Incident, ...]:
 
 
 def status(
-    uow: UnitOfWork, known: Known, live: Snapshot | None, now: float, *, paused: Sequence[str] = ()
+    uow: UnitOfWork,
+    known: Known,
+    live: Snapshot | None,
+    now: float,
+    *,
+    paused: Sequence[str] = (),
+    leader: str | None = None,
 ) -> models.Status:
     """The whole in one look. `paused`: reasons that only the caller knows of, such as a kill-switch file.
+
+    `leader`: who runs, where it could not be asked.
 
     What holds by rows is read from them; the loop tells only of what no row knows.
     """
@@ -104,7 +112,7 @@ def status(
             version=known.version,
             autonomy=known.autonomy,
             paused=reasons,
-            leader=None,
+            leader=leader,
             sources=[models.SourceStatus(name=name, state="unknown", age_s=None) for name in known.sources],
             detectors=_stored_counts(known, rows),
             incidents=counts,

@@ -62,6 +62,15 @@ def test_with_the_daemon_dead_the_store_answers_and_says_so(site: Site) -> None:
         assert said.out.strip()
 
 
+def test_a_daemon_that_may_not_be_asked_runs_all_the_same(site: Site) -> None:
+    """Reading it over HTTP takes a token; that it lives is seen by its lock."""
+    site.start()
+    assert "not running" not in site.cli("status").out
+    said = site.cli("status", "--json")
+    assert said.json["leader"].endswith(f"/{site.started[0].pid}")
+    assert said.json["last_cycle"]["at"] is None, "what only the loop knows is left out"
+
+
 def test_an_order_to_a_dead_daemon_is_carried_out_when_it_starts(site: Site) -> None:
     _, incident = open_incident(site)
     said = site.cli("ack", incident, "--reason", "on it")
