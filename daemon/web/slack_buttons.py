@@ -6,6 +6,7 @@ whoever pressed, after the answer; the message itself is changed when the order 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -24,9 +25,10 @@ from daemon.incidents.records import Order
 from daemon.store.unit import UnitOfWork
 from daemon.web.keep import keep
 from daemon.web.parts import Parts, parts_of
+from daemon.web.presses import level_passed
 from daemon.web.problems import Busy, problem, responses
 from daemon.web.sessions import Link, LinkRefused
-from remediations.ports import PortError
+from remediations.ports import Http, PortError
 from remediations.ports import Request as Sent
 
 router = APIRouter(tags=["intake"])
@@ -112,22 +114,20 @@ def _judged(uow: UnitOfWork, link: Link, order: str) -> tuple[Incident | None, s
         return None, f"There is no incident {link.incident} any more."
     if incident.ended:
         return None, f"{incident.id} is over already."
-    if order != "escalate":
-        return incident, ""
-    # Pressed by two people, or twice: once is what both meant.
-    escalation = uow.escalations.get(incident.id)
-    waiting = any(one.kind == order and one.incident == incident.id for one in uow.inbox.new_orders())
-    if waiting or (escalation is not None and escalation.level > link.level):
+    if order == "escalate" and level_passed(uow, incident.id, link.level):
         return None, f"{incident.id} is escalated already."
     return incident, ""
 
 
-def _tell(parts: Parts, address: str, text: str) -> None:
+async def _tell(parts: Parts, address: str, text: str) -> None:
     """Tell whoever pressed, and nobody else; what does not arrive is not tried again."""
     if not address or parts.http is None:
         return
     sent = Sent("POST", address, {"Content-Type": "application/json"}, slack_back.answer(text))
-    try:
-        parts.http.send(sent, deadline=parts.clock.monotonic() + TOLD_WITHIN)
-    except PortError:
-        return
+    with suppress(PortError):
+        deadline = parts.clock.monotonic() + TOLD_WITHIN
+        await to_thread.run_sync(_sent, parts.http, sent, deadline, limiter=parts.presses.tellers)
+
+
+def _sent(http: Http, request: Sent, deadline: float) -> None:
+    http.send(request, deadline=deadline)

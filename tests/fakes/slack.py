@@ -82,7 +82,11 @@ def _block(block: dict[str, Any]) -> list[str]:
 
 def _button(button: dict[str, Any]) -> list[str]:
     problems = _text(button.get("text"), 75, {"plain_text"})
-    if button.keys() - {"type", "text", "action_id", "url", "value", "style"} or button["type"] != "button":
+    asked = button.get("confirm", {})
+    for part, most in {"title": 100, "text": 300, "confirm": 30, "deny": 30}.items() if asked else ():
+        problems += _text(asked.get(part), most, {"plain_text"})
+    known = {"type", "text", "action_id", "url", "value", "style", "confirm"}
+    if button.keys() - known or button["type"] != "button":
         problems.append("unknown fields of a button")
     if not {"url", "value"} & button.keys() or not 0 < len(button.get("action_id", "")) <= 255:
         problems.append("a button does nothing, or its action_id is out of bounds")

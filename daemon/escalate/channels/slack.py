@@ -74,7 +74,10 @@ class Slack:
         token = _token(spec, shared)
         if token is None:
             return ["a bot needs its token: add token here, or channels.slack"]
-        return [] if token.startswith("xoxb-") else ["a bot's token begins with xoxb-"]
+        doubts = [] if token.startswith("xoxb-") else ["a bot's token begins with xoxb-"]
+        if (shared.slack or SlackApp()).url.startswith("http://"):
+            doubts.append("the bot's token is sent in the clear")
+        return doubts
 
     def render(self, message: Message, *, short: bool = False) -> dict[str, Any]:
         """What a webhook is given."""

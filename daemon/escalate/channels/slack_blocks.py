@@ -29,6 +29,13 @@ _STANDS = {
     RECOVERED: "\N{LARGE GREEN CIRCLE} Recovered, still watched",
     OVER: "\N{WHITE HEAVY CHECK MARK} Resolved",
 }
+_SURE = {
+    "title": "Page the next level?",
+    "text": "Whoever is on call there is told at once, whatever the hour.",
+    "confirm": "Escalate",
+    "deny": "Back",
+}
+"""Asked before a press that gets somebody out of bed counts."""
 _ACTS = {ACK: ("Acknowledge", "primary"), ESCALATE: ("Escalate now", "danger")}
 
 
@@ -115,4 +122,13 @@ def _buttons(message: Message, acts: Sequence[str], *, links: bool, ack: bool) -
 
 def _act(name: str, token: str) -> dict[str, Any]:
     text, style = _ACTS[name]
-    return {"type": "button", "text": plain(text), "value": token, "action_id": name, "style": style}
+    button: dict[str, Any] = {
+        "type": "button",
+        "text": plain(text),
+        "value": token,
+        "action_id": name,
+        "style": style,
+    }
+    if name == ESCALATE:
+        button["confirm"] = {part: plain(said) for part, said in _SURE.items()}
+    return button

@@ -11,8 +11,10 @@ import pytest
 from config.people import PersonSpec
 from config.secrets import Environment
 from daemon.escalate.channels.alertmanager import FIRES_FOR, RENEWED_EVERY, Alertmanager, AlertmanagerSpec
+from daemon.escalate.channels.port import Doors
 from daemon.escalate.channels.registry import KINDS, address_book
 from daemon.escalate.channels.shared import Shared
+from daemon.escalate.message import ReceiptKind
 from daemon.escalate.schedules import directory_of
 from daemon.escalate.triggers import Acked, PageOwed, Recovered
 from daemon.incidents.change import Change
@@ -21,7 +23,7 @@ from daemon.incidents.records import DeliveryState, PageEvent
 from daemon.store.store import Store
 from tests.fakes.alertmanager_out import SERVER, TOKEN, URL, FakeAlertmanager, identity
 from tests.fakes.channel_benches import page
-from tests.fakes.ports import answer
+from tests.fakes.ports import FakeClock, FakeHttp, answer
 from tests.unit.escalate.house import OWED, PEOPLE, SCHEDULES, House
 
 SPEC = {"url": SERVER, "auth": {"bearer": {"env": "T"}}, "labels": {"team": "fleet"}}
@@ -181,6 +183,20 @@ def test_the_labels_are_of_the_incident_and_ours_with_what_its_routes_need() -> 
         "scope": "tier hot",
         "team": "fleet",
     }
+
+
+def test_a_test_page_ends_by_itself() -> None:
+    alerts = FakeAlertmanager(clock=(clock := FakeClock()))
+    doors = Doors(FakeHttp(clock).on("POST", URL, alerts), clock, str)
+    context = Environment({"T": TOKEN}).context
+    told = page(PageEvent.TEST, dedup_key="fleetmend/test/ana/0")
+    receipt = Alertmanager().send(
+        told, AlertmanagerSpec.model_validate(SPEC, context=context), Shared(), doors, 1_010.0, short=False
+    )
+    assert (receipt.kind, receipt.renew) == (ReceiptKind.OK, None)
+    assert alerts.firing() == ["test/ana/0"]
+    clock.advance(FIRES_FOR)
+    assert alerts.firing() == []
 
 
 @pytest.mark.parametrize("event", [PageEvent.STATUS, PageEvent.HEADS_UP, PageEvent.DIGEST])

@@ -78,6 +78,14 @@ def test_a_page_can_be_acknowledged_and_escalated_where_it_stands() -> None:
     }
 
 
+def test_getting_somebody_out_of_bed_is_asked_for_twice() -> None:
+    desk = Desk()
+    desk.send(page_to_answer())
+    rows = [block["elements"] for block in desk.api.posted[0]["blocks"] if block["type"] == "actions"]
+    sure = {one["action_id"]: "confirm" in one for row in rows for one in row}
+    assert sure == {"fleetmend-ack": False, "fleetmend-escalate": True, "open-0": False}
+
+
 @pytest.mark.parametrize(
     ("acting", "token", "why"),
     [
@@ -274,6 +282,12 @@ def test_without_a_token_nothing_is_sent_and_the_check_says_so() -> None:
     desk = Desk()
     receipt = Slack().send(page(), spec, Shared(), desk.doors, 1_010.0, short=False)
     assert (receipt.kind, desk.api.calls) == (ReceiptKind.PERMANENT, [])
+
+
+def test_a_token_sent_in_the_clear_is_doubted() -> None:
+    app = {"token": {"env": "T"}, "url": "http://slack.example.org/api"}
+    shared = Shared.model_validate({"slack": app}, context=SECRETS.context)
+    assert Slack().doubts(SlackSpec(channel=CHANNEL), shared) == ["the bot's token is sent in the clear"]
 
 
 def test_another_token_than_a_bots_is_doubted() -> None:
