@@ -153,10 +153,9 @@ class Loop(Ground):
         before = {incident.id: incident for incident in incidents}
         changes = reconcile(board, known, reported, self.stages.topology, now)
         self.level, self.assessed = None if changes else level, len(changes)
-        for change in changes:
-            kept = self.apply(uow, change)
+        for kept in self.apply_all(uow, changes):
             assert kept.incident is not None
-            news = triggers.of_assessment(before.get(kept.incident.id), kept.incident, change.events)
+            news = triggers.of_assessment(before.get(kept.incident.id), kept.incident, kept.events)
             if news:
                 self.tell(uow, kept.incident, news, now)
 

@@ -233,6 +233,12 @@ class Ground(ABC):
         self.outgoing.append(kept)
         return kept
 
+    def apply_all(self, uow: UnitOfWork, changes: Sequence[Change]) -> Sequence[Change]:
+        """As `apply` for each, in one go."""
+        kept = uow.apply_all(changes)
+        self.outgoing.extend(kept)
+        return kept
+
     # ------------------------------------------------------------------ one item, one transaction
 
     def item(self, name: str, work: Callable[[UnitOfWork], object], now: float) -> bool:

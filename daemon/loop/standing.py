@@ -23,7 +23,7 @@ from remediations.guardrails.calm import storm_reason
 from remediations.guardrails.limits import EVERY_SLOT
 from remediations.run import Run, RunState
 
-MOST = 32
+MOST = 16
 """Incidents stepped in one round at most: two hundred new ones at once would hold up what is heard and sent."""
 PATIENCE = 1.0
 """Seconds after which whoever looks at the telemetry or at a guardrail looks again, whatever changed."""

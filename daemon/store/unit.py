@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 
@@ -106,11 +108,35 @@ class UnitOfWork:
         `Stale` is raised and nothing of this unit is kept, even if the caller catches it. A delivery whose key
         exists already is not written again; the change returned holds the one that stands. `jobs` pass through.
         """
-        try:
+        with self._guarded():
             return self._write(change)
+
+    def apply_all(self, changes: Sequence[Change]) -> tuple[Change, ...]:
+        """As `apply` for each. Incidents that are only opened go together, a statement for each kind of row: two hundred of
+        them would hold up everything else for a tenth of a second.
+        """
+        opened = [change for change in changes if _opens(change)]
+        with self._guarded():
+            new = dict(zip(map(id, opened), self._open(opened), strict=True))
+            return tuple(new.get(id(change)) or self._write(change) for change in changes)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
         except Stale as stale:
             self.stale = stale
             raise
+
+    def _open(self, changes: Sequence[Change]) -> list[Change]:
+        tx = self._tx
+        added = incidents.ROWS.add(tx, [change.incident for change in changes if change.incident])
+        clocks = escalations.ROWS.add(tx, [change.escalation for change in changes if change.escalation])
+        self.timeline.append([event for change in changes for event in change.events])
+        return [
+            replace(change, incident=incident, escalation=escalation)
+            for change, incident, escalation in zip(changes, added, clocks, strict=True)
+        ]
 
     def _write(self, change: Change) -> Change:
         tx = self._tx
@@ -132,3 +158,11 @@ class UnitOfWork:
             self.mutes.save(mute)
         self.timeline.append(change.events)
         return written
+
+
+def _opens(change: Change) -> bool:
+    """Whether it is a new incident with its escalation and what is told of it, and nothing else."""
+    incident, escalation = change.incident, change.escalation
+    if incident is None or escalation is None or incident.version or escalation.version:
+        return False
+    return change == Change(incident=incident, escalation=escalation, events=change.events, jobs=change.jobs)

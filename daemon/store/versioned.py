@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from sqlalchemy import bindparam, select
@@ -55,6 +56,18 @@ class Versioned(Generic[V]):
                 f"{self.mapper.table.name} {key}: another decision came first (read at version {read})"
             )
         return _with_version(value, read + 1)
+
+    def add(self, tx: Tx, values: Sequence[V]) -> tuple[V, ...]:
+        """Insert new rows, all in one statement; returns them with their version. Raises `Stale` if one is there already."""
+        if not values:
+            return ()
+        rows = [self._next(value) for value in values]
+        written = tx.change(insert_if_absent(self.mapper.table, tx.dialect), rows)
+        if written != len(rows):
+            raise Stale(
+                f"{self.mapper.table.name}: {len(rows) - written} of {len(rows)} rows are there already"
+            )
+        return tuple(_with_version(value, 1) for value in values)
 
     def put_once(self, tx: Tx, value: V) -> V:
         """As `put`, but a new row whose key is taken is the row that stands: it exists once."""

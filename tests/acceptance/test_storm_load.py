@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(400)
 SLOW, BURST, CAP = 50, 200, 8
 COUNT = 600
 """Of which 250 are more than the 34 % that make a storm, and 50 are not."""
-AT_ONCE = 32
+AT_ONCE = 16
 """Incidents that one round may step (`daemon.loop.standing.MOST`)."""
 
 
