@@ -35,6 +35,9 @@ def consider(turn: Turn) -> Step:
         if not applies:
             turn = _skip(turn, "when", why)
             continue
+        if facts.tried:
+            turn = _skip(turn, "tried", "it was begun before in this climb")
+            continue
         required = gates["require"]
         if not required.allowed:
             turn = _skip(_say_gates(turn, answer), "require", required.reason)

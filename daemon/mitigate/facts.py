@@ -72,6 +72,8 @@ class Rows:
     """Start times of all disruptive actions since then."""
     carried_out: Callable[[str], bool] = lambda _: False
     """Whether a rung of this incident was carried out before, or may have been."""
+    begun: Callable[[str, int], bool] = lambda _rung, _climb: False
+    """Whether a rung was begun before in this climb."""
     verdicts: Callable[[str, float], Mapping[str, int]] = lambda _rung, _since: {}
     """How often each verdict was given on a rung of this playbook since then."""
 
@@ -128,6 +130,7 @@ def facts_of(
     facts = Facts(
         mends=mends(action_of(rung.do)[0]),
         told=aside and rows.carried_out(rung.name),
+        tried=run.rung > 0 and not run.tries and rows.begun(rung.name, run.climb),
         incident=incident.id,
         playbook=run.playbook or "",
         scope=incident.scope,

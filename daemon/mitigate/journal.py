@@ -46,6 +46,7 @@ def rows_of(uow: UnitOfWork, incident: Incident, run: Run, playbook: Playbook, n
         storm=uow.incidents.storm(),
         used_overall=uow.attempts.all_disruptive_since,
         carried_out=lambda rung: _carried_out(uow, incident.id, rung),
+        begun=lambda rung, climb: uow.attempts.get(_key(incident, climb, rung, Phase.DO, 1)) is not None,
         verdicts=lambda rung, since: uow.attempts.verdicts_since(run.playbook or "", rung, since),
     )
 
@@ -96,7 +97,7 @@ def intend(
     if isinstance(action, str):
         raise ActionNotReady(f"{rung.name}: {action}")
     attempt = Attempt(
-        key=f"{incident.id}/{run.climb}/{rung.name}/{move.phase}/{run.tries}",
+        key=_key(incident, run.climb, rung.name, move.phase, run.tries),
         incident=incident.id,
         playbook=run.playbook or "",
         scope=incident.scope,
@@ -123,6 +124,10 @@ def intend(
         attempts=(*change.attempts, attempt),
         events=(*change.events, event),
     )
+
+
+def _key(incident: Incident, climb: int, rung: str, phase: Phase, tries: int) -> str:
+    return f"{incident.id}/{climb}/{rung}/{phase}/{tries}"
 
 
 class ActionNotReady(Exception):

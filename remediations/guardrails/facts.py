@@ -118,6 +118,8 @@ class Facts:
     disruptive: bool = True
     mends: bool = True
     told: bool = False
+    tried: bool = False
+    """This climb has begun it before: a reload moved the ladder under it."""
     action: str = ""
     targets: tuple[str, ...] = ()
     target_error: str | None = None

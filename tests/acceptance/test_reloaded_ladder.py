@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
+from daemon.incidents.events import Kind
 from daemon.incidents.records import Phase
 from remediations.run import RunState
 from tests.acceptance.variants import REFUSES
+from tests.fakes.parts import Parts, config, loaded, rung
 from tests.fakes.story import HOUR, MINUTE, STORAGE, Story, only, settings_of
 
 pytestmark = pytest.mark.timeout(400)
@@ -101,3 +106,21 @@ def test_an_approval_counts_for_the_rung_that_was_proposed_and_for_no_other() ->
     story.run(MINUTE)
     assert story.world.effects == [], story.told()
     assert story.run_of(incident).reason == f"{FAIL_OVER} was taken out of its playbook meanwhile"
+
+
+def test_a_rung_that_comes_round_again_by_another_order_is_not_tried_twice_and_the_ladder_goes_on() -> None:
+    def ladder(*names: str) -> dict[str, Any]:
+        return config([rung(name, verify={"within": "30s", "hold": "10s"}) for name in names])
+
+    story = Parts(ladder("first", "second", "third"))
+    story.run(20.0)
+    story.broken.add("p0")
+    story.until(5 * MINUTE, lambda: len(story.calls) == 2)
+    story.run(3.0)
+    story.driver.take(loaded(json.dumps(ladder("second", "first", "third"))))
+    story.until(5 * MINUTE, lambda: story.run_of(story.incident()).state is RunState.GAVE_UP)
+    assert [call.rung for call in story.calls] == ["first", "second", "third"]
+    (skipped,) = story.events(story.incident(), Kind.SKIPPED)
+    assert (skipped.data["rung"], skipped.data["gate"]) == ("first", "tried")
+    assert len(story.triggers(story.incident())) == 1
+    assert story.driver.loop.parked.items() == {}
