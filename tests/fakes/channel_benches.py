@@ -39,7 +39,7 @@ from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.ports import EPOCH, FakeClock, FakeHttp, answer
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_api import FakeSlackApi
-from tests.fakes.smtp import Mailbox
+from tests.fakes.smtp import Mailbox, plain_of
 from tests.fakes.standard_webhook import FakeReceiver
 from tests.fakes.teams import FakeTeams
 from tests.fakes.twilio import FakeTwilio
@@ -274,7 +274,7 @@ def email(box: Mailbox, port: int) -> Bench:
 
     def arrived() -> list[tuple[str, str, str]]:
         return [
-            (mail["Message-ID"], _mail_event(mail["Subject"]), f"{mail['Subject']}\n{mail.get_content()}")
+            (mail["Message-ID"], mail["X-Fleetmend-Event"], f"{mail['Subject']}\n{plain_of(mail)}")
             for mail in box.mails
         ]
 
@@ -294,10 +294,6 @@ def email(box: Mailbox, port: int) -> Bench:
                 raise AssertionError(f"SMTP has no answer {kind}")
 
     return Bench(book, _doors(FakeHttp(), SystemClock(), environment), arrived, fail, PASSWORD)
-
-
-def _mail_event(subject: str) -> str:
-    return "resolve" if subject.startswith("Over: ") else "trigger"
 
 
 HTTP: dict[str, Callable[[], Bench]] = {

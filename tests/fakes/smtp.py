@@ -37,6 +37,13 @@ class Mailbox:
         self.mails.append(parsed)
 
 
+def plain_of(mail: EmailMessage) -> str:
+    """A mail's text for those who read no HTML."""
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())
+
+
 class _Session(socketserver.StreamRequestHandler):
     """One connection, command by command."""
 

@@ -18,12 +18,12 @@ from email.utils import format_datetime
 from typing import Any
 
 from config.section import Section
+from daemon.escalate.channels import email_html
 from daemon.escalate.channels.port import Channel, Doors
 from daemon.escalate.channels.shared import Address, Shared, Smtp
 from daemon.escalate.channels.wire import detail
 from daemon.escalate.graphemes import clean, cut, line, octets, one_line
 from daemon.escalate.message import Message, Receipt, ReceiptKind
-from daemon.incidents.records import PageEvent
 
 SUBJECT = 200
 MAX_TEXT = 200_000
@@ -58,20 +58,23 @@ class Email:
         )
 
     def render(self, message: Message, spec: EmailSpec, smtp: Smtp, *, short: bool = False) -> EmailMessage:
-        """The mail: plain text, threaded, marked as written by a machine."""
+        """The mail: plain text and the same as HTML, threaded, marked as written by a machine."""
         mail = EmailMessage(policy=MAIL)
         mail["From"] = smtp.from_
         mail["To"] = spec.to
-        mail["Subject"] = line(_subject(message), SUBJECT)
+        mail["Subject"] = line(message.headline, SUBJECT)
         mail["Date"] = format_datetime(datetime.fromtimestamp(message.at, UTC))
         mail["Message-ID"] = _identity(message.key, smtp)
         mail["In-Reply-To"] = mail["References"] = _identity(f"{message.dedup_key}/{spec.to}", smtp)
         mail["Auto-Submitted"] = "auto-generated"
         mail["X-Auto-Response-Suppress"] = "All"
         mail["X-Fleetmend-Incident"] = one_line(message.incident)
-        text = message.headline if short else f"{message.headline}\n\n{cut(message.body, MAX_TEXT, octets)}"
+        mail["X-Fleetmend-Event"] = str(message.event)
+        body = "" if short else cut(message.body, MAX_TEXT, octets)
         links = "\n".join(f"{text}: {href}" for text, href in message.links)
-        mail.set_content(cut(f"{clean(text)}\n\n{clean(links)}".rstrip() + "\n", MAX_TEXT, octets))
+        text = "\n\n".join(filter(None, (message.headline, body, links)))
+        mail.set_content(cut(clean(text) + "\n", MAX_TEXT, octets))
+        mail.add_alternative(email_html.page(message, body), subtype="html")
         return mail
 
     def send(
@@ -153,12 +156,6 @@ def _refused(code: int, answer: bytes | str, doors: Doors) -> Receipt:
     if 400 <= code < 500 or code < 0:
         return Receipt(ReceiptKind.TEMPORARY, text, status=code)
     return Receipt(ReceiptKind.PERMANENT, text, status=_CONTENT_TOO_LARGE if code == _TOO_BIG else code)
-
-
-def _subject(message: Message) -> str:
-    """Headline, but for what has been said to be over or merely noted."""
-    prefix = {PageEvent.RESOLVE: "Over: ", PageEvent.HEADS_UP: "Heads-up: ", PageEvent.STATUS: "Note: "}
-    return prefix.get(message.event, "") + message.headline
 
 
 def _identity(text: str, smtp: Smtp) -> str:

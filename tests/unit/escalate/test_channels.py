@@ -23,7 +23,7 @@ from daemon.escalate.message import Message, ReceiptKind
 from daemon.incidents.records import PageEvent
 from tests.fakes import certificates, pagerduty, standard_webhook
 from tests.fakes.ports import EPOCH, FakeClock, FakeHttp
-from tests.fakes.smtp import Mailbox, mail_server
+from tests.fakes.smtp import Mailbox, mail_server, plain_of
 from tests.fakes.standard_webhook import FakeReceiver
 
 KEY = pagerduty.ROUTING_KEY
@@ -198,6 +198,42 @@ def test_messages_of_one_incident_form_a_thread(box: tuple[Mailbox, int]) -> Non
     assert first["Auto-Submitted"] == "auto-generated"
 
 
+def html_of(sent: Message, *, short: bool = False) -> str:
+    shared = smtp(25)
+    assert shared.smtp is not None
+    part = Email().render(sent, EmailSpec(to="ana@example.org"), shared.smtp, short=short).get_body(("html",))
+    assert part is not None
+    return str(part.get_content())
+
+
+def test_a_mail_says_the_same_as_html_and_what_to_press_first_is_first(box: tuple[Mailbox, int]) -> None:
+    links = (
+        ("Incident, chart and buttons", "https://fm.example.org/incidents/sf-1"),
+        ("Acknowledge", "https://fm.example.org/a/TOKEN"),
+        ("Elsewhere", "javascript:alert(1)"),
+    )
+    sent = message(parts=("Impact: 1 of 3 tiers.", "Left behind:\nfail-over\nquarantine"), links=links)
+    mail(smtp(box[1]), sent)
+    [taken] = box[0].mails
+    assert [part.get_content_type() for part in taken.iter_parts()] == ["text/plain", "text/html"]
+    page = html_of(sent)
+    for said in (sent.headline, "<p>Impact: 1 of 3 tiers.</p>", "<h2>Left behind</h2>", "fail-over<br>"):
+        assert said in page
+    for line in ("Impact: 1 of 3 tiers.", "Left behind:", "fail-over", "quarantine", links[1][1]):
+        assert line in plain_of(taken)
+    assert page.index("/a/TOKEN") < page.index("/incidents/sf-1")
+    assert "javascript:" not in page
+
+
+def test_html_of_a_mail_fetches_nothing_and_text_from_outside_stays_text() -> None:
+    page = html_of(message(headline="<img src=x>", parts=("</p><script>alert(1)</script>:\n& more",)))
+    assert "&lt;img src=x&gt;" in page
+    assert "&lt;/p&gt;&lt;script&gt;" in page
+    for fetched in ("<script", "<img", "src=", "url(", "@import", "http:", "https:"):
+        assert fetched not in page.replace("&lt;img src=x&gt;", "")
+    assert "more" not in html_of(message(parts=("& more",)), short=True)
+
+
 def test_no_header_can_be_smuggled_in(box: tuple[Mailbox, int]) -> None:
     mail(smtp(box[1]), message(headline="x\r\nBcc: everyone@example.org\r\n\r\nhello", incident="sf\r\n1"))
     assert box[0].mails[0]["Bcc"] is None
@@ -206,7 +242,7 @@ def test_no_header_can_be_smuggled_in(box: tuple[Mailbox, int]) -> None:
 
 def test_a_line_with_a_dot_alone_does_not_end_the_mail(box: tuple[Mailbox, int]) -> None:
     mail(smtp(box[1]), message(parts=("before\n.\nafter",)))
-    assert "after" in box[0].mails[0].get_content()
+    assert "after" in plain_of(box[0].mails[0])
 
 
 @pytest.mark.parametrize("address", ["ana", "ana@example.org\r\nx", "Ana <ana@example.org>", "a@b, c@d", ""])
