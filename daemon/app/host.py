@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from config.loader import Loaded
 from config.scope import scope_key
@@ -18,6 +19,7 @@ from daemon.app.workers import DIRECT, Workers
 from daemon.desk.known import Known, known_of
 from daemon.desk.snapshot import Snapshot
 from daemon.errors import StoreSick
+from daemon.escalate.booked import Booked
 from daemon.escalate.channels.port import Doors
 from daemon.escalate.direct import DirectPager
 from daemon.escalate.told import Told
@@ -71,6 +73,8 @@ class LiveHost:
         self._told_at = 0.0
         self.told = Told(place(loaded.model.state).path)
         self._bugs = 0
+        self.booked: Mapping[str, Booked] = {}
+        """What calendars say, kept for when the store cannot be asked."""
 
     def take(self, loaded: Loaded[Settings], now: float) -> None:
         """A reloaded configuration is in force."""
@@ -90,10 +94,12 @@ class LiveHost:
         setup = setup_of(self.loaded.model)
         doors = Doors(self._ports.http, self._ports.clock, self.loaded.redactor.text)
         book = self.workers.tools.book
-        return DirectPager(setup.directory, setup.policies["default"], book, doors, self.told)
+        directory = replace(setup.directory, booked=self.booked)
+        return DirectPager(directory, setup.policies["default"], book, doors, self.told)
 
     def publish(self, loop: Ground, now: float) -> None:
         """Everything true now, by one assignment."""
+        self.booked = loop.stages.escalate.setup.directory.booked
         if self.systemd is not None:
             self.systemd.alive(self._ports.clock.monotonic())
         if not self.ready[0] and self.ready[1] == "starting" and loop.board is not None:

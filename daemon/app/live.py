@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from queue import SimpleQueue
@@ -27,6 +28,7 @@ from config.problems import ConfigError
 from daemon import log
 from daemon.app import heartbeat
 from daemon.app.build import Parts, build, rebuild, setup_of
+from daemon.app.calendars import ask_calendars
 from daemon.app.faces import Face, faces_of
 from daemon.app.gauges import Gauges
 from daemon.app.host import LiveHost
@@ -88,7 +90,15 @@ def _tell_of_sick_store(loaded: Loaded[Settings], reason: str, environment: Mapp
     setup = setup_of(loaded.model)
     book, _ = address_book(loaded.model.people, loaded.model.channels, loaded.environment.context)
     doors = Doors(HttpDoor(clock), clock, loaded.redactor.text)
-    pager = DirectPager(setup.directory, setup.policies["default"], book, doors, Told.near(path, environment))
+    calendars = ask_calendars(loaded.model, doors.http, FileDoor(), clock)
+    booked = {one.schedule: one.said.booked for one in calendars if one.said is not None}
+    pager = DirectPager(
+        replace(setup.directory, booked=booked),
+        setup.policies["default"],
+        book,
+        doors,
+        Told.near(path, environment),
+    )
     pager.page("store", f"the daemon cannot start: {reason}; nothing is watched", clock.now())
 
 

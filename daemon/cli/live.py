@@ -15,7 +15,7 @@ from types import MappingProxyType
 from config.loader import Loaded
 from config.problems import Problem
 from daemon.app.build import sections_of
-from daemon.cli.calendars import ask_calendars
+from daemon.app.calendars import ask_calendars
 from daemon.cli.units import ask_units
 from daemon.detect.plan import SourcePlan, plan_of
 from daemon.detect.sources.base import Source, Wanted

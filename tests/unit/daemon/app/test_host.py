@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from daemon.app.host import PUBLISH_SHARE, STALLED_AFTER, LiveHost
+from daemon.escalate.ical import Entry, write
 from tests.fakes.story import BASE, STORAGE, Story, settings_of
 
 
@@ -63,3 +65,19 @@ def test_publishing_takes_a_small_share_of_the_loops_time_however_long_it_takes(
     assert host.snapshot is first
     host.publish(loop, story.now + rest + 0.1)
     assert host.snapshot is not first
+
+
+def test_a_page_without_the_store_goes_to_whom_the_calendar_named() -> None:
+    base = BASE.replace(
+        'rotation: {every: 1w, starts: "2025-12-29 09:00", people: [ana]}', "calendar: {file: /x.ics}"
+    )
+    story = Story(base=base, only=STORAGE, warm=0.0)
+    turns = [Entry("primary", story.now - 60, story.now + 86_400, "ana", "Ana")]
+    story.world.files.contents[Path("/x.ics")] = write("on call", turns, story.now)
+    story.run(130)
+    ports = replace(story.world.ports, clock=story.time)
+    host = LiveHost(settings_of(base), ports, "me", "0", list[str]().append, story.now)
+    host.workers = story.driver.parts.workers
+    host.publish(story.driver.loop, story.now)
+    assert host.pager().page("store", "disk full", story.now)
+    assert len(story.world.sent) == 1, "Ana's webhook"

@@ -1,4 +1,4 @@
-"""What the calendars of schedules say now, for `check --live`."""
+"""What the calendars of schedules say now: for `check --live`, and for a daemon that cannot read its store."""
 
 from __future__ import annotations
 
