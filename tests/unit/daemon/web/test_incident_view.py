@@ -89,6 +89,30 @@ def test_acknowledge_says_that_the_clock_runs_on(night: dict[str, Dossier]) -> N
     assert (ack.label, ack.effect) == ("Acknowledge", "stops reminders, L2 still 03:25Z")
 
 
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (with_rows(), []),
+        (with_rows(run=rows.run(state=RunState.VERIFYING, due_at=300.0)), ["verdict"]),
+        (with_rows(run=rows.run(state=RunState.GAVE_UP, due_at=300.0)), []),
+        (
+            with_rows(
+                run=rows.run(state=RunState.WAITING, due_at=900.0),
+                escalation=rows.escalation(level=1, state=EscalationState.PAGING, remind_at=400.0, next_level_at=800.0),
+            ),
+            ["reminder to L1", "L1 is told", "the guardrails are asked again"],
+        ),
+        (with_rows(escalation=rows.escalation(level=1, state=EscalationState.ENDED, next_level_at=800.0)), []),
+        (Dossier(rows.incident(state=IncidentState.RESOLVED), run=rows.run(due_at=300.0)), []),
+    ],
+    ids=["nothing", "in flight", "over for the robot", "both clocks", "nobody is told any more", "over"],
+)  # fmt: skip
+def test_what_comes_next_by_itself_is_told_the_soonest_first(found: Dossier, expected: list[str]) -> None:
+    coming = incident.ahead(found)
+    assert [text for text, _ in coming] == expected
+    assert [at for _, at in coming] == sorted(at for _, at in coming)
+
+
 def test_closing_what_still_fires_needs_a_reason() -> None:
     firing = next(b for b in buttons.buttons(with_rows(), None, READER) if b.kind == "resolve")
     quiet = Dossier(rows.incident(findings=()))
