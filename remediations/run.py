@@ -153,6 +153,8 @@ class Run:
     reruns: int = 0
     waiting_since: float | None = None
     proposal_expires_at: float | None = None
+    proposed: str = ""
+    """A digest of the action that was proposed, as written: the approval is for that one."""
     approved_by: str | None = None
     released_at: float | None = None
     contained_by: tuple[str, ...] = ()

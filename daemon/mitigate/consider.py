@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import replace
 
 from config.section import Autonomy
 from config.templates import Expression, TemplateError
 from daemon.incidents.events import Kind
 from daemon.incidents.records import Phase
+from daemon.mitigate.facts import PROPOSAL_LASTS
 from daemon.mitigate.moves import Act, Await, GiveUp, Propose, Step, Turn
 from remediations.guardrails.control import effective_autonomy
 from remediations.guardrails.facts import Facts
@@ -16,8 +19,6 @@ from remediations.guardrails.registry import ask
 from remediations.run import RunEvent, RunState
 from remediations.spec import Rung
 
-PROPOSAL_LASTS = 1800.0
-"""Seconds a proposal waits for a person."""
 MUTED_QUIETLY = "maintenance"
 
 
@@ -99,8 +100,15 @@ def _ask_a_person(turn: Turn) -> Step:
     turn = turn.say(
         Kind.PROPOSED, f"{rung.name} is proposed and waits for approval.", rung=rung.name, expires_at=until
     )
-    turn = turn.to(RunEvent.PROPOSE, proposal_expires_at=until, due_at=until)
+    turn = turn.to(RunEvent.PROPOSE, proposal_expires_at=until, due_at=until, proposed=digest(rung))
     return turn.end(Propose(rung))
+
+
+def digest(rung: Rung) -> str:
+    """What tells whether a rung does what it did, without a word of it."""
+    return hashlib.blake2s(
+        json.dumps(rung.do, sort_keys=True, default=str).encode(), digest_size=8
+    ).hexdigest()
 
 
 def _wait_or_give_up(turn: Turn, answer: Answer, blockers: list[Gate]) -> Step:

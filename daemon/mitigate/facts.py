@@ -19,6 +19,8 @@ from remediations.run import Run
 from remediations.spec import Limits, Playbook, Rung, action_of
 from remediations.verification import Reading
 
+PROPOSAL_LASTS = 1800.0
+"""Seconds a proposal waits for a person, and their word for what still keeps it from being done."""
 RECENT_CHANGES = 3600.0
 """Seconds for which a pipeline change counts as recent, in expressions as `changes`."""
 
@@ -136,7 +138,7 @@ def facts_of(
         scope=incident.scope,
         kill_switch=control.kill_switch(),
         leader=control.leader(),
-        wheel=wheel_of(incident, escalation, run),
+        wheel=wheel_of(incident, escalation, run, now),
         ceiling=rules.autonomy,
         fault=fault,
         fresh_within=fresh_within,
@@ -175,12 +177,16 @@ def acting_on(facts: Facts, action: Prepared | str, rows: Rows, now: float) -> F
     return replace(facts, used_overall=rows.used_overall(now - facts.overall.per))
 
 
-def wheel_of(incident: Incident, escalation: Escalation | None, run: Run) -> Wheel:
-    """A page, or having stepped back, puts a person at the wheel until they release it."""
+def wheel_of(incident: Incident, escalation: Escalation | None, run: Run, now: float) -> Wheel:
+    """A page, or having stepped back, puts a person at the wheel until they release it.
+
+    An approval does not outlive what they looked at: hours later, after a maintenance, it is asked for anew.
+    """
     paged_at = None if escalation is None else escalation.paged_at
     if paged_at is None and incident.stepped_back:
         paged_at = run.entered_at
-    return Wheel(paged_at, run.released_at, run.approved_by)
+    lasts = run.released_at is None or now < run.released_at + PROPOSAL_LASTS
+    return Wheel(paged_at, run.released_at, run.approved_by if lasts else None)
 
 
 def storming(storm: Incident | None, leave_after: float, now: float) -> Storming | None:

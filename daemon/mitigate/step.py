@@ -16,7 +16,7 @@ from dataclasses import replace
 from config.units import format_duration
 from daemon.incidents.events import Kind
 from daemon.incidents.records import Attempt, Phase
-from daemon.mitigate.consider import consider, give_up
+from daemon.mitigate.consider import consider, digest, give_up
 from daemon.mitigate.moves import Act, Ask, Await, Done, Recheck, Situation, Step, Turn
 from remediations.actions.wait import waits
 from remediations.run import Evidence, Run, RunEvent, RunState
@@ -86,9 +86,11 @@ def _proposed(turn: Turn) -> Step:
         turn = turn.say(
             Kind.APPROVED, f"{approval.by} approved {turn.rung.name}.", by=approval.by, rung=turn.rung.name
         )
-        turn = turn.to(
-            RunEvent.APPROVE, approved_by=approval.by, released_at=turn.now, proposal_expires_at=None
-        )
+        by: str | None = approval.by
+        if run.proposed not in {"", digest(turn.rung)}:
+            turn = turn.say(Kind.NOTE, f"{turn.rung.name} was changed since it was proposed: it asks anew.")
+            by = None
+        turn = turn.to(RunEvent.APPROVE, approved_by=by, released_at=turn.now, proposal_expires_at=None)
         return _rechecking(turn)
     if approval is not None:
         why = f": {approval.reason}" if approval.reason else ""

@@ -11,7 +11,7 @@ from config.section import Autonomy
 from daemon.incidents.change import Change
 from daemon.incidents.records import Attempt, DebtState, Phase
 from daemon.mitigate import journal, paying
-from daemon.mitigate.facts import mutings, wheel_of
+from daemon.mitigate.facts import PROPOSAL_LASTS, mutings, wheel_of
 from daemon.store.store import Store
 from remediations.outcome import Outcome, OutcomeState
 from remediations.run import Run, RunState
@@ -99,7 +99,14 @@ def test_the_wheel_is_held_from_the_page_until_it_is_released(
 ) -> None:
     incident = replace(INCIDENT, stepped_back=stepped_back)
     run = Run("sf-1", "storage-hot", RunState.GAVE_UP, NOW - 40, released_at=released_at)
-    assert wheel_of(incident, rows.escalation("sf-1", paged_at=paged_at), run).held == held, why
+    assert wheel_of(incident, rows.escalation("sf-1", paged_at=paged_at), run, NOW).held == held, why
+
+
+@pytest.mark.parametrize(("ago", "counts"), [(PROPOSAL_LASTS - 1, True), (PROPOSAL_LASTS, False)])
+def test_an_approval_does_not_outlive_what_the_person_looked_at(ago: float, counts: bool) -> None:
+    """A maintenance may hold the rung back for hours: then it asks anew."""
+    run = Run("sf-1", "storage-hot", RunState.WAITING, NOW, approved_by="ana", released_at=NOW - ago)
+    assert (wheel_of(INCIDENT, rows.escalation("sf-1"), run, NOW).approved_by == "ana") is counts
 
 
 @pytest.mark.parametrize(
