@@ -34,6 +34,9 @@ A_LIFE, SIDE_BY_SIDE = 8, 4
 ROUNDS = 120
 """Of each playbook: a point that is not reached in so many is not reached at all."""
 
+LATE = {"runs waiting", "timeline waiting", "timeline finding"}
+"""On a busy machine the second witness may answer only after the detector fires: the rung waits for it."""
+
 AT_ONCE = both(["lease", "checkpoints"])
 """Of every story: its daemons die while they start, and while nothing is detected yet."""
 CHAINS: Mapping[tuple[str, int], set[Moment]] = {
@@ -100,7 +103,7 @@ if os.environ.get(SOAK):
         points = listed()[playbook]
         whole = [tell(playbook, tale, set()) for tale in range(len(TALES[playbook]))]
         assert together(whole, debts=True).all == []
-        new = {point for story in whole for point in story.points()} - set(points)
+        new = {point for story in whole for point in story.points()} - set(points) - LATE
         assert not new, f"{playbook}: real points that the table does not know: {sorted(new)}"
         killed: Counter[Moment] = Counter()
         kills, sum_, chance = 0, Broken(), random.Random(playbook)
