@@ -19,7 +19,7 @@ from daemon.escalate.graphemes import cut, line, one_line
 from daemon.escalate.owed import PAGES
 from daemon.incidents.escalation import EscalationState
 from daemon.incidents.events import Event, Kind
-from daemon.incidents.model import Incident
+from daemon.incidents.model import Incident, IncidentState
 from daemon.incidents.records import (
     Attempt,
     DebtState,
@@ -238,6 +238,11 @@ def step(dossier: Dossier, clock: Clockface) -> str:
     if incident.explained_by:
         return f"Next: look at its cause first: fleetmend incident {incident.explained_by}"
     closes = "Once mended by hand, it closes by itself when its signal is clear."
+    if incident.state is IncidentState.CONTAINED:
+        closes = (
+            "It is held, not mended, and does not close by itself: mend the cause, give back what holds it "
+            f"(fleetmend debts), then fleetmend resolve {incident.id}."
+        )
     held = [asked for asked in _held(dossier) if not {gate.name for gate in asked.refusals} <= _FITS_NOT]
     if held:
         gates = ", ".join(gate.name for gate in held[-1].refusals)

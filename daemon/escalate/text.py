@@ -161,7 +161,7 @@ def _under_way(delivery: Delivery, broken: str) -> str:
 
 def _both(broken: str, failed: str) -> str:
     """What broke and what the robot made of it, on one line: neither long names nor a long reason push the other out."""
-    after = line(failed, HEADLINE // 2)
+    after = line(failed, max(HEADLINE // 2, HEADLINE - len(broken) - 2))
     return f"{line(broken, HEADLINE - len(after) - 2)}; {after}"
 
 
@@ -189,7 +189,7 @@ def _robots(tried: Sequence[Attempt]) -> str:
     bad = sum(1 for attempt in tried if attempt.verdict not in {"recovered", "contained"})
     count = f", {bad} of {len(tried)} in vain" if bad else ""
     contained = [attempt.rung for attempt in tried[:-1] if attempt.verdict == "contained"]
-    return f"{last.rung} {body.result(last)}{count}{', contained' if contained else ''}"
+    return f"{'contained; ' if contained else ''}{last.rung} {body.result(last)}{count}"
 
 
 def _how(incident: Incident, dossier: Dossier) -> str:

@@ -13,7 +13,7 @@ from daemon.escalate.graphemes import octets
 from daemon.escalate.message import Message
 from daemon.escalate.text import HEADLINE, LINES, SCREEN, Around, Reader, compose
 from daemon.incidents.events import Event, Kind
-from daemon.incidents.model import FindingRecord
+from daemon.incidents.model import FindingRecord, IncidentState
 from daemon.incidents.records import (
     DeliveryState,
     FailoverLock,
@@ -54,7 +54,7 @@ def page(
     [
         (("not_recovered",), "r0 without effect, 1 of 1 in vain"),
         (("not_recovered", "not_recovered", "not_recovered"), "r2 without effect, 3 of 3 in vain"),
-        (("contained", "not_recovered"), "r1 without effect, 1 of 2 in vain, contained"),
+        (("contained", "not_recovered"), "contained; r1 without effect, 1 of 2 in vain"),
         (("contained",), "r0 contained"),
         ((None,), "r0 done, not judged yet, 1 of 1 in vain"),
     ],
@@ -142,9 +142,10 @@ def test_locks_and_silences_stand_among_what_is_left_with_their_ends() -> None:
         (story(run=run(), incident=incident()), f"watch what comes of it until 09:10 CET / 08:10Z: fleetmend incident {ID}"),
         (story(incident=incident(explained_by="po-1", stepped_back=True)), "look at its cause first: fleetmend incident po-1"),
         (story(events=(gates("grow", ("cooldown", "held")),)), f"see whether grow is right in spite of its refusal (cooldown): fleetmend explain {ID}."),
+        (story(events=(), incident=incident(state=IncidentState.CONTAINED, stepped_back=True)), f"fleetmend incident {ID}. It is held, not mended, and does not close by itself"),
         (story(events=()), f"fleetmend incident {ID}. Once mended by hand, it closes by itself when its signal is clear."),
     ],
-    ids=["proposed", "blind", "acting", "explained", "refused", "else"],
+    ids=["proposed", "blind", "acting", "explained", "refused", "contained", "else"],
 )  # fmt: skip
 def test_the_next_step_comes_with_the_command_that_does_it(dossier: Any, said: str) -> None:
     assert f"Next: {said}" in page(dossier=dossier).body
