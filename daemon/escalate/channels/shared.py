@@ -59,6 +59,8 @@ class Twilio(Section):
     ]
     call_from: Annotated[str, Field(pattern=r"^\+[1-9]\d{5,14}$")] | None = None
     """The number that calls come from, where `from` is none."""
+    receipts: bool = True
+    """Whether carriers say that a text was delivered. Where many do not, `false`: no word is then no bad sign."""
     url: Annotated[str, Field(pattern=r"^https?://[^\s/]+$")] = "https://api.twilio.com"
 
     @property

@@ -110,7 +110,7 @@ class Sms:
             "ValidityPeriod": str(VALID),
         }
         status = "" if short else status_url(doors.public_url, message.key)
-        return post(account, MESSAGES, form, doors, deadline, status=status)
+        return post(account, MESSAGES, form, doors, deadline, status=status, proof=account.receipts)
 
 
 def ends(message: Message) -> str:

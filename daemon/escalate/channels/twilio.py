@@ -67,10 +67,11 @@ def post(
     deadline: float,
     *,
     status: str = "",
+    proof: bool = True,
 ) -> Receipt:
     """Create a message or a call, once; its `sid` is what the provider calls it.
 
-    `status`: where it tells what became of it; without one it is not asked, and no proof is expected.
+    `status`: where it tells what became of it; without one it is not asked. `proof`: whether it always does, if asked.
     """
     given = {**form, "StatusCallback": status} if status else form
     request = Request(
@@ -82,7 +83,7 @@ def post(
     )
     receipt = exchange(request, doors, deadline, _created)
     if receipt.kind is ReceiptKind.OK:
-        return replace(receipt, proof_within=PROOF_WITHIN if status else None)
+        return replace(receipt, proof_within=PROOF_WITHIN if status and proof else None)
     code = _CODE.search(receipt.detail)
     if receipt.kind is ReceiptKind.PERMANENT and code is not None and int(code[1]) in _LATER:
         return replace(receipt, kind=ReceiptKind.TEMPORARY)

@@ -138,6 +138,16 @@ def test_whether_the_usual_port_is_spelled_out_does_not_matter(
     assert len(face.record.orders) == 1
 
 
+def test_an_address_below_a_path_is_signed_as_it_is_outside(client: TestClient, face: Face) -> None:
+    """A proxy takes the beginning of the path away."""
+    face.public_url = f"{HOME}/fleet/"
+    form = {"From": TO, "Body": code()}
+    outside = twilio.signature(TEXTS.replace(".org", ".org/fleet"), form)
+    assert post(client, TEXTS, form, header=outside).status_code == 200
+    assert post(client, TEXTS, form).status_code == 403
+    assert len(face.record.orders) == 1
+
+
 def test_the_signature_of_the_vendors_own_example_fits(client: TestClient, face: Face) -> None:
     """Twilio docs, "Webhooks security"."""
     form = {

@@ -227,6 +227,13 @@ def test_proof_is_expected_only_where_it_was_asked_for() -> None:
         assert phone.call(ANSWERABLE).provider_id.startswith("CA")
 
 
+def test_where_carriers_send_no_receipts_a_text_is_asked_about_and_silence_is_no_bad_sign() -> None:
+    phone, account = Phone(), shared(receipts=False)
+    assert phone.text(ANSWERABLE, account).proof_within is None
+    assert "StatusCallback" in phone.twilio.texts[0]["asked"]
+    assert phone.call(ANSWERABLE, account).proof_within == 120.0
+
+
 @pytest.mark.parametrize("event", [PageEvent.RESOLVE, PageEvent.STATUS])
 def test_nobody_is_called_to_hear_that_it_is_over(event: PageEvent) -> None:
     phone = Phone()
