@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from daemon.escalate.outbox import ASKED, DETOUR, FALLBACK_AFTER, FAULT, fraction
 from daemon.escalate.owed import PAGES
+from daemon.escalate.receipts import sent_anew
 from daemon.incidents.records import Delivery, DeliveryState, PageEvent
 
 SHARED = {"email": "smtp", "sms": "twilio", "voice": "twilio"}
@@ -99,6 +100,8 @@ def held(
 def _held(row: Delivery, standing: Standing, now: float) -> Held:
     why = "does not answer" if standing.down else "asks to wait"
     error = f"{row.channel} {why}"
+    if sent_anew(row):
+        return Held(replace(row, due_at=max(standing.until, now + 1.0), error=error), False)
     if row.give_up_at is not None and now >= row.give_up_at:
         return Held(replace(row, state=DeliveryState.FAILED, error=f"gave up: {error}"), True)
     until = max(standing.until, now + 1.0) + SPREAD * fraction(row.key)

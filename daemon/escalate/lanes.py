@@ -10,6 +10,7 @@ from daemon.escalate.bookings import dropped, event_of
 from daemon.escalate.bundles import MOST, Waiting
 from daemon.escalate.owed import NEVER_QUIET, PAGES
 from daemon.escalate.pacing import ASIDE, BUNDLE, WAITED, Pace, Pacing, Sort, Told, sort_of
+from daemon.escalate.receipts import sent_anew
 from daemon.incidents.change import Change
 from daemon.incidents.events import Kind
 from daemon.incidents.model import STORM
@@ -36,7 +37,10 @@ class Going:
     @property
     def urgency(self) -> tuple[bool, float, tuple[int, float, str]]:
         """Ascending: pages before anything else, then what is due longest, then the worst."""
-        return min((one.row.event not in PAGES, one.row.due_at, one.rank) for one in self.waiting)
+        return min(
+            (one.row.event not in PAGES or sent_anew(one.row), one.row.due_at, one.rank)
+            for one in self.waiting
+        )
 
 
 def single(row: Delivery) -> Going:
@@ -93,7 +97,8 @@ class Lanes:
             marked = replace(row, facts={**row.facts, ASIDE: True}) if row.incident in aside else row
             self.going.append(Going((replace(one, row=marked),), bool(told)))
         if plan.together:
-            self.going.append(Going(tuple(by_key[row.key] for row in plan.together), bool(told)))
+            before = bool(told or plan.alone)
+            self.going.append(Going(tuple(by_key[row.key] for row in plan.together), before))
         self._defer([(row, at) for row, at in plan.later if row.due_at <= now])
         return [
             *(Told(now, sort, row.incident, row.incident in aside) for row in plan.alone),

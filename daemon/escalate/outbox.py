@@ -13,12 +13,13 @@ from typing import Any
 
 from daemon.escalate.message import Receipt, ReceiptKind
 from daemon.escalate.owed import MAYBE, PAGES, reached
-from daemon.escalate.receipts import RENEW
+from daemon.escalate.receipts import RENEW, sent_anew
 from daemon.incidents.escalation import Escalation, EscalationState
 from daemon.incidents.model import Incident, IncidentState
 from daemon.incidents.records import Delivery, DeliveryState, PageEvent
 
 FIRST_WAIT, LONGEST_WAIT = 5.0, 120.0
+ANEW_AT_ONCE = 2
 FALLBACK_AFTER = 3
 """Tries that fail in a row before the next channel is owed as well; this one goes on trying."""
 FAULT, ASKED, STATUS, DETOUR = "fault", "asked", "status", "detour"
@@ -42,14 +43,20 @@ def sequence(row: Delivery) -> tuple[str, str]:
 def choose(owed: Iterable[Delivery], sending: Iterable[Delivery], slots: int) -> tuple[Delivery, ...]:
     """The rows to send now: at most `slots`, one per sequence, oldest of each, pages before anything else.
 
-    `owed`: all unsent rows that are due. `sending`: those that workers have.
+    `owed`: all unsent rows that are due. `sending`: those that workers have. What goes only to go on standing comes last,
+    few at a time: it must not stand in the way of those whom nobody told yet.
     """
-    busy = {sequence(row) for row in sending}
+    under_way = tuple(sending)
+    busy = {sequence(row) for row in under_way}
     heads: dict[tuple[str, str], Delivery] = {}
     for row in sorted(owed, key=lambda row: (row.created_at, _rank(row), row.key)):
         if sequence(row) not in busy:
             heads.setdefault(sequence(row), row)
-    urgent = sorted(heads.values(), key=lambda row: (row.event not in PAGES, row.due_at, row.key))
+    anew = [row for row in heads.values() if sent_anew(row)]
+    rest = [row for row in heads.values() if not sent_anew(row)]
+    urgent = sorted(rest, key=lambda row: (row.event not in PAGES, row.due_at, row.key))
+    room = max(0, ANEW_AT_ONCE - sum(1 for row in under_way if sent_anew(row)))
+    urgent += sorted(anew, key=lambda row: (row.due_at, row.key))[:room]
     return tuple(urgent[: max(0, slots)])
 
 
@@ -134,7 +141,7 @@ def settle(row: Delivery, receipt: Receipt, now: float) -> After:
     if receipt.kind is ReceiptKind.PERMANENT:
         return After(replace(row, state=DeliveryState.FAILED, error=error), failing=True)
     due_at = now + wait(row, receipt)
-    if row.sent_at is not None and RENEW in row.facts:
+    if sent_anew(row):
         # It has told already, so nobody else is owed it; whatever stands there is kept standing as soon as it can be.
         return After(replace(row, state=DeliveryState.OWED, due_at=due_at, error=error, receipt=maybe))
     if row.give_up_at is not None and due_at >= row.give_up_at:

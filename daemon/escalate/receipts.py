@@ -128,10 +128,17 @@ def overdue(
     return replace(known, state=DeliveryState.OWED, due_at=now) if stands else known
 
 
+def sent_anew(row: Delivery) -> bool:
+    """Whether it told whom it was for already, and goes again only so that what it brought goes on standing."""
+    return row.sent_at is not None and RENEW in row.facts
+
+
 def _renews(row: Delivery) -> bool:
     """Whether what it brought is kept standing by it."""
     unsettled = row.state in {DeliveryState.OWED, DeliveryState.SENDING}
-    return RENEW in row.facts and row.event is not PageEvent.RESOLVE and (unsettled or row.look_at is not None)
+    return (
+        RENEW in row.facts and row.event is not PageEvent.RESOLVE and (unsettled or row.look_at is not None)
+    )
 
 
 def _before(one: Delivery, other: Delivery) -> bool:

@@ -15,6 +15,8 @@ from daemon.escalate.channels.port import Doors
 from daemon.escalate.channels.registry import KINDS, address_book
 from daemon.escalate.channels.shared import Shared
 from daemon.escalate.message import ReceiptKind
+from daemon.escalate.outbox import ANEW_AT_ONCE
+from daemon.escalate.owed import PAGES
 from daemon.escalate.schedules import directory_of
 from daemon.escalate.triggers import Acked, PageOwed, Recovered
 from daemon.incidents.change import Change
@@ -48,6 +50,8 @@ class Alerted:
             with self.house.store.write() as uow:
                 for change in self.house.stage.look(uow, self.house.now):
                     uow.apply(change)
+                for change in self.house.stage.detour(uow, self.house.now):
+                    uow.apply(change)
             self.house.pass_time(1)
 
 
@@ -56,7 +60,8 @@ def alerted() -> Iterator[Alerted]:
     with Store.open(":memory:") as store:
         house = House(store)
         house.open()
-        ana = PersonSpec.model_validate({"name": "Ana", "channels": [{"alertmanager": SPEC}]})
+        ways = [{"alertmanager": SPEC}, {"console": {}}]
+        ana = PersonSpec.model_validate({"name": "Ana", "channels": ways})
         people = {**PEOPLE, "ana": ana}
         directory = directory_of(people, {"architecture": ("chloe",)}, SCHEDULES, KINDS)
         house.setup = replace(house.setup, directory=directory)
@@ -132,13 +137,51 @@ def test_an_alertmanager_that_was_away_past_the_level_s_deadline_is_told_when_it
     assert alerted.firing == []
 
 
+def test_an_alertmanager_that_goes_away_pages_nobody_who_was_told(alerted: Alerted) -> None:
+    """What is only kept standing is owed to nobody else: not after three tries, nor as its provider is in trouble."""
+    house, names = alerted.house, [f"sf-{number}" for number in range(1, 5)]
+    for name in names:
+        if name != "sf-1":
+            house.open(name)
+        house.tell(OWED, key=name)
+    alerted.pass_time(20)
+    for name in names:
+        house.tell(Acked("ana"), key=name)
+    alerted.alerts.script += [answer(503, "away")] * 1_000
+    alerted.pass_time(20 * MINUTE)
+    rows = [row for name in names for row in house.deliveries(name) if row.person == "ana"]
+    assert {row.channel for row in rows if row.event in PAGES} == {"alertmanager"}
+    alerted.alerts.script.clear()
+    alerted.pass_time(4 * MINUTE)
+    assert sorted(alerted.firing) == names
+
+
+def test_who_was_not_told_yet_goes_before_what_only_goes_on_standing(alerted: Alerted) -> None:
+    house, names = alerted.house, [f"sf-{number}" for number in range(1, 8)]
+    for name in names:
+        if name != "sf-1":
+            house.open(name)
+        house.tell(OWED, key=name)
+    alerted.pass_time(20)
+    house.clock.advance(RENEWED_EVERY)
+    with house.store.write() as uow:
+        for change in house.stage.look(uow, house.now):
+            uow.apply(change)
+    house.open("sf-9")
+    house.tell(OWED, key="sf-9")
+    house.dispatch(slots=8)
+    jobs = house.take()
+    assert jobs[0].incident == "sf-9"
+    assert len(jobs) == 1 + ANEW_AT_ONCE
+
+
 def test_reminders_and_levels_do_not_multiply_what_is_sent(alerted: Alerted) -> None:
     """One alert is renewed once a minute, however often its people were told."""
     alerted.house.tell(OWED)
     alerted.pass_time(14 * MINUTE)
     asked = sum(1 for row in alerted.house.deliveries() if row.channel == "alertmanager")
-    assert asked == 3
-    assert 14 <= len(alerted.alerts.posts) <= 14 + asked
+    assert asked == 2
+    assert 12 <= len(alerted.alerts.posts) <= 14 + asked
 
 
 def test_what_relapses_while_its_end_is_still_told_fires_again(alerted: Alerted) -> None:
