@@ -20,6 +20,7 @@ from daemon.incidents.records import Delivery, DeliveryState, PageEvent
 
 FIRST_WAIT, LONGEST_WAIT = 5.0, 120.0
 ANEW_AT_ONCE = 2
+"""Messages under way at one time of those that go only to go on standing."""
 FALLBACK_AFTER = 3
 """Tries that fail in a row before the next channel is owed as well; this one goes on trying."""
 FAULT, ASKED, STATUS, DETOUR = "fault", "asked", "status", "detour"
