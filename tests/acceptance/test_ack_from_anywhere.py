@@ -15,16 +15,22 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from config.secrets import Secret
+from config.secrets import Environment, Secret
 from daemon.cli.main import invoke
 from daemon.detect.inbox import InboxSpec, PagerDutyInbox
+from daemon.escalate.channels.shared import Shared
+from daemon.escalate.channels.twilio import digit_url
 from daemon.escalate.owed import dedup_key
 from daemon.incidents.events import Event, Kind
 from daemon.loop.messages import Recorded
 from daemon.store.store import Store
 from daemon.web.sessions import LINK_HOLDS, Sessions
+from tests.fakes import twilio
 from tests.fakes.face import TOKENS, Face
+from tests.fakes.ports import answer as ok
 from tests.fakes.story import MINUTE, Story
+from tests.integration.web import test_phones as phone
+from tests.integration.web import test_slack_buttons as slack
 from tests.integration.web.conftest import HOME, log_in
 
 ALERTS = """
@@ -73,6 +79,11 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         story.run(5.0)
         face = Face(store)
         face.clock.at = story.now
+        face.phones, face.public_url = phone.phones(), twilio.HOME
+        app = {"token": {"env": "T"}, "signing_secret": {"env": "S"}, "users": {slack.USER: "ana"}}
+        secrets = Environment({"T": "xoxb-1", "S": slack.SECRET}).context
+        face.shared = Shared.model_validate({"slack": app}, context=secrets)
+        face.http.on("POST", "https://hooks.slack.com/", ok(200, "ok"))
         face.inbox = InboxSpec(pagerduty=PagerDutyInbox(secret=(Secret(PD_SECRET),)))
         with TestClient(
             face.app, base_url=HOME, client=("127.0.0.1", 50000), follow_redirects=False, raise_server_exceptions=False
@@ -133,6 +144,29 @@ def by_command(desk: Desk) -> tuple[int, str]:
     return invoke(["ack", desk.incident, "--config", str(desk.config)]), ""
 
 
+def by_button(desk: Desk, age: float = 0.0) -> tuple[int, str]:
+    """In Slack, by the user who is ana here; what she is told goes to Slack, only to her."""
+    value = Sessions(lambda: desk.face.keys).link(desk.incident, "ops", 1, desk.story.now - age)
+    pressed = slack.act(desk.face, "fleetmend-ack", value)
+    status = slack.post(desk.client, pressed, at=desk.story.now).status_code
+    return status, " ".join(slack.told(desk.face))
+
+
+def by_old_button(desk: Desk) -> tuple[int, str]:
+    return by_button(desk, age=LINK_HOLDS + 1)
+
+
+def by_key(desk: Desk, age: float = 0.0) -> tuple[int, str]:
+    """1 pressed in a call to ana."""
+    signed = Sessions(lambda: desk.face.keys).link(desk.incident, "ana", 1, desk.story.now - age)
+    answer = phone.press(desk.client, digit_url(desk.face.public_url, signed))
+    return answer.status_code, answer.text
+
+
+def by_key_too_late(desk: Desk) -> tuple[int, str]:
+    return by_key(desk, age=LINK_HOLDS + 1)
+
+
 Way = Callable[[Desk], tuple[int, str]]
 LATE = ["note"]
 TABLE = [
@@ -154,6 +188,16 @@ TABLE = [
     (by_pagerduty, ACKED, 200, "success", ["acked"], "pagerduty"),
     (by_pagerduty, RESOLVED, 200, "success", [], ""),
     (by_pagerduty, UNKNOWN, 200, "success", [], ""),
+    (by_button, OPEN, 200, "Taken: ack", ["acked"], "slack"),
+    (by_button, ACKED, 200, "Taken: ack", ["acked"], "slack"),
+    (by_button, RESOLVED, 200, "is over already", [], ""),
+    (by_button, UNKNOWN, 200, f"no incident {GONE}", [], ""),
+    (by_old_button, EXPIRED, 200, "fleetmend ack", [], ""),
+    (by_key, OPEN, 200, "Acknowledged. level 2 is still paged", ["acked"], "voice"),
+    (by_key, ACKED, 200, "Acknowledged. level 2 is still paged", ["acked"], "voice"),
+    (by_key, RESOLVED, 200, "It was over already", LATE, "voice"),
+    (by_key, UNKNOWN, 200, "no such incident", [], ""),
+    (by_key_too_late, EXPIRED, 200, "Nothing was done", [], ""),
     (by_command, OPEN, 0, "", ["acked"], "cli"),
     (by_command, ACKED, 0, "", ["acked"], "cli"),
     (by_command, RESOLVED, 0, "", LATE, "cli"),
@@ -187,7 +231,7 @@ def test_every_way_to_acknowledge_answers_and_acts_as_the_incident_stands(
     assert all(0.0 <= story.now - event.at <= 3.0 for event in fresh)
 
 
-@pytest.mark.parametrize("way", [by_link, by_api, by_console, by_pagerduty, by_command])
+@pytest.mark.parametrize("way", [by_link, by_api, by_console, by_pagerduty, by_button, by_key, by_command])
 def test_the_same_way_twice_is_one_acknowledgement(desk: Desk, way: Way) -> None:
     for _ in range(2):
         way(desk)
