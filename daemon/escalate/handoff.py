@@ -20,7 +20,7 @@ from daemon.escalate.schedules import Directory
 from daemon.escalate.text import Reader
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.model import SEVERITIES, Incident
-from daemon.incidents.records import Debt, Delivery, PageEvent
+from daemon.incidents.records import Debt, DebtState, Delivery, PageEvent
 
 LOOK_BACK = 8 * 3600.0
 """Seconds for which a change of shift that nobody was told of is still news."""
@@ -182,4 +182,7 @@ def _line(dossier: Dossier, now: float, zone: str) -> str:
         parts.append(
             f"L{escalation.level} was paged; {f'{by} acknowledged it' if by else 'nobody acknowledged it'}."
         )
+    owing = [debt.rung for debt in dossier.debts if debt.state not in {DebtState.PAID, DebtState.WAIVED}]
+    if owing and not incident.ended:  # of what is over its sentence says so
+        parts.append(f"Still to be given back: {', '.join(owing)}.")
     return " ".join(parts)

@@ -17,6 +17,7 @@ from daemon.escalate.schedules import Directory
 from daemon.escalate.text import Reader
 from daemon.incidents.escalation import EscalationState
 from daemon.incidents.model import Incident, IncidentState
+from daemon.incidents.records import DebtState
 from tests.fakes import rows
 from tests.fakes.paging import MAIL, PD, person
 
@@ -128,11 +129,15 @@ def test_the_message_says_who_has_what_the_incidents_and_who_acknowledged() -> N
     other = incident("sf-2", severity="medium", failure_mode="storage_failure")
     owed, _ = handoff.owed(BEN, [open_one, other], directory(), NINE)
     acked = rows.escalation("sf-1", state=EscalationState.ACKED, level=2, acked_by="ana")
-    told = [Dossier(other), Dossier(open_one, escalation=acked)]
+    owing, paid = (
+        rows.debt("sf-1/fail-over", rung="fail-over"),
+        rows.debt("sf-1/x", rung="x", state=DebtState.PAID),
+    )
+    told = [Dossier(other), Dossier(open_one, escalation=acked, debts=(owing, paid))]
     message = digests.compose(owed, told, Reader("Ben", "Europe/Paris", "https://fm.example.org"), NINE)
     assert message.headline == "[HAND-OFF] You are on call for primary, after Ana: 2 to know of"
     assert message.parts[0].startswith("sf-1 (critical, open): ")
-    assert message.parts[0].endswith("L2 was paged; ana acknowledged it.")
+    assert message.parts[0].endswith("L2 was paged; ana acknowledged it. Still to be given back: fail-over.")
     assert message.parts[1].startswith("sf-2 (medium, open): ")
     goes, _ = handoff.owed(Side("ana", NINE, GOES, ("primary",), ("ben",)), [open_one], directory(), NINE)
     message = digests.compose(goes, told[1:], Reader("Ana"), NINE)
