@@ -86,6 +86,8 @@ class Bot:
         return replace(receipt, kind=ReceiptKind.TEMPORARY) if _unsure(receipt) else receipt
 
     def _post(self, message: Message, place: str, thread: str, *, short: bool) -> Receipt:
+        # What the first message says by now, with all that follows from it, need not be said twice.
+        short = short or bool(thread and state_of(message))
         body = posted(message, short=short, acting=self.acting)
         mark = {"event_type": MARK, "event_payload": {"page": reference(message.key)}}
         sent = {"channel": place, **body, "metadata": mark, "unfurl_links": False, "unfurl_media": False}

@@ -129,6 +129,7 @@ def test_recovery_and_end_stand_on_the_first_message_which_asks_nothing_any_more
     desk.later(first, event, note, links=(*page().links, ACK_LINK))
     page_now, reply = desk.api.posted
     assert header(page_now).startswith(word)
+    assert [block["type"] for block in reply["blocks"]] == ["header", "context"], "the first one says the rest"
     assert not {"fleetmend-ack", "fleetmend-escalate"} & buttons(page_now).keys()
     assert reply["thread_ts"] == page_now["ts"]
 
