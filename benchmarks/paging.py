@@ -92,7 +92,8 @@ class Seen:
     megabytes: list[float] = field(default_factory=list)
     in_record: list[int] = field(default_factory=list)
     named: list[int] = field(default_factory=list)
-    rounds: list[float] = field(default_factory=list)
+    rounds: list[tuple[float, float]] = field(default_factory=list)
+    """How long each took, and how much of that was processor time."""
 
 
 def figures() -> list[Figure]:
@@ -106,14 +107,16 @@ def figures() -> list[Figure]:
         program = [sys.executable, "-m", "benchmarks.timed", str(rounds)]
         with daemon(settings(port, key, hook), program=program) as running:
             _play(world, seen, running)
-        seen.rounds = [float(line.split()[1]) for line in rounds.read_text("ascii").splitlines()]
+        lines = [line.split() for line in rounds.read_text("ascii").splitlines()]
+        seen.rounds = [(float(took), float(used)) for _, took, used in lines]
     return _table(world, seen)
 
 
 def _table(world: World, seen: Seen) -> list[Figure]:
     first = [world.since(kind, at)[0].at - at for at in seen.began for kind in world.got]
     most = {kind: _most(got) for kind, got in world.got.items()}
-    rounds = sorted(seen.rounds)
+    took, used = sorted(took for took, _ in seen.rounds), sorted(used for _, used in seen.rounds)
+    p99 = round(0.99 * (len(took) - 1))
     growth = seen.megabytes[-1] - seen.megabytes[0]
     return [
         Figure(
@@ -133,15 +136,17 @@ def _table(world: World, seen: Seen) -> list[Figure]:
         Figure(
             "incidents counted in the pages of each person, named in those by webhook",
             f"{min(seen.in_record)}, {min(seen.named)}",
-            f"{COUNT}, {COUNT}",
-            set(seen.in_record) | set(seen.named) == {COUNT},
+            f">= {COUNT}, {COUNT}",
+            min(seen.in_record) >= COUNT and set(seen.named) == {COUNT},
+            "on a busy machine the daemon pages about itself as well",
         ),
         Figure(
             "resident memory after the first and the second thousand",
             ", ".join(f"{one:.0f} MB" for one in seen.megabytes),
             f"+ <= {GROWTH_MOST:.0f} MB",
             growth <= GROWTH_MOST,
-            f"a round of the loop, p99 {ms(rounds[round(0.99 * (len(rounds) - 1))])}, longest {ms(rounds[-1])}",
+            f"a round of the loop: p99 {ms(took[p99])}, longest {ms(took[-1])}; "
+            f"processor {ms(used[p99])}, {ms(used[-1])}",
         ),
     ]
 

@@ -84,10 +84,10 @@ def compose(
     return _message(waiting, headline, tuple(clean(part) for part in parts), reader.environment, links, now)
 
 
-def bare(waiting: Sequence[Waiting], now: float) -> Message:
+def bare(waiting: Sequence[Waiting], now: float, *, before: bool = False) -> Message:
     """The least that tells of all of them, made from the rows alone."""
     sort = sort_of(waiting[0].row.event)
-    headline = _headline(waiting, sort, None, before=False)
+    headline = _headline(waiting, sort, None, before=before)
     return _message(waiting, headline, (_how(sort, ""), *_others(waiting, sort)), "", (), now)
 
 

@@ -74,7 +74,7 @@ class _Dispatch:
         """One message and one job for all of its rows."""
         rows = going.rows
         found = [load(self._uow, row.incident) for row in rows[: bundles.TOLD]]
-        plain = bundles.bare(going.waiting, self._now)
+        plain = bundles.bare(going.waiting, self._now, before=going.before)
         try:
             message = bundles.compose(
                 going.waiting,

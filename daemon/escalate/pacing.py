@@ -45,7 +45,7 @@ class Pace:
 
     @property
     def total(self) -> Window:
-        """Over messages of every sort: what the bucket lets through of pages alone, so five in any five minutes."""
+        """Over messages of every sort: as many as the bucket lets through of pages alone, five in any five minutes."""
         span = 5 * MINUTE
         return Window(self.burst + int(span // self.every), span)
 
@@ -54,8 +54,6 @@ SMS = (Window(5, 15 * MINUTE), Window(11, HOUR), Window(21, 3 * HOUR))
 VOICE = (Window(3, 15 * MINUTE), Window(7, HOUR), Window(15, 3 * HOUR))
 """The limits per destination of target/goalert (engine/message): carriers blocked numbers at some 16 calls an hour
 (goalert#1084)."""
-NOTES = (Window(1, 3 * MINUTE), Window(3, 20 * MINUTE))
-"""Of the same source, for status updates: what asks for no hands may wait."""
 QUIET = Window(3, 5 * MINUTE)
 """Notes go while fewer messages than this were sent lately: they never take a page's place."""
 CARRIERS: Mapping[str, tuple[Window, ...]] = {"sms": SMS, "voice": VOICE}
@@ -124,7 +122,7 @@ class Pacing:
 
 def looked_back(kinds: Iterable[str]) -> float:
     """Seconds of the past that count for these kinds."""
-    windows = [*NOTES, QUIET, *(window for kind in kinds for window in CARRIERS.get(kind, ()))]
+    windows = [QUIET, *(window for kind in kinds for window in CARRIERS.get(kind, ()))]
     return max(window.span for window in windows)
 
 
@@ -153,17 +151,30 @@ def _at(row: Delivery, now: float) -> float | None:
 
 
 def free_at(row: Delivery, earlier: Iterable[Told], pace: Pace, now: float) -> float:
-    """When this row's message may go at the soonest; `now` when it may at once."""
+    """When this row's message may go at the soonest; `now` when it may at once.
+
+    A page waits for pages of other incidents alone. Ends and notes wait besides while messages of any sort are many.
+    """
     everything = sorted(earlier, key=lambda one: one.at)
-    others = [one for one in everything if one.incident != row.incident]
+    counted = _counted(everything)
+    others = [one for one in counted if one.incident != row.incident]
     sort = sort_of(row.event)
     same = [one.at for one in others if one.sort is sort and not one.aside]
-    at = max(now, _window(pace.total, [one.at for one in others]))
-    at = max([at, *(_window(window, [one.at for one in everything]) for window in pace.carrier)])
-    if sort is Sort.NOTE:
-        at = max(at, _window(QUIET, [one.at for one in others]))
-        return max([at, *(_window(window, same) for window in NOTES)])
-    return max(at, _bucket(pace, same))
+    at = max([now, *(_window(window, [one.at for one in everything]) for window in pace.carrier)])
+    if sort is Sort.PAGE or not others:
+        return max(at, _bucket(pace, same))
+    at = max(at, _bucket(pace, same), _window(pace.total, [one.at for one in counted]))
+    return at if sort is Sort.RESOLVE else max(at, _window(QUIET, [one.at for one in others]))
+
+
+def _counted(everything: Iterable[Told]) -> list[Told]:
+    """Of an incident's own messages of one sort the last: that it repeats itself is no crowd. `everything`: ascending."""
+    found: dict[object, Told] = {}
+    for place, one in enumerate(everything):
+        name = (one.incident, one.sort) if one.incident else place
+        found.pop(name, None)
+        found[name] = one
+    return list(found.values())
 
 
 def _window(window: Window, times: Sequence[float]) -> float:
