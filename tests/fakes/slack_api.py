@@ -87,13 +87,13 @@ class FakeSlackApi(Scripted):
             raise Refused("thread_not_found")
         self.clock += 1
         room.append({**message, "ts": f"{self.clock}.000100"})
-        return {"channel": self._name(room), "ts": room[-1]["ts"]}
+        return {"channel": self._name(room), "ts": room[-1]["ts"], "message": room[-1]}
 
     def _update(self, change: dict[str, Any]) -> dict[str, Any]:
         _checked(change, _UPDATE, "channel", "ts")
         one = self._message(change["channel"], change["ts"])
         one |= {"text": change["text"], "blocks": change["blocks"]}
-        return {"channel": change["channel"], "ts": change["ts"]}
+        return {"channel": change["channel"], "ts": change["ts"], "message": one}
 
     def _message(self, channel: str, ts: str) -> dict[str, Any]:
         found = next((one for one in self._room(channel) if one["ts"] == ts), None)

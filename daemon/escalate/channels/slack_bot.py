@@ -23,8 +23,8 @@ from remediations.ports import PortError, Request, Response
 
 MARK = "fleetmend_page"
 """`event_type` of the metadata of our messages; the payload holds the delivery's reference."""
-LOOKED_AT, LOOK_MOST = 15, 1_000_000
-"""Messages that are looked at for one of ours, and bytes of the answer that holds them."""
+LOOKED_AT, MOST = 15, 1_000_000
+"""Messages that are looked at for one of ours, and bytes of an answer."""
 _HEARD = frozenset({PageEvent.ESCALATE, PageEvent.REMIND})
 """What is told in the channel as well as in the thread: it asks for hands."""
 _GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found"})
@@ -101,7 +101,10 @@ class Bot:
             "Authorization": f"Bearer {self.token}",
         }
         request = Request("POST", f"{self.url}/{method}", headers, orjson.dumps(body))
-        return exchange(request, self.doors, self.deadline, lambda response: _read(response, self.doors))
+        # The answer holds the whole message once more.
+        return exchange(
+            request, self.doors, self.deadline, lambda response: _read(response, self.doors), most=MOST
+        )
 
     def _posted_before(self, message: Message, place: str, thread: str) -> Receipt | None:
         """Ours, if it did arrive; None when it did not, or nobody can tell."""
@@ -135,7 +138,7 @@ class Bot:
         }
         request = Request("POST", f"{self.url}/{method}", headers, urlencode(arguments).encode())
         try:
-            response = self.doors.http.send(request, deadline=self.deadline, max_bytes=LOOK_MOST)
+            response = self.doors.http.send(request, deadline=self.deadline, max_bytes=MOST)
         except PortError:
             return {}
         answer = _json(response)

@@ -20,14 +20,20 @@ _TEMPORARY = frozenset({408, 425, 429})
 
 
 def exchange(
-    request: Request, doors: Doors, deadline: float, amiss: Callable[[Response], Receipt | None] | None = None
+    request: Request,
+    doors: Doors,
+    deadline: float,
+    amiss: Callable[[Response], Receipt | None] | None = None,
+    *,
+    most: int = MAX_ANSWER,
 ) -> Receipt:
     """Send once and classify. Never raises for what the network or the other side does.
 
     `amiss`: what a 2xx says of a failure after all, or what it calls the message; None when it says nothing of the kind.
+    `most`: bytes of the answer that are read.
     """
     try:
-        response = doors.http.send(request, deadline=deadline, max_bytes=MAX_ANSWER)
+        response = doors.http.send(request, deadline=deadline, max_bytes=most)
     except TooLarge:
         return Receipt(ReceiptKind.AMBIGUOUS, "answered with more than could be read")
     except PortError as error:

@@ -129,7 +129,9 @@ def test_recovery_and_end_stand_on_the_first_message_which_asks_nothing_any_more
     desk.later(first, event, note, links=(*page().links, ACK_LINK))
     page_now, reply = desk.api.posted
     assert header(page_now).startswith(word)
-    assert [block["type"] for block in reply["blocks"]] == ["header", "context"], "the first one says the rest"
+    assert [block["type"] for block in reply["blocks"]] == ["header", "context"], (
+        "the first one says the rest"
+    )
     assert not {"fleetmend-ack", "fleetmend-escalate"} & buttons(page_now).keys()
     assert reply["thread_ts"] == page_now["ts"]
 
@@ -174,6 +176,13 @@ def test_a_person_is_told_in_their_own_room_and_changed_there() -> None:
     assert first.provider_id.startswith(f"{ROOM}/")
     desk.later(first, PageEvent.RESOLVE)
     assert header(desk.api.rooms[ROOM][0]).startswith("✅ Resolved")
+
+
+def test_the_longest_page_is_known_to_have_arrived_though_slack_says_all_of_it_back() -> None:
+    """Its answer holds the message, each letter beyond ASCII as six or twelve."""
+    desk = Desk()
+    receipt = desk.send(page(parts=("🚚" * 3_000,) * 4))
+    assert (receipt.kind, receipt.provider_id != "") == (ReceiptKind.OK, True)
 
 
 # ------------------------------------------------------------ what may have arrived
