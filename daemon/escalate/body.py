@@ -42,7 +42,9 @@ _EXCERPT_LINES, _EXCERPT = 5, 600
 _LATE = 60.0
 """Seconds after which a page that comes late says so."""
 _PAID = frozenset({DebtState.PAID, DebtState.WAIVED})
-_FITS_NOT = frozenset({"when", "require", "told"})
+_UNFIT = frozenset({"when", "told"})
+"""Gates that say that a rung is not for this fault: which ones is enough, why is no news."""
+_FITS_NOT = _UNFIT | {"require"}
 """Gates that tell whether a rung fits, and not whether it may run."""
 _HUMAN = frozenset(
     {Kind.ACKED, Kind.EXTENDED, Kind.ESCALATED, Kind.RESUMED, Kind.APPROVED, Kind.REJECTED, Kind.NOTE}
@@ -122,7 +124,7 @@ def robot(dossier: Dossier, delivery: Delivery, clock: Clockface) -> str:
     tried = [attempt for attempt in dossier.attempts if attempt.phase is not Phase.RETURN]
     lines = [*_more(len(tried) - _TRIED, "earlier")]
     lines += [_tried(attempt, clock) for attempt in tried[-_TRIED:]] or ["nothing"]
-    lines += [f"Not done: {rung}: {why}" for rung, why in _refused(dossier)]
+    lines += _not_done(dossier)
     reason = str(delivery.facts.get("reason", ""))
     if reason:
         lines.append(f"Why you: {reason}")
@@ -145,12 +147,16 @@ def _tried(attempt: Attempt, clock: Clockface) -> str:
     return f"{text} in {length(attempt.ended_at - attempt.started_at)}{effect}"
 
 
-def _refused(dossier: Dossier) -> list[tuple[str, str]]:
-    """The last refusal of each rung that was not carried out."""
-    return [
-        (asked.rung, "; ".join(f"{gate.name}: {gate.reason}" for gate in asked.refusals))
-        for asked in _held(dossier)
-    ][:_SHOWN]
+def _not_done(dossier: Dossier) -> Iterator[str]:
+    """The last refusal of each rung that was not carried out; those that do not fit the fault in one line."""
+    held = _held(dossier)
+    unfit = [asked.rung for asked in held if {gate.name for gate in asked.refusals} <= _UNFIT]
+    refused = [asked for asked in held if asked.rung not in unfit]
+    for asked in refused[:_SHOWN]:
+        yield f"Not done: {asked.rung}: {'; '.join(f'{gate.name}: {gate.reason}' for gate in asked.refusals)}"
+    yield from _more(len(refused) - _SHOWN)
+    if unfit:
+        yield f"Not for this fault: {', '.join(unfit)}"
 
 
 def _held(dossier: Dossier) -> list[Explanation]:

@@ -97,6 +97,16 @@ def test_each_attempt_is_told_with_its_outcome_and_its_duration(fields: dict[str
     assert line in page(dossier=story(attempts=(attempt(**fields),))).body.splitlines()
 
 
+def test_a_condition_that_would_have_to_hold_is_told_and_not_that_a_rung_is_for_another_fault() -> None:
+    def skipped(rung: str, gate: str) -> Event:
+        said = {"rung": rung, "gate": gate, "reason": f"{rung} because"}
+        return Event(ID, T + 400, Kind.SKIPPED, "", said)
+
+    asked = (skipped("a", "when"), skipped("b", "require"), skipped("c", "when"))
+    body = page(dossier=story(events=asked)).body
+    assert "Not done: b: require: b because\nNot for this fault: a, c\n" in body
+
+
 def test_where_nothing_was_done_the_page_says_so() -> None:
     body = page(dossier=story(attempts=(), events=(), debts=())).body
     assert "What the robot did:\nnothing\nWhy you: Ladder exhausted" in body
