@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import signal
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -242,6 +243,68 @@ def test_a_store_that_was_corrupt_and_is_replaced_ends_its_page(site: Site) -> N
     site.state.unlink()
     site.start()
     wait_for("it says that it is over", lambda: direct(site, "resolve"), within=30)
+
+
+def test_started_again_and_again_on_a_corrupt_store_it_pages_once(site: Site) -> None:
+    """Its unit starts it every few seconds; not every channel knows a page again by its key."""
+    site.state.write_bytes(b"this is no database " * 500)
+    for _ in range(3):
+        assert site.start(ready=False).wait(20.0) == 1
+    assert len(direct(site, "trigger")) == 1
+
+
+def test_a_store_that_was_deleted_under_it_is_paged_once_and_ended_by_the_next_daemon(site: Site) -> None:
+    daemon = site.start()
+    for file in site.state.parent.glob(f"{site.state.name}*"):
+        if file.suffix != ".lock":
+            file.unlink()
+    site.plant.broken = True
+    wait_for("a page goes out directly", lambda: direct(site, "trigger"), within=30)
+    pause(1.0)
+    assert len(direct(site, "trigger")) == 1
+    assert not site.plant.did("failover"), "nothing may be done that cannot be written down"
+    daemon.kill()
+    site.start(ready=False)
+    wait_for("the next one says that it is over", lambda: direct(site, "resolve"), within=30)
+    assert len(direct(site, "trigger")) == 1
+
+
+def test_pages_of_a_store_that_is_damaged_under_it_go_out_directly_once_a_channel(site: Site) -> None:
+    site.config["escalation"]["default"][0]["notify"] = ["person:ana", "person:ben"]
+    daemon = site.start()
+    daemon.signal(signal.SIGSTOP)  # so that it keeps nothing in mind of what is damaged
+    wait_for("its log is folded into the file", lambda: folded(site, daemon))
+    size = site.state.stat().st_size
+    with site.state.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xa5" * (size - 4096))
+    daemon.signal(signal.SIGCONT)
+    site.plant.broken = True
+    wait_for("one channel", lambda: direct(site, "trigger"), within=30)
+    wait_for("and the other", lambda: hooked(site), within=30)
+    pause(1.0)
+    assert (len(direct(site, "trigger")), len(hooked(site))) == (1, 1)
+    assert not site.plant.did("failover")
+
+
+def folded(site: Site, daemon: Living) -> bool:
+    """Whether it stands outside of a transaction; else it goes on for a moment."""
+    with sqlite3.connect(site.state, timeout=0.2) as store:
+        (busy, *_) = store.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        daemon.signal(signal.SIGCONT)
+        pause(0.05)
+        daemon.signal(signal.SIGSTOP)
+    return not busy
+
+
+def hooked(site: Site) -> list[str]:
+    """What the webhook was told about the store, repeats included."""
+    return [
+        body["data"]["headline"]
+        for body in site.plant.receiver.taken.values()
+        if body["type"] == "incident.trigger" and "store" in body["data"]["headline"]
+    ]
 
 
 def direct(site: Site, action: str) -> list[dict[str, object]]:
