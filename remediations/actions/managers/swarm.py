@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,13 @@ SERVICE = "service/"
 """How a service is told from a container."""
 FAILED = frozenset({"paused", "rollback_started", "rollback_paused", "rollback_completed"})
 """States of an update that was given up; a rollback that was asked for ends in `rollback_completed`."""
+
+
+KEPT = "dev.fleetmend.before"
+"""Label of a service that was restarted or scaled after a rollout: the swarm keeps one specification before the current,
+and that one runs the same from then on. Holds what its tasks ran before the rollout, and a digest of what they run."""
+MOST_KEPT = 64_000
+"""Characters of it: a label goes through every manager of the swarm."""
 
 
 class Calls(Protocol):
@@ -71,6 +79,7 @@ class Swarm:
         """As `docker service update --force` does it: the same specification, every task replaced."""
         before = self._able(order, work.deadline)
         spec = _changed(before.told, ("TaskTemplate", "ForceUpdate"), lambda old: (old or 0) + 1)
+        _keep(before.told, spec)
         if not self._update(order.unit, before, spec, work):
             return OutcomeState.NOT_DONE
 
@@ -84,6 +93,7 @@ class Swarm:
         before = self._able(order, work.deadline)
         if before.wanted != to:
             spec = _changed(before.told, ("Mode", "Replicated", "Replicas"), lambda _: to)
+            _keep(before.told, spec)
             if not self._update(order.unit, before, spec, work):
                 return OutcomeState.NOT_DONE
         return self._await(
@@ -94,14 +104,21 @@ class Swarm:
         )
 
     def _undo(self, order: Order, work: Work) -> OutcomeState:
-        """The specification before the last update, by the swarm itself."""
+        """The specification before the last rollout: by the swarm itself, or what was kept of it over restarts since."""
         before = self._able(order, work.deadline)
-        if not self._update(order.unit, before, dict(at(before.told, "Spec")), work, rollback="previous"):
+        if _ran_something_else(before.told):
+            wanted = at(before.told, "PreviousSpec", "TaskTemplate")
+            spec, how = dict(at(before.told, "Spec")), {"rollback": "previous"}
+        else:
+            wanted, how = _kept(before.told), {}
+            spec = _changed(before.told, ("TaskTemplate",), lambda _: wanted)
+            spec["Labels"].pop(KEPT, None)
+        if not self._update(order.unit, before, spec, work, **how):
             return OutcomeState.NOT_DONE
-        wanted = at(before.told, "PreviousSpec", "TaskTemplate")
 
         def back(now: _Service) -> bool:
-            return at(now.told, "Spec", "TaskTemplate") == wanted and len(now.running) >= now.wanted
+            runs = digest(at(now.told, "Spec", "TaskTemplate")) == digest(wanted)
+            return runs and len(now.running) >= now.wanted
 
         given_up = FAILED - {"rollback_started", "rollback_completed"}
         return self._await(order.unit, before, back, work, given_up)
@@ -154,7 +171,7 @@ class Swarm:
             if at(service.told, "Spec", "Mode", "Replicated") is not None
             else "it runs on every node (mode global): it has no number to set",
             "undo": ""
-            if _ran_something_else(service.told)
+            if _ran_something_else(service.told) or _kept(service.told) is not None
             else "no specification that ran something else is kept",
         }[order.operation]
         if reason:
@@ -178,7 +195,39 @@ class Swarm:
 def _ran_something_else(told: Mapping[str, Any]) -> bool:
     """Whether the specification before differs in what the tasks run; a restart or a scaling is no rollout to undo."""
     now, before = at(told, "Spec", "TaskTemplate"), at(told, "PreviousSpec", "TaskTemplate")
-    return before is not None and {**now, "ForceUpdate": 0} != {**before, "ForceUpdate": 0}
+    return before is not None and digest(now) != digest(before)
+
+
+def digest(template: Mapping[str, Any]) -> str:
+    """Tells whether tasks run the same, however often they were restarted."""
+    written = json.dumps({**template, "ForceUpdate": 0}, sort_keys=True)
+    return hashlib.blake2s(written.encode(), digest_size=16).hexdigest()
+
+
+def _keep(told: Mapping[str, Any], spec: dict[str, Any]) -> None:
+    """Write into `spec` what its tasks ran before the last rollout, which the swarm forgets by this update."""
+    before = at(told, "PreviousSpec", "TaskTemplate") if _ran_something_else(told) else _kept(told)
+    labels = {name: value for name, value in (spec.get("Labels") or {}).items() if name != KEPT}
+    if before is not None:
+        kept = json.dumps({"of": digest(spec["TaskTemplate"]), "template": before})
+        labels |= {KEPT: kept} if len(kept) <= MOST_KEPT else {}
+    if labels or "Labels" in spec:
+        spec["Labels"] = labels
+
+
+def _kept(told: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What was kept; None when there is nothing, or somebody rolled out since, so that it is of another rollout."""
+    try:
+        kept = json.loads(at(told, "Spec", "Labels", KEPT) or "null")
+    except ValueError:
+        return None
+    template, of = at(kept, "template"), at(kept, "of")
+    same = isinstance(template, dict) and of == digest(at(told, "Spec", "TaskTemplate"))
+    return {**template, "ForceUpdate": _forced(told) + 1} if same else None
+
+
+def _forced(told: Mapping[str, Any]) -> int:
+    return count(told, "Spec", "TaskTemplate", "ForceUpdate")
 
 
 def _name(unit: str) -> str:

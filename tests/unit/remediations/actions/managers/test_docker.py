@@ -9,6 +9,7 @@ import pytest
 from config.problems import Wrong
 from remediations.actions.managers.docker import named
 from remediations.actions.managers.manager import Standing
+from remediations.actions.managers.swarm import KEPT
 from remediations.outcome import OutcomeState
 from remediations.spec_managers import DockerSpec
 from tests.fakes.managers import DOCKER_SOCKET, OfDocker, OfSwarm
@@ -108,6 +109,18 @@ def test_what_docker_cannot_do_is_refused(operation: str, unit: str, why: str) -
     assert why
 
 
+def rolled_out(bench: OfSwarm, image: str) -> None:
+    """Somebody's rollout, seen to its end."""
+    template = {"ContainerSpec": {"Image": image}, "ForceUpdate": 0}
+    bench.writer.change({**bench.writer.spec, "TaskTemplate": template}, back=False)
+    for _ in range(4):
+        bench.writer.look()
+
+
+def images(bench: OfSwarm) -> set[str]:
+    return {task["Spec"]["ContainerSpec"]["Image"] for task in bench.writer.tasks}
+
+
 class TestSwarm:
     """The services of a swarm."""
 
@@ -170,6 +183,33 @@ class TestSwarm:
         assert bench.perform(**written).state is OutcomeState.DONE
         assert bench.perform(undo="service/writer").state is OutcomeState.FAILED
         assert bench.orders == ["update writer"]
+
+    def test_a_restart_and_a_scaling_after_a_rollout_leave_a_way_back_past_it(self) -> None:
+        bench = OfSwarm()
+        rolled_out(bench, "ingestion:v2")
+        assert bench.perform(restart="service/writer").state is OutcomeState.DONE
+        assert bench.perform(scale="service/writer", to=3).state is OutcomeState.DONE
+        outcome = bench.perform(undo="service/writer")
+        assert outcome.state is OutcomeState.DONE, outcome
+        assert images(bench) == {"ingestion:v1"}
+        assert len(bench.writer.tasks) == 3, "what was scaled stays so"
+        assert KEPT not in bench.writer.spec.get("Labels", {})
+
+    def test_what_was_kept_of_another_rollout_is_no_way_back(self) -> None:
+        bench = OfSwarm()
+        rolled_out(bench, "ingestion:v2")
+        assert bench.perform(restart="service/writer").state is OutcomeState.DONE
+        rolled_out(bench, "ingestion:v3")
+        bench.writer.change({**bench.writer.spec}, back=False)  # somebody's update that runs the same
+        assert bench.perform(undo="service/writer").state is OutcomeState.FAILED
+        assert images(bench) == {"ingestion:v3"}
+
+    @pytest.mark.parametrize("label", ["{", "null", "[]", '{"of": 1}', '{"template": 2}'])
+    def test_a_label_that_makes_no_sense_is_no_way_back(self, label: str) -> None:
+        bench = OfSwarm()
+        bench.writer.spec["Labels"] = {KEPT: label}
+        assert bench.perform(undo="service/writer").state is OutcomeState.FAILED
+        assert bench.orders == []
 
     def test_without_a_specification_before_there_is_no_way_back(self) -> None:
         bench = OfSwarm()
