@@ -86,6 +86,7 @@ def incident_page(
         )
         rows, older = incident.timeline(found.events, show)
         traces = views.explanations(found)
+        names = {person: spec.name for person, spec in known.people.items()}
         return page(
             "incident.html",
             frame_of(request, parts, uow, visitor, "", reader),
@@ -93,7 +94,7 @@ def incident_page(
             row=found.incident,
             look=looks.of_incident(found.incident, found.run),
             standing=standing(found),
-            orders=buttons.buttons(found, current, reader),
+            orders=buttons.buttons(found, current, reader, names),
             chart=_chart(parts, uow, found, reader),
             playbook=found.run.playbook if found.run else found.incident.playbook,
             begun=found.run is not None,

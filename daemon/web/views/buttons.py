@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from daemon.desk.orders import VERDICTS, fires
 from daemon.document.dossier import Dossier
 from daemon.document.sentence import next_level
 from daemon.incidents.escalation import EscalationState
-from daemon.incidents.model import QUIET_AFTER_CLOSE
+from daemon.incidents.model import QUIET_AFTER_CLOSE, IncidentState
 from daemon.web.views.button import WHY, Button, Field
 from daemon.web.views.reader import Reader
 from daemon.web.views.returns import asking, waiting
@@ -17,8 +20,10 @@ _LENGTHS = (("15m", "15 min"), ("30m", "30 min"), ("1h", "1 hour"))
 _HOLDS = (("1h", "1 hour"), ("4h", "4 hours"), ("1d", "1 day"))
 
 
-def buttons(dossier: Dossier, rung: str | None, reader: Reader) -> list[Button]:
-    """The orders that make sense now, the one to think of first on top."""
+def buttons(
+    dossier: Dossier, rung: str | None, reader: Reader, people: Mapping[str, str] = MappingProxyType({})
+) -> list[Button]:
+    """The orders that make sense now, the one to think of first on top. `people`: id to name, whom it may be given to."""
     returns = [button for one in asking(dossier.debts) for button in one.orders]
     if dossier.run is not None and dossier.run.state not in IN_FLIGHT:
         returns += [button for one in waiting(dossier.debts) for button in one.orders]
@@ -29,6 +34,7 @@ def buttons(dossier: Dossier, rung: str | None, reader: Reader) -> list[Button]:
         *_clock(dossier, reader),
         *_resume(dossier),
         *returns,
+        *_handoff(dossier, people),
         _resolve(dossier, reader),
         _note(dossier),
         _verdict(dossier),
@@ -107,6 +113,24 @@ def _clock(dossier: Dossier, reader: Reader) -> list[Button]:
         )
     )
     return found
+
+
+def _handoff(dossier: Dossier, people: Mapping[str, str]) -> list[Button]:
+    escalation = dossier.escalation
+    paged = escalation is not None and escalation.level > 0 and escalation.state is not EscalationState.ENDED
+    if not paged or not people or dossier.incident.state is IncidentState.RECOVERED:
+        return []
+    return [
+        Button(
+            "handoff",
+            "Hand over",
+            "pages whom you give it to, who has to acknowledge; the next level keeps its time",
+            f"fleetmend handoff {dossier.incident.id} --to {'|'.join(list(people)[:3])}",
+            ask="This pages them now. Go on?",
+            fields=(Field("to", "To", needed=True, choices=tuple(people.items())), WHY),
+            weight="grave",
+        )
+    ]
 
 
 def _resume(dossier: Dossier) -> list[Button]:

@@ -76,6 +76,26 @@ def test_only_orders_that_make_sense_are_offered(found: Dossier, offered: list[s
     assert kinds(found) == offered, why
 
 
+@pytest.mark.parametrize(
+    ("found", "people", "offered", "why"),
+    [
+        (with_rows(escalation=rows.escalation(level=1, state=EscalationState.PAGING)), {"ben": "Ben"}, True, "paged"),
+        (with_rows(escalation=rows.escalation(level=1, state=EscalationState.ACKED)), {"ben": "Ben"}, True, "taken"),
+        (with_rows(escalation=rows.escalation(level=1, state=EscalationState.PAGING)), {}, False, "to nobody"),
+        (with_rows(), {"ben": "Ben"}, False, "nobody was paged"),
+        (Dossier(rows.incident(state=IncidentState.RESOLVED)), {"ben": "Ben"}, False, "over"),
+    ],
+)  # fmt: skip
+def test_it_is_handed_over_by_whoever_was_paged(
+    found: Dossier, people: dict[str, str], offered: bool, why: str
+) -> None:
+    given = [one for one in buttons.buttons(found, None, READER, people) if one.kind == "handoff"]
+    assert bool(given) is offered, why
+    for button in given:
+        assert (button.fields[0].choices, button.ask) == ((("ben", "Ben"),), "This pages them now. Go on?")
+        assert button.command == f"fleetmend handoff {found.incident.id} --to ben"
+
+
 def test_what_disrupts_is_asked_about_and_every_button_names_its_command(night: dict[str, Dossier]) -> None:
     for found in night.values():
         for button in buttons.buttons(found, "fail-over", READER):
