@@ -63,7 +63,7 @@ NEEDS: dict[tuple[str, str], str] = {
         for path in ("/-/healthy", "/-/ready", "/metrics", "/login", "/a/{token}", "/oncall/{token}.ics")
     },
     **{("POST", path): SESSION for path in ("/login", "/logout", "/orders/{kind}")},
-    ("POST", "/a/{token}"): ANYONE,
+    **{(method, "/a/{token}"): ANYONE for method in ("HEAD", "POST")},
 }
 """Least role by method and path; a session is a logged-in browser with the right form token."""
 BODIES: dict[str, Any] = {
