@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from daemon.errors import LeaseLost, StoreError
 from daemon.escalate import health
 from daemon.escalate.channels.registry import BY_KIND
+from daemon.escalate.outbox import sequence
+from daemon.incidents.records import Delivery
 from daemon.loop.ground import Ground
 from daemon.store.unit import UnitOfWork
 
@@ -19,8 +21,8 @@ LATE = 120.0
 """Seconds after which a timer or a page that is due has been forgotten. One deferred on purpose is due later."""
 AHEAD = 60.0
 """Seconds by which the newest row may lie ahead of the clock: beyond, the clock is wrong now or was then."""
-RECENT = 500
-"""Messages by which channels are judged."""
+RECENT, JUDGED_BY = 500, 7 * 86_400.0
+"""Messages by which channels are judged: the newest, and how old they may be (seconds)."""
 NAMED = 3
 _LOCAL = frozenset(kind for kind, channel in BY_KIND.items() if channel.local)
 
@@ -54,17 +56,23 @@ def _rows(loop: Ground, uow: UnitOfWork, now: float) -> dict[str, str]:
         found["clock"] = f"the clock is {max(newest) - now:.0f} s behind what was recorded"
     if timers := uow.escalations.due(now - LATE):
         found["timers"] = f"{len(timers)} overdue by more than {LATE:.0f} s: {_named(t.id for t in timers)}"
-    late = [
-        row for row in (*uow.deliveries.due(now - LATE), *uow.deliveries.sending()) if row.due_at < now - LATE
-    ]
+    late = [row for row in _heads(uow) if row.due_at < now - LATE]
     if late:
         waiting = _named(dict.fromkeys(row.incident for row in late))
         found["pages"] = f"{len(late)} owed for more than {LATE:.0f} s: {waiting}"
     setup = loop.stages.escalate.setup
-    rows = uow.deliveries.recent(limit=RECENT)
+    rows = uow.deliveries.tried(now - JUDGED_BY, limit=RECENT)
     if silent := health.silent_levels(setup.policies, setup.directory.at(now), rows, _LOCAL):
         found["levels"] = "; ".join(silent)
     return found
+
+
+def _heads(uow: UnitOfWork) -> Iterable[Delivery]:
+    """What is to go next to each destination: what waits behind a message that is tried again waits on purpose."""
+    heads: dict[tuple[str, str], Delivery] = {}
+    for row in sorted(uow.deliveries.unsent(), key=lambda row: (row.created_at, row.key)):
+        heads.setdefault(sequence(row), row)
+    return heads.values()
 
 
 def _named(names: Iterable[str]) -> str:

@@ -25,7 +25,7 @@ def failing(rows: Iterable[Delivery]) -> dict[Place, str]:
         if row.state is DeliveryState.ACCEPTED:
             said = (row.sent_at or row.created_at, "")
         elif row.state is DeliveryState.FAILED or (row.error and row.tries >= FALLBACK_AFTER):
-            said = (row.due_at, row.error or "failed")
+            said = (row.tried_at or row.due_at, row.error or "failed")
         else:
             continue  # not tried, or not often enough to tell
         newest[place] = max(newest.get(place, said), said)

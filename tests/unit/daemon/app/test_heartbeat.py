@@ -106,6 +106,7 @@ ROWS: dict[str, Callable[[float], Change]] = {
             replace(
                 rows.delivery(key="k/1", incident="sf-aaaaaa", created_at=now - 60, due_at=now - 60),
                 person="ana", address="ana/0", channel="webhook", state=DeliveryState.FAILED, error="HTTP 410",
+                tried_at=now - 60,
             ),
         )
     ),
@@ -129,6 +130,15 @@ def test_a_page_deferred_on_purpose_and_one_just_owed_hold_nothing_back() -> Non
     assert audit(life.loop, EVERY, now) == {}
 
 
+def test_what_waits_behind_a_page_that_is_tried_again_waits_on_purpose() -> None:
+    life = Life()
+    now = life.story.now
+    with life.story.store.write() as uow:
+        uow.apply(page(now, now + 60, tries=4, error="HTTP 503", created_at=now - 900))
+        uow.apply(page(now, now - LATE - 1, event=PageEvent.RESOLVE))
+    assert audit(life.loop, EVERY, now) == {}
+
+
 def test_a_level_with_one_channel_left_is_not_silent() -> None:
     life = Life()
     broken(life.story, "levels")
@@ -136,7 +146,15 @@ def test_a_level_with_one_channel_left_is_not_silent() -> None:
         row = ROWS["levels"](life.story.now + 1).deliveries[0]
         uow.apply(
             Change(
-                deliveries=(replace(row, key="k/2", state=DeliveryState.ACCEPTED, sent_at=life.story.now),)
+                deliveries=(
+                    replace(
+                        row,
+                        key="k/2",
+                        state=DeliveryState.ACCEPTED,
+                        sent_at=life.story.now,
+                        tried_at=life.story.now,
+                    ),
+                )
             )
         )
     assert audit(life.loop, EVERY, life.story.now) == {}
