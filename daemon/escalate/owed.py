@@ -101,7 +101,7 @@ class Turn:
                 channel=way.kind,
                 address=f"{person.id}/{way.position}",
                 dedup_key=dedup_key(self.incident.id),
-                created_at=self.now,
+                created_at=self._after_all(),
                 due_at=due_at,
                 give_up_at=options.get("give_up_at", due_at + UNSENT_FOR),
                 facts={
@@ -132,6 +132,10 @@ class Turn:
         ]
         own = any(row.state is DeliveryState.ACCEPTED and BATCH not in row.facts for row in pages)
         return {CHANGES: True} if own else {}
+
+    def _after_all(self) -> float:
+        """Now, and not before what was owed earlier: a clock that was set back changes the order of nothing."""
+        return max([self.now, *(row.created_at for row in self.rows.values())])
 
     def put(self, row: Delivery) -> None:
         self.rows[row.key] = row

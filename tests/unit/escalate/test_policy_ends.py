@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from daemon.escalate.message import Receipt, ReceiptKind
+from daemon.escalate.outbox import begin, recovered_from_restart, waits
 from daemon.escalate.triggers import Acked, Ended, PageOwed, Recovered
 from daemon.incidents.escalation import EscalationState
 from daemon.incidents.model import IncidentState
@@ -137,3 +138,20 @@ def test_a_second_reason_is_a_note_and_not_a_second_page() -> None:
     story.tell(OWED)
     assert len(story.pages()) == 1
     assert "Already paged; further: Ladder exhausted" in story.texts()
+
+
+def test_a_clock_that_was_set_back_between_a_page_and_its_end_changes_the_order_of_nothing() -> None:
+    story = Story("critical")
+    story.tell(OWED)
+    [page] = story.of(PageEvent.TRIGGER)
+    story.rows[page.key] = begin(page)
+    story.now -= 2 * HOUR
+    story.become(IncidentState.CLOSED)
+    story.tell(Ended("Closed by Ana, not verified"))
+    story.rows[page.key] = recovered_from_restart(story.rows[page.key], story.now)
+    story.become(IncidentState.OPEN)
+    story.tell(PageOwed("Still firing", again=True))
+    story.become(IncidentState.RESOLVED)
+    [resolve] = story.of(PageEvent.RESOLVE)
+    assert resolve.created_at >= page.created_at
+    assert waits(resolve, story.rows.values()), "the page may still be on its way"
