@@ -13,7 +13,7 @@ from typing import Any
 
 from daemon.escalate.message import Receipt, ReceiptKind
 from daemon.escalate.owed import MAYBE, PAGES, reached
-from daemon.escalate.receipts import RENEW, sent_anew
+from daemon.escalate.receipts import RENEW, RENEWED_FOR, sent_anew
 from daemon.incidents.escalation import Escalation, EscalationState
 from daemon.incidents.model import Incident, IncidentState
 from daemon.incidents.records import Delivery, DeliveryState, PageEvent
@@ -139,17 +139,28 @@ def settle(row: Delivery, receipt: Receipt, now: float) -> After:
     maybe = f"{MAYBE}: {receipt.detail}" if receipt.kind is ReceiptKind.AMBIGUOUS else row.receipt
     error = receipt.detail or str(receipt.kind)
     row = replace(row, facts=_facts(row, receipt))
+    if sent_anew(row):
+        return After(_once_more(replace(row, error=error, receipt=maybe), receipt, now))
     if receipt.kind is ReceiptKind.PERMANENT:
         return After(replace(row, state=DeliveryState.FAILED, error=error), failing=True)
     due_at = now + wait(row, receipt)
-    if sent_anew(row):
-        # It has told already, so nobody else is owed it; whatever stands there is kept standing as soon as it can be.
-        return After(replace(row, state=DeliveryState.OWED, due_at=due_at, error=error, receipt=maybe))
     if row.give_up_at is not None and due_at >= row.give_up_at:
         spent = f"gave up after {row.tries} tries: {error}"
         return After(replace(row, state=DeliveryState.FAILED, error=spent, receipt=maybe), failing=True)
     again = replace(row, state=DeliveryState.OWED, due_at=due_at, error=error, receipt=maybe)
     return After(again, failing=row.tries == FALLBACK_AFTER and DETOUR not in row.facts)
+
+
+def _once_more(row: Delivery, receipt: Receipt, now: float) -> Delivery:
+    """What stands there is kept standing as soon as it can be, also where it is refused just now.
+
+    It has told already, so nobody else is owed it. An end that was taken is told anew for a while only.
+    """
+    refused = receipt.kind is ReceiptKind.PERMANENT
+    due_at = now + (LONGEST_WAIT if refused else wait(row, receipt))
+    if row.event is PageEvent.RESOLVE and due_at >= row.created_at + RENEWED_FOR:
+        return replace(row, state=DeliveryState.ACCEPTED)
+    return replace(row, state=DeliveryState.OWED, due_at=due_at)
 
 
 def _facts(row: Delivery, receipt: Receipt) -> dict[str, Any]:

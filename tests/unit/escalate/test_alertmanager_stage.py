@@ -156,6 +156,32 @@ def test_an_alertmanager_that_goes_away_pages_nobody_who_was_told(alerted: Alert
     assert sorted(alerted.firing) == names
 
 
+@pytest.mark.parametrize("said", [403, 503], ids=["refused", "away"])
+def test_an_end_that_was_told_once_is_not_tried_for_ever(alerted: Alerted, said: int) -> None:
+    house = alerted.house
+    house.tell(OWED)
+    alerted.pass_time(10)
+    house.end()
+    alerted.pass_time(10)
+    alerted.alerts.script += [answer(said, "not now")] * 1_000
+    alerted.pass_time(15 * MINUTE)
+    tried = len(house.tried_at)
+    alerted.pass_time(10 * MINUTE)
+    assert len(house.tried_at) == tried
+    assert {row.state for row in house.deliveries()} == {DeliveryState.ACCEPTED}
+
+
+def test_what_is_refused_for_a_while_stands_again_once_it_is_not(alerted: Alerted) -> None:
+    """A proxy that has lost its way says 404 to everything."""
+    alerted.house.tell(OWED)
+    alerted.pass_time(10)
+    alerted.alerts.script += [answer(404, "no such page")] * 4
+    alerted.pass_time(12 * MINUTE)
+    assert alerted.alerts.script == []
+    alerted.pass_time(3 * MINUTE)
+    assert alerted.firing == ["sf-1"]
+
+
 def test_who_was_not_told_yet_goes_before_what_only_goes_on_standing(alerted: Alerted) -> None:
     house, names = alerted.house, [f"sf-{number}" for number in range(1, 8)]
     for name in names:
