@@ -90,6 +90,13 @@ def line(text: str = "") -> None:
         sys.stdout.flush()
 
 
+def crlf(text: str) -> None:
+    """Text on stdout whose lines end in CRLF, as some formats want it."""
+    with _reader():
+        sys.stdout.write("\r\n".join(_UNSEEN.sub(_REPLACED, one) for one in text.split("\r\n")))
+        sys.stdout.flush()
+
+
 def say(text: str) -> None:
     """A remark on stderr, where it disturbs no script."""
     sys.stderr.write(f"fleetmend: {plain(text)}\n")

@@ -182,7 +182,7 @@ def _calendar(reach: Reach, ahead: float | None, schedule: str, person: str) -> 
     if schedule and schedule not in {duty.schedule for duty in model.oncall}:
         raise UsageError(f"there is no schedule {schedule!r}")
     content = feed.calendar_of(model, SystemClock().now(), schedule=schedule, person=person)
-    output.line(content.decode().replace("\r\n", "\n").rstrip("\n"))
+    output.crlf(content.decode())
 
 
 def write(reach: Reach, question: Question[M], form: str, lay_out: Callable[[M], Paper]) -> None:

@@ -64,7 +64,8 @@ def test_every_read_command_speaks_json_and_words(
 
 def test_oncall_writes_a_calendar_that_can_be_narrowed(fleetmend: Run, place: Place) -> None:
     every = fleetmend("oncall", "--ical", "--next", "21d", "--config", place.config)
-    assert (every.code, every.out.splitlines()[0]) == (0, "BEGIN:VCALENDAR")
+    assert (every.code, every.out.split("\r\n")[0]) == (0, "BEGIN:VCALENDAR")
+    assert "\n" not in every.out.replace("\r\n", ""), "as RFC 5545 has it"
     assert every.out.count("BEGIN:VEVENT") in {3, 4}
     assert "SUMMARY:On call: Ana (primary)" in every.out
     other = fleetmend("oncall", "--ical", "--person", "ben", "--config", place.config)
