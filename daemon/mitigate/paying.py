@@ -179,7 +179,7 @@ def _pay_or_ask(
     names = {**names_for(incident, run, rows, rules, now), "facts": seen}
     action = prepared(rules.actions, debt.plan["do"], names, debt.scope)
     answer = returning.asked(
-        debt, incident, playbook, rows, rules, control=control, nearby=returning.nearby(uow, incident),
+        debt, incident, playbook, rows, rules, control=control, nearby=returning.nearby(uow, incident, approved=bool(debt.plan.get("approved_by"))),
         action=action, names=names, now=now,
     )  # fmt: skip
     blockers = [gate for gate in answer.refusals if gate.name not in returning.BY_EVIDENCE]

@@ -79,14 +79,17 @@ def _as_rung(debt: Debt, playbook: Playbook) -> Rung:
     )
 
 
-def nearby(uow: UnitOfWork, incident: Incident) -> tuple[str, ...]:
-    """Incidents that stand open at the same place: the same failure mode, and no label that tells the scopes apart."""
+def nearby(uow: UnitOfWork, incident: Incident, *, approved: bool) -> tuple[str, ...]:
+    """Incidents that stand open at the same place: the same failure mode, and no label that tells the scopes apart.
+
+    One that a person closed counts while it still fires: its own one too, unless somebody `approved` this return.
+    """
     here = dict(incident.scope)
     return tuple(
-        other.id
-        for other in uow.incidents.open()
+        f"what a person closed as {other.id}" if other.ended else other.id
+        for other in (*uow.incidents.open(), *uow.incidents.quieted())
         if other.failure_mode == incident.failure_mode
-        and other.id != incident.id
+        and (other.id != incident.id or (other.ended and not approved))
         and not other.advises
         and all(here.get(label, value) == value for label, value in other.scope)
     )
