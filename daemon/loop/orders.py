@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,8 @@ from daemon.mitigate import paying
 from daemon.mitigate.moves import Approval
 from daemon.store.unit import UnitOfWork
 
+MOST_TESTS, TESTS_WITHIN = 3, 60.0
+"""Test pages that one channel takes, and within how many seconds: whoever asks in a loop wakes nobody in a loop."""
 DAEMON_TIMELINE = "-"
 """What concerns no single incident stands on this timeline."""
 
@@ -256,6 +259,11 @@ def _page_test(loop: Ground, uow: UnitOfWork, order: Order, now: float) -> Answe
     )
     if not change.deliveries:
         return Answer("no such person, or no channel to try", False)
+    tested = Counter(
+        row.address for row in uow.deliveries.tests(limit=500) if now - row.created_at < TESTS_WITHIN
+    )
+    if any(tested[row.address] >= MOST_TESTS for row in change.deliveries):
+        return Answer(f"tested {MOST_TESTS} times within the last minute already: wait for the next", False)
     loop.apply(uow, change)
     return Answer(", ".join(delivery.key for delivery in change.deliveries))
 

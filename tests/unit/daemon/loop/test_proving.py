@@ -94,6 +94,17 @@ def test_without_a_plan_nothing_is_owed_and_a_test_by_hand_opens_nothing() -> No
     assert story.incidents() == []
 
 
+def test_whoever_asks_in_a_loop_wakes_nobody_in_a_loop() -> None:
+    story = Story(DAILY.replace("page_test", "vars"), only=NOBODY, warm=30.0)
+    for _ in range(5):
+        story.order("page_test", None, person="ana")
+    assert len(tried(story)) == 3
+    assert "wait for the next" in story.answer()
+    story.run(MINUTE)
+    story.order("page_test", None, person="ana")
+    assert len(tried(story)) == 4
+
+
 # ------------------------------------------------------------------ the pure part
 
 WAYS = (
