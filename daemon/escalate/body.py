@@ -199,6 +199,11 @@ def left_behind(
     return _listed("Left behind:", shown) if lines else "Left behind: nothing."
 
 
+def owes(dossier: Dossier) -> bool:
+    """Whether something has to be given back."""
+    return any(debt.state not in _PAID for debt in dossier.debts)
+
+
 def _debts(dossier: Dossier, clock: Clockface) -> Iterator[str]:
     for debt in dossier.debts:
         if debt.state in _PAID:

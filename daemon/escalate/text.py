@@ -238,17 +238,29 @@ def _one_screen(parts: Iterable[str]) -> Iterator[str]:
 
 def _note_parts(dossier: Dossier, delivery: Delivery, clock: Clockface) -> Iterator[str]:
     incident = dossier.incident
+    over = delivery.event is PageEvent.RESOLVE
     yield sentence(dossier, clock.now, clock.zone)
     text = str(delivery.facts.get("text") or delivery.facts.get("reason") or "")
-    if text:
+    if text and not (
+        over and incident.state is IncidentState.RESOLVED
+    ):  # the sentence says it, and more carefully
         yield text
-    if delivery.event is PageEvent.RESOLVE:
-        end = incident.resolved_at or clock.now
-        span = f"Lasted {length(end - incident.began_at)}, from {clock.both(incident.began_at)} to {clock.both(end)}."
-        did = body.people(dossier.events, clock)
-        yield "\n".join([span, *(["What people did:", *did] if did else ["Nobody had to do anything."])])
+    if over:
+        yield _end(dossier, clock)
         yield body.left_behind(dossier, clock)
-        yield f"Write down what is to be learnt: fleetmend postmortem {incident.id}"
+        back = ["Give back what is left: fleetmend debts"] if body.owes(dossier) else []
+        yield "\n".join([*back, f"Learn from it: fleetmend postmortem {incident.id}"])
     if delivery.event is PageEvent.HEADS_UP and delivery.facts.get("what") not in {"demoted", "asks"}:
         yield "Nothing is asked of you: you are paged if it fails."
     yield f"fleetmend incident {incident.id}"
+
+
+def _end(dossier: Dossier, clock: Clockface) -> str:
+    """How long it lasted, and what people did, as far as they said so."""
+    incident = dossier.incident
+    end = incident.resolved_at or clock.now
+    span = f"Lasted {length(end - incident.began_at)}, from {clock.both(incident.began_at)} to {clock.both(end)}."
+    did = body.people(dossier.events, clock)
+    if did:
+        return "\n".join([span, "What people did:", *did])
+    return f"{span} {'Nobody wrote down what they did.' if called(dossier) else 'Nobody had to do anything.'}"

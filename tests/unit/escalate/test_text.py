@@ -165,17 +165,27 @@ def test_a_resolve_says_how_long_it_lasted_who_did_what_and_what_is_left() -> No
     assert "Lasted 15 min, from 09:00 CET / 08:00Z to 09:15 CET / 08:15Z." in over.body
     assert "What people did:\n09:11 Acknowledged by ana" in over.body
     assert "fail-over (failover) has to be returned, due 10:06 CET / 09:06Z" in over.body
-    assert f"fleetmend postmortem {ID}" in over.body
+    assert f"Give back what is left: fleetmend debts\nLearn from it: fleetmend postmortem {ID}" in over.body
     assert over.links[-1] == (
         "Draft of the post-mortem",
         f"https://fm.example.org/incidents/{ID}/postmortem",
     )
 
 
+def test_a_resolve_does_not_say_that_nobody_did_anything_where_people_were_called() -> None:
+    after = ended()
+    over = page(PageEvent.RESOLVE, dossier=replace(after, events=after.events[:8]), text="By itself.")
+    assert "Nobody wrote down what they did." in over.body
+    assert "By itself." not in over.body
+    closed = replace(after, incident=replace(after.incident, state=IncidentState.CLOSED))
+    assert "Their mistake." in page(PageEvent.RESOLVE, dossier=closed, text="Their mistake.").body
+
+
 def test_a_resolve_of_what_mended_itself_asks_for_nobody() -> None:
     after = ended(deliveries=(), debts=())
     over = page(PageEvent.RESOLVE, dossier=replace(after, events=after.events[:1]))
-    assert "Nobody had to do anything." in over.body
+    assert "to 09:15 CET / 08:15Z. Nobody had to do anything." in over.body
+    assert "fleetmend debts" not in over.body
     assert "Left behind: nothing." not in over.body, "the fail-over was never undone"
 
 
