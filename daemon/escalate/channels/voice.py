@@ -74,7 +74,9 @@ class Voice:
             return Sms().send(message, SmsSpec(to=spec.to), shared, doors, deadline, short=short)
         if message.maybe and _busy(account, spec.to, doors, deadline):
             return Receipt(ReceiptKind.TEMPORARY, "a call to this phone is under way", retry_after=LOOK_AGAIN)
-        action = digit_url(doors.public_url, message.token) if answerable(message, doors) else ""
+        # The least that is a page names no address of ours: it may be what was refused.
+        asks = answerable(message, doors) and not short
+        action = digit_url(doors.public_url, message.token) if asks else ""
         form: dict[str, str | list[str]] = {
             "To": spec.to,
             "From": account.caller,

@@ -20,10 +20,11 @@ from daemon.escalate.channels.twilio import code_of, key_in, status_url
 from daemon.escalate.channels.twilio_speech import SPOKEN, details, spoken
 from daemon.escalate.channels.voice import MAX_TWIML, Voice, VoiceSpec
 from daemon.escalate.message import Message, Receipt, ReceiptKind
+from daemon.escalate.post import deliver
 from daemon.incidents.records import PageEvent
 from remediations.ports import Ambiguous, Unreachable
 from tests.fakes import twilio
-from tests.fakes.channel_benches import UGLY, page
+from tests.fakes.channel_benches import ACCOUNT, UGLY, page
 from tests.fakes.ports import FakeClock, FakeHttp, answer
 from tests.fakes.twilio import FROM, HOME, SID, TO, TOKEN, FakeTwilio
 
@@ -232,6 +233,19 @@ def test_where_carriers_send_no_receipts_a_text_is_asked_about_and_silence_is_no
     assert phone.text(ANSWERABLE, account).proof_within is None
     assert "StatusCallback" in phone.twilio.texts[0]["asked"]
     assert phone.call(ANSWERABLE, account).proof_within == 120.0
+
+
+@pytest.mark.parametrize("kind", ["sms", "voice"])
+def test_an_address_of_ours_that_twilio_refuses_costs_no_page(kind: str) -> None:
+    """Underscores in a host are refused."""
+    phone = Phone("https://fleet_mend.example.org")
+    people = {"ana": PersonSpec(name="Ana", channels=({kind: TO},))}
+    book, _ = address_book(people, ACCOUNT, Environment({"S": TOKEN}).context)
+    deadline = phone.doors.clock.monotonic() + 10
+    receipt = deliver(ANSWERABLE, ANSWERABLE, book.entries["ana/0"], book, phone.doors, deadline)
+    assert (receipt.kind, receipt.shortened, receipt.proof_within) == (ReceiptKind.OK, True, None)
+    [told] = phone.bodies + phone.heard
+    assert "Hot storage is refusing writes" in told
 
 
 @pytest.mark.parametrize("event", [PageEvent.RESOLVE, PageEvent.STATUS])
