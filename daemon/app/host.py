@@ -73,6 +73,7 @@ class LiveHost:
         self._told_at = 0.0
         self.told = Told(place(loaded.model.state).path)
         self._bugs = 0
+        self._said_sick = ("", 0.0)
         self.booked: Mapping[str, Booked] = {}
         """What calendars say, kept for when the store cannot be asked."""
 
@@ -122,7 +123,7 @@ class LiveHost:
             if self.gauges is not None:
                 self.gauges.show(loop, self.loaded.model.autonomy, now)
         except StoreSick as error:
-            log.get().error(log.STORE_FAILED, error=str(error))
+            self._say_sick(str(error), now)
         self._rest = max(PUBLISH_EVERY, (self._ports.clock.monotonic() - began) / PUBLISH_SHARE)
 
     def readiness(self, loop: Ground) -> tuple[bool, str]:
@@ -177,7 +178,7 @@ class LiveHost:
 
     def store_sick(self, reason: str, board: Board | None, now: float) -> Sequence[Job]:
         """A page that leaves without a row: the one exception to "nothing leaves before its commit"."""
-        log.get().error(log.STORE_FAILED, error=reason)
+        self._say_sick(reason, now)
         if now - self._told_at < TELL_EVERY:
             return ()
         self._told_at = now
@@ -191,6 +192,13 @@ class LiveHost:
         about = [f"{finding.failure_mode} {scope_key(finding.scope)}" for finding in firing]
         args = {"part": "store", "text": text, "about": about}
         return (Job(f"direct-{now:.3f}", DIRECT, "-", now + DIRECT_WITHIN, args),)
+
+    def _say_sick(self, reason: str, now: float) -> None:
+        """Once a minute, and when the reason is another: the log may lie on the very disk that is full."""
+        before, at = self._said_sick
+        if reason != before or not 0.0 <= now - at < TELL_EVERY:
+            self._said_sick = (reason, now)
+            log.get().error(log.STORE_FAILED, error=reason)
 
     def store_well(self, now: float) -> Sequence[Job]:
         """It writes again: tell those who were told."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from structlog.testing import capture_logs
+
 from daemon.app.host import PUBLISH_SHARE, STALLED_AFTER, LiveHost
 from daemon.escalate.ical import Entry, write
 from tests.fakes.story import BASE, STORAGE, Story, settings_of
@@ -81,3 +83,14 @@ def test_a_page_without_the_store_goes_to_whom_the_calendar_named() -> None:
     host.publish(story.driver.loop, story.now)
     assert host.pager().page("store", "disk full", story.now)
     assert len(story.world.sent) == 1, "Ana's webhook"
+
+
+def test_a_store_that_stays_sick_is_a_line_a_minute_however_often_it_is_tried() -> None:
+    """The log may lie on the very disk that is full."""
+    story = Story(only=STORAGE)
+    host = made(story, [])
+    with capture_logs() as lines:
+        for second in range(121):
+            host.store_sick("disk full", None, story.now + second)
+        host.store_sick("read-only", None, story.now + 121)
+    assert [line["error"] for line in lines] == ["disk full"] * 3 + ["read-only"]
