@@ -1,6 +1,6 @@
 """Who is on call, as a calendar: for programs with a token, and by a signed address that a calendar program can keep.
 
-Calendar programs send no headers, so the address itself is the key: it shows one schedule's turns and nothing else,
+Calendar programs send no headers, so the address itself is the key: it shows turns of one schedule or person alone,
 holds for as long as its signing key does, and is given only to those who may read.
 """
 
@@ -43,10 +43,10 @@ def oncall(
 def subscribed(request: Request, token: str) -> Response:
     """The calendar behind a signed address. Anything else is not there."""
     parts = parts_of(request)
-    schedule = parts.sessions.feed_of(token)
-    if schedule is None:
+    shown = parts.sessions.feed_of(token)
+    if shown is None:
         raise HTTPException(HTTPStatus.NOT_FOUND, "there is no calendar at this address any more")
-    return _calendar(parts, feed.AHEAD, schedule, "")
+    return _calendar(parts, feed.AHEAD, *shown)
 
 
 def _calendar(parts: Parts, ahead: float, schedule: str, person: str) -> Response:

@@ -81,7 +81,12 @@ def pages(request: Request, visitor: Visitor) -> HTMLResponse:
         return {
             "headline": lists.about_pages(duties, rows, reader),
             "duties": duties,
-            "feeds": {duty.schedule: parts.sessions.feed(duty.schedule) for duty in duties},
+            "feeds": {duty.schedule: parts.sessions.feed(schedule=duty.schedule) for duty in duties},
+            "mine": [
+                (spec.name, token)
+                for person, spec in sorted(parts.known().people.items())
+                if duties and (token := parts.sessions.feed(person=person)) is not None
+            ],
             "pages": rows,
             "proved": found.proved,
             "people": sorted(parts.known().people),

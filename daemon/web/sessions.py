@@ -103,15 +103,18 @@ class Sessions:
                 return Link(incident, person, level, float(until))
         raise LinkRefused("this is no link of ours, or it was changed on its way", self._claimed(token))
 
-    def feed(self, schedule: str) -> str | None:
-        """The token of an address that shows one schedule's turns; None without a key that outlasts this process."""
-        return self._sign("feed", [schedule]) if self._keys() else None
+    def feed(self, *, schedule: str = "", person: str = "") -> str | None:
+        """The token of an address that shows the turns of one schedule or person.
 
-    def feed_of(self, token: str) -> str | None:
-        """The schedule that a feed's token shows."""
+        None without a key that outlasts this process.
+        """
+        return self._sign("feed", [schedule, person]) if self._keys() else None
+
+    def feed_of(self, token: str) -> tuple[str, str] | None:
+        """The schedule and person that a feed's token shows; of both, whatever is empty stands for all."""
         match self._verified("feed", token):
-            case [str(schedule)]:
-                return schedule
+            case [str(schedule), str(person)]:
+                return schedule, person
         return None
 
     def _claimed(self, token: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from starlette.testclient import TestClient
 
+from config.people import PersonSpec
 from config.schedules import ScheduleSpec
 from config.scope import scope_of
 from daemon.escalate.booked import Booked, Booking
@@ -98,8 +99,18 @@ def test_a_signed_address_shows_one_schedule_without_a_header_until_its_key_is_g
         assert client.get(f"/oncall/{wrong}.ics").status_code == 404
 
 
+def test_a_person_has_an_address_for_their_own_turns(rota: Face, client: TestClient) -> None:
+    rota.known = replace(rota.known, people={"ana": PersonSpec(name="Ana", channels=({"console": {}},))})
+    address = f"/oncall/{rota.app.state.parts.sessions.feed(person='ana')}.ics"
+    assert f'<a href="{address}">Ana</a>' in client.get("/pages", headers=VIEWER).text
+    content = client.get(address).content
+    assert b"SUMMARY:On call: Ana (primary)" in content
+    assert b"ben" not in content
+    assert b"chloe" not in content
+
+
 def _token(face: Face, schedule: str) -> str:
-    token = face.app.state.parts.sessions.feed(schedule)
+    token = face.app.state.parts.sessions.feed(schedule=schedule)
     assert isinstance(token, str)
     return token
 
