@@ -92,6 +92,8 @@ def test_an_abstract_socket_is_found(ear: socket.socket) -> None:
         ("Type=notify", "it is started once it serves"),
         ("NotifyAccess=main", "nobody else speaks for it"),
         ("WatchdogSec=60", "a loop that hangs is restarted"),
+        ("TimeoutStartSec=10min", "a migration is not cut short again and again"),
+        ("OOMScoreAdjust=-500", "it is not the first to go when memory is short"),
         ("Restart=always", "whoever ended it was not asked"),
         ("StartLimitIntervalSec=0", "a disk that is away for ten minutes leaves nobody unwatched for good"),
         ("RestartPreventExitStatus=2", "a restart mends no configuration"),
