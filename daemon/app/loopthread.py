@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from queue import Empty, SimpleQueue
 
 from daemon import log
@@ -16,6 +17,7 @@ from daemon.loop.core import IDLE, Loop
 from daemon.loop.messages import Message, Recorded, Tick
 from daemon.loop.pools import ThreadPool
 from daemon.scheduling import Schedule
+from daemon.store.unit import UnitOfWork
 from remediations.ports import Clock
 
 DRIFT = 2.0
@@ -151,10 +153,12 @@ class LoopThread:
         self._loop.hold_escalations = True
         text = f"The wall clock stepped by {drift:+.1f} s: escalations wait one tick."
         event = Event("-", now, Kind.DAEMON, text, {"what": "clock_step", "seconds": drift})
-        self._guarded(
-            lambda: self._loop.item("clock", lambda uow: self._loop.apply(uow, Change(events=(event,))), now),
-            now,
-        )
+        self._guarded(lambda: self._loop.item("clock", partial(self._stepped, event=event), now), now)
+
+    def _stepped(self, uow: UnitOfWork, *, event: Event) -> None:
+        self._loop.apply(uow, Change(events=(event,)))
+        if event.data["seconds"] < 0:
+            self._loop.apply(uow, self._loop.stages.escalate.stepped_back(uow, event.at))
 
     def _guarded(self, work: Callable[[], object], now: float) -> None:
         try:

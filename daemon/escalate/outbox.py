@@ -131,6 +131,21 @@ def recovered_from_restart(row: Delivery, now: float) -> Delivery:
     return replace(row, state=DeliveryState.OWED, due_at=now, receipt=f"{MAYBE}: interrupted by a restart")
 
 
+def anchored(rows: Iterable[Delivery], now: float) -> tuple[Delivery, ...]:
+    """Of the owed rows those that a clock which was set back would keep waiting for as long as it was set: due now.
+
+    They are known by what was done to them later than now.
+    """
+    return tuple(
+        replace(row, due_at=now)
+        for row in rows
+        if row.state is DeliveryState.OWED
+        and row.event is not PageEvent.DIGEST
+        and row.due_at > now
+        and max(row.created_at, row.tried_at or 0.0) > now
+    )
+
+
 def settle(row: Delivery, receipt: Receipt, now: float) -> After:
     """What a receipt makes of a row that was being sent."""
     row = replace(row, tried_at=now)

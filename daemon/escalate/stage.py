@@ -193,6 +193,7 @@ class Escalate:
     def restart(self, uow: UnitOfWork, now: float) -> Change:
         """What workers had when the daemon died is owed again, under the same keys."""
         rows = tuple(outbox.recovered_from_restart(row, now) for row in uow.deliveries.sending())
+        waiting = self.stepped_back(uow, now).deliveries
         events = tuple(
             event_of(
                 row,
@@ -205,7 +206,11 @@ class Escalate:
             )
             for row in rows
         )
-        return Change(deliveries=rows, events=events)
+        return Change(deliveries=(*rows, *waiting), events=events)
+
+    def stepped_back(self, uow: UnitOfWork, now: float) -> Change:
+        """The clock was set back: no message waits for it to catch up."""
+        return Change(deliveries=outbox.anchored(uow.deliveries.unsent(), now))
 
     def test_page(self, person: str, now: float, *, channel: str = proving.FIRST) -> Change:
         """Prove channels; owes nothing when there is no such person or channel. See `proving.asked`."""

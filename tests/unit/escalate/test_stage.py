@@ -145,6 +145,22 @@ def test_an_abandoned_job_is_ambiguous_and_its_late_receipt_changes_nothing(hous
     assert house.deliveries() == (row,)
 
 
+@pytest.mark.parametrize("how", ["noticed", "while the daemon was down"])
+def test_a_clock_that_is_set_back_keeps_no_page_waiting(house: House, how: str) -> None:
+    house.provider.script = [Unreachable("refused")]
+    house.tell(OWED)
+    house.pass_time(1)
+    assert house.provider.pages == []
+    house.clock.step(-7200)
+    if how == "noticed":
+        with house.store.write() as uow:
+            uow.apply(house.stage.stepped_back(uow, house.now))
+    else:
+        house.crash()
+    house.pass_time(2)
+    assert len(house.provider.pages) == 1
+
+
 def test_what_the_console_shows_needs_no_worker(house: House) -> None:
     house.tell(OWED)
     house.pass_time(1)
