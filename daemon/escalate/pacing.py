@@ -147,6 +147,8 @@ def _at(row: Delivery, now: float) -> float | None:
         return now
     if row.state is DeliveryState.OWED:
         return now if row.tries or row.receipt.startswith(MAYBE) else None
+    if row.sent_at is None and row.receipt.startswith(MAYBE):
+        return row.tried_at  # it may have arrived before nobody needed it any more
     return row.sent_at
 
 
