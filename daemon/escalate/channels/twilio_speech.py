@@ -34,7 +34,7 @@ _SIGNS = {
 _ADDRESS = re.compile(r"\b(?:https?|mailto|fleetmend):\S+")
 _INCIDENT = re.compile(r"\b[a-z]{2}-[a-z2-7]{6}\b")
 _ZULU = re.compile(r"\b(\d{1,2}:\d{2})Z\b")
-_STOPS = re.compile(r"\s*[,.](?:\s*[,.])*")
+_STOPS = re.compile(r"\s*[,.](?:\s*[,.:])*")
 """Several stops in a row, as left by signs: one is heard."""
 _SENT = frozenset("LNMZP")
 """Categories of characters that a voice knows what to do with: letters, digits, marks, spaces, punctuation."""
