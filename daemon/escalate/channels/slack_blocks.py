@@ -20,7 +20,9 @@ MAX_TEXT = 12_000
 MAX_LINKS = 5
 ACK, ESCALATE = "fleetmend-ack", "fleetmend-escalate"
 """What our own buttons are called: they come back by these names."""
-ACKED, RECOVERED, OVER = "acked", "recovered", "over"
+ACKED, RECOVERED, OVER, AGAIN = "acked", "recovered", "over", "again"
+CALM = frozenset({ACKED, RECOVERED, OVER})
+"""How an incident may stand after a message that asks nobody to do anything."""
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 """In `text`, which is read as Slack's own mark-up: then nothing in it is a mention, a link or a command."""
 _ASKING = frozenset({PageEvent.TRIGGER, PageEvent.ESCALATE, PageEvent.REMIND})
@@ -28,6 +30,7 @@ _STANDS = {
     ACKED: "\N{EYES} Acknowledged",
     RECOVERED: "\N{LARGE GREEN CIRCLE} Recovered, still watched",
     OVER: "\N{WHITE HEAVY CHECK MARK} Resolved",
+    AGAIN: "\N{LARGE RED CIRCLE} Again",
 }
 _SURE = {
     "title": "Page the next level?",
@@ -50,7 +53,8 @@ def changed(message: Message, state: str, *, short: bool = False, acting: bool =
     """The incident's first message as it is to stand now: the page as it reads now, and how it stands in a word."""
     told, *parts = message.page or (message.headline, *message.parts)
     headline = f"{_STANDS[state]} \N{MIDDLE DOT} {line(told, HEADER)}"
-    acts = (ESCALATE,) if acting and state == ACKED else ()
+    open_to = {ACKED: (ESCALATE,), AGAIN: (ACK, ESCALATE)}.get(state, ())
+    acts = open_to if acting else ()
     news = (message.headline,) if message.page else ()
     return _whole(message, headline, (*news, *parts), acts, short=short, final=state == OVER)
 
@@ -59,6 +63,8 @@ def state_of(message: Message) -> str:
     """How the incident stands after this message; empty when it changes nothing that the first one says."""
     if message.event is PageEvent.RESOLVE:
         return OVER
+    if message.event is PageEvent.TRIGGER:
+        return AGAIN  # a page stands there already, recovered or in somebody's hands
     calm = message.event is PageEvent.STATUS and message.note in {ACKED, RECOVERED}
     return message.note if calm else ""
 

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import orjson
 
 from daemon.escalate.channels.port import Doors
-from daemon.escalate.channels.slack_blocks import changed, posted, state_of
+from daemon.escalate.channels.slack_blocks import CALM, changed, posted, state_of
 from daemon.escalate.channels.wire import exchange, reference, retry_after
 from daemon.escalate.message import Message, Receipt, ReceiptKind
 from daemon.incidents.records import PageEvent
@@ -25,7 +25,7 @@ MARK = "fleetmend_page"
 """`event_type` of the metadata of our messages; the payload holds the delivery's reference."""
 LOOKED_AT, MOST = 15, 1_000_000
 """Messages that are looked at for one of ours, and bytes of an answer."""
-_HEARD = frozenset({PageEvent.ESCALATE, PageEvent.REMIND})
+_HEARD = frozenset({PageEvent.TRIGGER, PageEvent.ESCALATE, PageEvent.REMIND})
 """What is told in the channel as well as in the thread: it asks for hands."""
 _GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found"})
 """The first message cannot be changed or answered any more: what has to be told is told without it."""
@@ -87,7 +87,7 @@ class Bot:
 
     def _post(self, message: Message, place: str, thread: str, *, short: bool) -> Receipt:
         # What the first message says by now, with all that follows from it, need not be said twice.
-        short = short or bool(thread and state_of(message))
+        short = short or bool(thread and state_of(message) in CALM)
         body = posted(message, short=short, acting=self.acting)
         mark = {"event_type": MARK, "event_payload": {"page": reference(message.key)}}
         sent = {"channel": place, **body, "metadata": mark, "unfurl_links": False, "unfurl_media": False}

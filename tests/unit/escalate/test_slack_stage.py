@@ -86,6 +86,22 @@ def test_one_message_follows_the_incident_to_its_end(slacked: Slacked) -> None:
     assert len(replies) == 4
 
 
+def test_what_comes_back_before_its_end_is_told_aloud_and_can_be_taken_again(slacked: Slacked) -> None:
+    """A page in a thread is heard by nobody who does not follow it."""
+    house = slacked.house
+    house.tell(OWED)
+    house.pass_time(1)
+    house.tell(Recovered("fail-over"))
+    house.pass_time(1)
+    house.tell(PageOwed("Relapsed after verified recovery", again=True))
+    house.pass_time(1)
+    assert slacked.header.startswith("🔴 Again · [CRIT L1]")
+    assert "fleetmend-ack" in json.dumps(slacked.page)
+    last = slacked.api.posted[-1]
+    assert last["reply_broadcast"] is True
+    assert "Relapsed after verified recovery" in json.dumps(last)
+
+
 def test_the_page_keeps_its_place_over_a_restart(slacked: Slacked) -> None:
     house = slacked.house
     house.tell(OWED)
