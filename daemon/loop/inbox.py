@@ -18,6 +18,10 @@ MOST = 10_000
 """Alerts held at once; more are settled with a note that says so."""
 
 
+REPEATED_WITHIN = 300.0
+"""Seconds after a start for senders to repeat what they told: whoever was away could not hear it."""
+
+
 class Alerts:
     """Firing alerts by fingerprint. `changed` since the last assessment took them into account."""
 
@@ -26,6 +30,7 @@ class Alerts:
         self._firing: dict[str, Reported] = {}
         self._ends: dict[str, float] = {}
         """Until when a sender vouches for its alert (unix seconds), where it says so."""
+        self._restored = False
         self.changed = False
 
     def restore(self, checkpoints: Mapping[tuple[str, Scope], Any]) -> None:
@@ -36,7 +41,7 @@ class Alerts:
                 ends_at = known.pop("ends_at", None)
                 reported = Reported(**known)
                 self._keep(reported, ends_at)
-                self.changed = True
+                self._restored = self.changed = True
 
     def remap(self, rows: Sequence[AlertMap]) -> None:
         """A reload: new alerts are read by the new map, those that fire stay as they were read."""
@@ -44,6 +49,9 @@ class Alerts:
 
     def firing(self, now: float) -> tuple[Reported, ...]:
         """What was told and not taken back. One whose end has come is no health: nobody said that it is over."""
+        if self._restored:
+            self._restored = False
+            self._ends = {name: max(at, now + REPEATED_WITHIN) for name, at in self._ends.items()}
         return tuple(
             replace(reported, lapsed=True) if self._ends.get(fingerprint, now + 1.0) <= now else reported
             for fingerprint, reported in self._firing.items()

@@ -7,6 +7,7 @@ from typing import Any
 from daemon.incidents.events import Kind
 from daemon.incidents.model import IncidentState
 from daemon.incidents.records import Alert
+from daemon.loop.inbox import REPEATED_WITHIN
 from daemon.loop.messages import Recorded
 from remediations.run import RunState
 from tests.fakes.parts import MODE, Parts, config, rung
@@ -65,7 +66,6 @@ def test_one_whose_end_passes_untold_is_blind_until_it_is_repeated_and_over_when
     tell(story, "p9", lasts=MINUTE)
     story.run(45.0)
     assert not story.incident("p9").blind
-    story.driver.crash(down_for=5.0)
     story.run(20.0)
     incident = story.incident("p9")
     assert (incident.state, incident.blind) == (IncidentState.OPEN, True), story.told()
@@ -76,6 +76,16 @@ def test_one_whose_end_passes_untold_is_blind_until_it_is_repeated_and_over_when
     assert not story.incident("p9").blind
     tell(story, "p9", "resolved")
     assert story.incident("p9").state is IncidentState.RESOLVED
+
+
+def test_after_a_restart_its_sender_has_time_to_repeat_it() -> None:
+    story = watched()
+    tell(story, "p9", lasts=MINUTE)
+    story.driver.crash(down_for=10 * MINUTE)
+    story.run(REPEATED_WITHIN - 10.0)
+    assert not story.incident("p9").blind, "who was away could not hear it"
+    story.run(20.0)
+    assert story.incident("p9").blind
 
 
 def test_whoever_stays_silent_after_its_end_leaves_the_incident_open() -> None:
