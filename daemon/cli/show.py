@@ -188,7 +188,7 @@ def _duty(duty: reports.OnCall) -> Iterator[Table]:
     if duty.people:
         table = output.table("person", "pages", "messages", "per week", "outside hours", "weeks")
         for who in duty.people:
-            counts = (str(who.pages), str(who.messages), f"{who.per_week:.3g}", str(who.outside))
+            counts = (str(who.pages), str(who.messages), f"{who.per_week:.3g}", _outside(who))
             table.add_row(who.person, *counts, report_paper.counted(who.weeks))
         yield table
         facts = _grid()
@@ -200,6 +200,10 @@ def _duty(duty: reports.OnCall) -> Iterator[Table]:
         for noise in duty.noisiest:
             table.add_row(noise.detector, str(noise.incidents), str(noise.pages), str(noise.by_itself))
         yield table
+
+
+def _outside(who: reports.Called) -> str:
+    return "unknown" if who.outside is None else str(who.outside)
 
 
 def debts(model: models.Debts) -> Iterator[Text | Table]:

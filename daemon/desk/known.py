@@ -23,7 +23,7 @@ from remediations.spec import Playbook
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """`version`: of the product. `files`, `digest`, `data`: the loaded configuration, secrets as references only."""
+    """`version`: of the product. `working_hours`: None where the configuration could not be read. `files`, `digest`, `data`: the loaded configuration, secrets as references only."""
 
     version: str
     environment: str = ""
@@ -35,7 +35,7 @@ class Known:
     playbooks: Mapping[str, Playbook] = field(default_factory=dict)
     people: Mapping[str, PersonSpec] = field(default_factory=dict)
     schedules: Mapping[str, ScheduleSpec] = field(default_factory=dict)
-    working_hours: WorkingHours = field(default_factory=WorkingHours)
+    working_hours: WorkingHours | None = None
     files: tuple[str, ...] = ()
     digest: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from daemon.desk import reports
 from daemon.document.paper import Fact, Paper, Section, Table
 from daemon.document.words import length, stamp
 
-NEVER = "never measured"
+NEVER, UNKNOWN = "never measured", "unknown"
 NOTHING = "No incident in this span."
 
 
@@ -94,7 +94,7 @@ def _people(people: Iterable[reports.Called]) -> Table | None:
             str(row.pages),
             str(row.messages),
             f"{row.per_week:.3g}",
-            str(row.outside),
+            UNKNOWN if row.outside is None else str(row.outside),
             counted(row.weeks),
         )
         for row in people

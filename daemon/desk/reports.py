@@ -83,14 +83,14 @@ class Response(Model):
 class Called(Model):
     """How often one person was paged. `messages`: what the pages came in, as several may go as one.
 
-    `outside`: pages outside of `working_hours` by the person's clock. `weeks`: ISO week by that clock to pages.
+    `outside`: pages outside of `working_hours` by the person's clock, null where they are not known. `weeks`: ISO week by that clock to pages.
     """
 
     person: str
     pages: int
     messages: int
     per_week: float
-    outside: int
+    outside: int | None
     weeks: dict[str, int]
 
 

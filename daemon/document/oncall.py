@@ -51,14 +51,14 @@ class Response:
 @dataclass(frozen=True, slots=True)
 class Called:
     """One person. `messages`: what `pages` came in, as several pages may go as one. `outside`: pages outside of working
-    hours by the person's clock. `weeks`: ISO week by that clock to pages.
+    hours by the person's clock, None where nobody knows those hours. `weeks`: ISO week by that clock to pages.
     """
 
     person: str
     pages: int
     messages: int
     per_week: float
-    outside: int
+    outside: int | None
     weeks: Mapping[str, int]
 
 
@@ -91,7 +91,7 @@ class OnCall:
 
 
 def oncall(
-    dossiers: Sequence[Dossier], seconds: float, zones: Mapping[str, str], hours: WorkingHours
+    dossiers: Sequence[Dossier], seconds: float, zones: Mapping[str, str], hours: WorkingHours | None
 ) -> OnCall:
     """Of these incidents, which were detected within so many `seconds`. `zones`: person to IANA name, UTC for others."""
     pages = [row for dossier in dossiers for row in _accepted(dossier)]
@@ -150,7 +150,7 @@ def _accepted(dossier: Dossier) -> list[Delivery]:
 
 
 def _people(
-    pages: Iterable[Delivery], seconds: float, zones: Mapping[str, str], hours: WorkingHours
+    pages: Iterable[Delivery], seconds: float, zones: Mapping[str, str], hours: WorkingHours | None
 ) -> Iterable[Called]:
     by_person: dict[str, list[Delivery]] = defaultdict(list)
     for row in pages:
@@ -163,7 +163,7 @@ def _people(
             pages=len(rows),
             messages=len({row.facts.get(BUNDLE, row.key) for row in rows}),
             per_week=len(rows) * WEEK / seconds,
-            outside=sum(outside(at, zone, hours) for at in times),
+            outside=None if hours is None else sum(outside(at, zone, hours) for at in times),
             weeks=dict(sorted(Counter(_week(at, zone) for at in times).items())),
         )
 

@@ -59,13 +59,14 @@ def markdown(paper: Paper) -> str:
     lines = [f"# {plain(paper.title)}", ""]
     lines += [f"- {name}: {plain(value)}".rstrip() for name, value in paper.head]
     for section in paper.sections:
-        lines += ["", f"## {section.title}", ""]
-        if section.blank:
-            lines += [f"_{FOR_PEOPLE}_", ""]
-        if section.text:
-            lines += [f"{plain(section.text)}{_cited(section.rows)}", ""]
-        lines += [f"- {plain(fact.name)}: {plain(fact.value)}{_cited(fact.rows)}" for fact in section.facts]
-        lines += _table(section.table) if section.table else []
+        parts = [
+            [f"## {section.title}"],
+            [f"_{FOR_PEOPLE}_"] if section.blank else [],
+            [f"{plain(section.text)}{_cited(section.rows)}"] if section.text else [],
+            [f"- {plain(fact.name)}: {plain(fact.value)}{_cited(fact.rows)}" for fact in section.facts],
+            [*_table(section.table)] if section.table else [],
+        ]
+        lines += [line for part in parts if part for line in ("", *part)]
     return "\n".join([*lines, ""])
 
 
@@ -98,6 +99,7 @@ h2{font-size:17px;line-height:24px;margin:24px 0 8px;border-top:1px solid var(--
 p{margin:0 0 8px;max-width:76ch}
 dl{display:grid;grid-template-columns:208px minmax(0,1fr);gap:4px 16px;margin:0}
 dt,th,.blank{color:var(--muted)}
+dl+table{margin-top:12px}
 dd{margin:0}
 a{color:inherit}
 table{border-collapse:collapse;width:100%;font-size:13px;line-height:20px}

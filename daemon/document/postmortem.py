@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from daemon.document import record
 from daemon.document.dossier import Dossier
-from daemon.document.log import Log, marks
+from daemon.document.log import Log, Numbered, marks
 from daemon.document.paper import ROW, Fact, Paper, Section, Table
 from daemon.document.record import UNKNOWN, cited
 from daemon.document.sentence import sentence
 from daemon.document.words import complaint, length, reading, scope_text, stamp
 from daemon.incidents.events import Event, Kind
+from daemon.incidents.model import FindingRecord
 from daemon.incidents.records import PipelineChange
 
 DRAFT = "draft"
@@ -226,7 +227,11 @@ def _detection(dossier: Dossier, log: Log) -> Section:
     noticed = str(detected[1].data.get("detector") or "") if detected else ""
     alerts = tuple(row for row, _ in log.all(Kind.ALERT))
     findings = tuple(
-        Fact(f"Signal {finding.detector}", f"{reading(finding)} (fires {finding.threshold})", rows)
+        Fact(
+            f"Signal {finding.detector}",
+            f"{_first_read(finding, detected)} (fires {finding.threshold})",
+            rows,
+        )
         for finding in incident.findings
     )
     return Section(
@@ -240,6 +245,14 @@ def _detection(dossier: Dossier, log: Log) -> Section:
             *(findings or (Fact("Signal", UNKNOWN),)),
         ),
     )
+
+
+def _first_read(finding: FindingRecord, detected: Numbered | None) -> str:
+    """What it read when it fired: a finding keeps its newest value, which says nothing of that once it is over."""
+    if detected is None or detected[1].data.get("detector") != finding.detector:
+        return "fired" if finding.state != "pending" else "pending"
+    value = detected[1].data.get("value")
+    return reading(replace(finding, value=float(value) if isinstance(value, int | float) else None))
 
 
 def _trigger(dossier: Dossier, log: Log) -> Section:

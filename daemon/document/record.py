@@ -84,7 +84,9 @@ def responders(dossier: Dossier, log: Log) -> Section:
     for row, event in log.all(*kinds):
         if event.actor != "fleetmend" or event.kind in {Kind.ESCALATED, Kind.LEVEL_SKIPPED}:
             via = f", by {event.data['via']}" if event.data.get("via") else ""
-            facts.append(Fact(str(event.kind).replace("_", " "), f"{event.text}{via}", (row,)))
+            facts.append(
+                Fact(str(event.kind).replace("_", " "), f"{event.text.removesuffix('.')}{via}", (row,))
+            )
     return Section("Responders and levels", "" if facts else "Nobody was called.", tuple(facts))
 
 

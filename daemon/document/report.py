@@ -101,7 +101,7 @@ def report(
         ),
         median_recovery_s=recoveries[len(recoveries) // 2] if recoveries else None,
         would_have=tuple(would),
-        oncall=oncall(chosen, until - since, zones or {}, hours or WorkingHours()),
+        oncall=oncall(chosen, until - since, zones or {}, hours),
     )
 
 

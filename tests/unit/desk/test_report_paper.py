@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from config.escalation import WorkingHours
 from daemon.desk import reports
 from daemon.desk.report_paper import of_report
 from daemon.document.dossier import Dossier
@@ -14,7 +15,7 @@ from tests.fakes.dossiers import T, ended, incident
 
 
 def model(*dossiers: Dossier) -> reports.Report:
-    made = asdict(report(dossiers, T, T + 7 * 86_400, {"ana": "Europe/Paris"}))
+    made = asdict(report(dossiers, T, T + 7 * 86_400, {"ana": "Europe/Paris"}, WorkingHours()))
     return reports.Report.model_validate({**made, "earned": [], "helped": []})
 
 

@@ -104,6 +104,11 @@ def test_pages_are_counted_for_each_person_by_week_and_outside_of_their_hours() 
     assert ana.weeks == {"2026-W02": 2}
 
 
+def test_where_nobody_knows_the_working_hours_nothing_is_said_to_be_outside_of_them() -> None:
+    [ana] = report([ended()], T, T + WEEK, ZONES, None).oncall.people
+    assert (ana.pages, ana.outside) == (1, None)
+
+
 def test_pages_that_go_in_one_message_are_one_message() -> None:
     together = {"bundle": "m1", "together": 2}
     rows = (page("a", facts=together), page("b", facts=together), page("c", facts={"waited": T + 1}))

@@ -13,7 +13,7 @@ from daemon.document.dossier import Dossier
 from daemon.document.paper import html, markdown
 from daemon.document.postmortem import Postmortem, as_json, changed, paper, postmortem
 from daemon.incidents.events import Event, Kind
-from daemon.incidents.model import IncidentState
+from daemon.incidents.model import FindingRecord, IncidentState
 from daemon.incidents.records import ASIDE, DeliveryState, PageEvent, Phase, PipelineChange
 from tests.fakes.dossiers import ID, T, attempt, debt, delivery, ended, escalation, events, incident, story
 
@@ -135,6 +135,18 @@ def test_a_heads_up_is_no_page() -> None:
     document = postmortem(replace(after, events=(*after.events[:4], told, *after.events[4:])))
     assert facts(document, "Times, from the first breach")["Time to first page"] == ("10 min", (9,))
     assert list(facts(document, "Paging")) == ["L1 ana by pagerduty", "acked"][:1]
+
+
+def test_a_signal_is_told_as_it_read_when_it_fired_and_not_as_it_reads_once_it_is_over() -> None:
+    after = ended()
+    read = {"detector": "storage-writes", "value": 0.042}
+    first = replace(after.events[0], data=read)
+    over = FindingRecord("storage-writes", 0.0, "above 1%", T, "cleared")
+    beside = FindingRecord("storage-stalled", 360.0, "= 0 for 5m", T, "cleared")
+    found = replace(after.incident, findings=(over, beside))
+    told = facts(postmortem(replace(after, incident=found, events=(first, *after.events[1:]))), "Detection")
+    assert told["Signal storage-writes"] == ("4.2% (fires above 1%)", (1,))
+    assert told["Signal storage-stalled"] == ("fired (fires = 0 for 5m)", (1,))
 
 
 def test_each_level_and_each_person_who_came_is_counted() -> None:
