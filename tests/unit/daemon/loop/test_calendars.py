@@ -8,11 +8,16 @@ from pathlib import Path
 import pytest
 
 from config.schedules import CalendarSpec
+from config.scope import scope_of
 from config.secrets import Environment
+from daemon.escalate.booked import Booked
 from daemon.escalate.calendars import content_of
 from daemon.escalate.ical import BadCalendar
 from daemon.incidents.model import DAEMON, IncidentState
 from daemon.incidents.records import PageEvent
+from daemon.loop.calendars import kept as kept_calendars
+from daemon.store.checkpoints import CALENDARS
+from daemon.store.store import Store
 from remediations.ports import Response, Unreachable
 from tests.fakes.ports import FakeClock, FakeFiles, FakeHttp
 from tests.fakes.story import BASE, DAY, HOUR, MINUTE, STORAGE, WARM, Story, only, settings_of
@@ -146,3 +151,15 @@ def test_what_cannot_be_fetched_is_bad_and_its_secret_address_is_told_to_nobody(
 def test_no_other_scheme_is_fetched() -> None:
     with pytest.raises(BadCalendar):
         fetched(FakeHttp(FakeClock()), "file:///etc/passwd")
+
+
+def test_what_a_calendar_said_is_no_checkpoint_of_a_detector_and_outlasts_them() -> None:
+    said = {(CALENDARS, scope_of({"schedule": "primary"})): Booked((), 1.0, 2.0).data()}
+    with Store.open("sqlite://") as store:
+        with store.write() as uow:
+            uow.checkpoints.save(said)
+            uow.checkpoints.save({("silent", scope_of({})): 1})
+            uow.checkpoints.replace({("errors", scope_of({})): 2})
+        with store.read() as uow:
+            assert uow.checkpoints.load() == {("errors", scope_of({})): 2}
+            assert kept_calendars(uow.checkpoints.calendars()) == {"primary": Booked((), 1.0, 2.0)}
