@@ -29,12 +29,13 @@ def test_the_switch_hears_of_the_start_of_success_and_by_name_of_what_fails(site
         site.environment["BEAT"] = url
         site.config["heartbeat"] = {"url": {"env": "BEAT"}, "kind": "healthchecks", "every": "5s"}
         daemon = site.start()
-        wait_for("all is well", lambda: "success" in switch.kinds, within=40)
-        assert switch.kinds[0] == "start"
         with full(daemon):
-            wait_for("the store is named", lambda: "store: " in switch.pings[-1][2], within=40)
-            assert switch.kinds[-1] == "fail"
-        wait_for("all is well again", lambda: switch.kinds[-1] == "success", within=40)
+            wait_for(
+                "the store is named", lambda: any("store: " in text for _, _, text in switch.pings), within=40
+            )
+            failed = len(switch.kinds)
+        wait_for("all is well", lambda: "success" in switch.kinds[failed:], within=40)
+        assert {"start", "fail"} <= set(switch.kinds)
         if SOAK not in os.environ:
             return  # a loop that stands still takes its time to be missed; the virtual clock has that case in the gate
         daemon.signal(signal.SIGSTOP)
