@@ -25,7 +25,7 @@ from tests.unit.escalate.crowd import OK, Crowd, crowd
 
 pytestmark = pytest.mark.timeout(400)
 
-SEEDS = range(int(os.environ.get("STORY_SEEDS", "5")))
+SEEDS = range(int(os.environ.get("STORY_SEEDS", "3")))
 STEPS = 50
 LEVELS = Policy((Level(("person:ana",)), Level(("person:ben",), after={"critical": 900.0, "high": 1800.0})))
 FIVE_MINUTES, MOST = 300.0, 5
