@@ -19,7 +19,8 @@ CONTRACT: list[tuple[type[BaseModel], str]] = [
             " resolved_by, impact{scopes, of, text}, findings[{detector, value, threshold, since, state}],"
             " run{state, rung, next_at}, attempts[{rung, kind, action, started_at, ended_at, outcome, verdict, output}],"
             " refusals[{rung, gate, reason, until, at}], escalation{level, acked_by, next_at},"
-            " pages[{level, person, channel, event, state, at}], debts[{id, kind, due_at, state}]"
+            " pages[{level, person, channel, event, state, at, receipt, receipts{}}],"
+            " debts[{id, kind, due_at, state}]"
         ),
     ),
     (models.Moment, "at, kind, text, data{}"),
