@@ -160,6 +160,7 @@ def test_status_without_a_daemon_is_what_the_store_knows(store: Store) -> None:
         "detectors": {"total": 1, "firing": 1, "blind": 0},
         "incidents": {"open": 1, "worst": "critical"},
         "last_cycle": {"at": None, "ms": None},
+        "channels": {"tested": 0, "failing": 0, "proved_at": None},
     }
 
 
