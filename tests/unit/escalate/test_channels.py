@@ -296,6 +296,18 @@ def test_an_address_that_became_another_kind_is_looked_up_by_kind() -> None:
 
 
 def test_the_registry_describes_each_kind_once() -> None:
-    kinds = ["pagerduty", "email", "webhook", "console", "slack", "sms", "ntfy", "teams", "opsgenie", "voice"]
+    kinds = [
+        "pagerduty",
+        "email",
+        "webhook",
+        "console",
+        "slack",
+        "sms",
+        "ntfy",
+        "teams",
+        "opsgenie",
+        "alertmanager",
+        "voice",
+    ]
     assert list(KINDS) == list(BY_KIND) == kinds
     assert json.loads(json.dumps(KINDS))["pagerduty"] == [True, True, True]
