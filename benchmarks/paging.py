@@ -169,11 +169,11 @@ def _play(world: World, seen: Seen, running: Running) -> None:
         _wait("everybody is told of all", lambda at=began: _told(world, at) >= COUNT)  # type: ignore[misc]
         seen.in_record.append(_told(world, began))
         seen.named.append(len(frozenset().union(*(one.ids for one in world.since("webhook", began)))))
-        seen.megabytes.append(megabytes(running.pid, "VmRSS"))
         world.broken = 0
         healed = CLOCK.now()
         _wait("all is over", lambda: _open(running) == 0)
         _wait("everybody hears of the ends", lambda at=healed: _ended(world, at) >= COUNT)  # type: ignore[misc]
+        seen.megabytes.append(megabytes(running.pid, "VmRSS"))
 
 
 def _told(world: World, since: float) -> int:
