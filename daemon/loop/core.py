@@ -18,7 +18,7 @@ from daemon.assess.reconcile import Known, reconcile
 from daemon.detect.rollups import KEPT
 from daemon.detect.stage import Detection
 from daemon.errors import StoreSick
-from daemon.incidents.escalation import EscalationState
+from daemon.incidents.escalation import Escalation, EscalationState
 from daemon.incidents.model import Incident, IncidentState
 from daemon.incidents.records import Attempt
 from daemon.incidents.reported import Reported
@@ -33,14 +33,22 @@ from detectors.board import Board
 from detectors.hours import Hour
 from remediations.outcome import Outcome, OutcomeState
 from remediations.run import ACTIVE, IN_FLIGHT
+from remediations.verification import Seen
 
+SETTLE = 60.0
+"""Seconds after a start within which sources say whether what was overdue is still so."""
 IDLE = 1.0
 """Seconds the loop waits at most: orders written by the command line are looked for that often."""
 
 
 @dataclass(slots=True)
 class Loop(Ground):
-    """One step handles one message, then looks at everything that is due. Never sleeps."""
+    """One step handles one message, then looks at everything that is due. Never sleeps.
+
+    `began_at`: of the first look at what is due.
+    """
+
+    began_at: float = math.inf
 
     def step(self, message: Message, now: float, *, also: Sequence[Message] = ()) -> float:
         """Detect -> assess -> mitigate -> escalate -> document. Returns when to call again at the latest.
@@ -121,9 +129,10 @@ class Loop(Ground):
 
     def escalate(self, now: float) -> None:
         """Levels, reminders and held pages that are due; then what is owed is handed to the posts."""
+        self.began_at = min(self.began_at, now)
         held, self.hold_escalations = self.hold_escalations, False
         with self.store.read() as uow:
-            due = () if held else uow.escalations.due(now)
+            due = () if held else [row for row in uow.escalations.due(now) if self._seen(uow, row, now)]
         for escalation in due:
             self.metrics.lateness_seconds.labels("escalation").observe(now - (escalation.next_at or now))
             self.item(escalation.id, partial(self._tick, incident_id=escalation.id, now=now), now)
@@ -171,6 +180,19 @@ class Loop(Ground):
         incident = uow.incidents.get(incident_id)
         if incident is not None:
             self.tell(uow, incident, (triggers.TICK,), now)
+
+    def _seen(self, uow: UnitOfWork, escalation: Escalation, now: float) -> bool:
+        """Whether its level may be told. One that fell due while the daemon was down waits until its fault is seen again,
+        a minute at most: it may have ended meanwhile.
+        """
+        if (escalation.next_at or now) >= self.began_at or now >= self.began_at + SETTLE:
+            return True
+        incident = uow.incidents.get(escalation.id)
+        if incident is None or self.board is None or not self.board.all_rounds_done:
+            return False
+        detectors = detectors_of(incident)
+        reading = self.stages.detection.fault(detectors, incident.scope, now) if detectors else None
+        return reading is None or reading.seen is Seen.BREACH
 
     def _post(self, uow: UnitOfWork, *, now: float, free: int) -> None:
         for change in self.stages.escalate.detour(uow, now):
