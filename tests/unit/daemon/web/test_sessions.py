@@ -149,7 +149,7 @@ def test_all_listeners_hear_a_change_of_one_look() -> None:
 
 def test_a_quiet_stream_gives_a_sign_of_life() -> None:
     async def story() -> None:
-        pulse = Pulse(Watched(), every=0.005, heartbeat=0.02, most=1)
+        pulse = Pulse(Watched(), every=0.005, heartbeat=0.5, most=1)
         pulse.enter()
         stream = pulse.beats()
         assert await anext(stream) == Beat(1, 10.0)
