@@ -164,11 +164,12 @@ class Told(Protocol):
 def play(story: Story, *, debts: bool = True) -> None:
     """To its very end: mended or handed over; then the fault is gone, what stays open is closed, `debts` are given back.
 
-    It looks at how things stand, never at what it did before: a story goes on with it after a death.
+    It looks at how things stand, never at what it did before: a story goes on with it after a death. A message that waits
+    for its turn goes within five minutes.
     """
     story.run(MOST, until=lambda: handed_over(story))
     mend(story.world)
-    for _ in range(30):
+    for _ in range(150):
         if over(story, debts=debts):
             return
         story.run(3.0, until=lambda: over(story, debts=debts))
