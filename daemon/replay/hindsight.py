@@ -7,6 +7,7 @@ not known, so playbooks ask none, and what an action would have changed is not k
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
@@ -94,14 +95,22 @@ class PastLoop(Loop):
 
     def apply(self, uow: UnitOfWork, change: Change) -> Change:
         """Write a change. Nothing is begun, so no job can be in it but questions that nobody hears."""
-        incident = change.incident
-        self.opened += incident is not None and incident.version == 0
+        self.opened += _opens(change)
         return Ground.apply(self, uow, change)
+
+    def apply_all(self, uow: UnitOfWork, changes: Sequence[Change]) -> Sequence[Change]:
+        """As `apply` for each."""
+        self.opened += sum(map(_opens, changes))
+        return Ground.apply_all(self, uow, changes)
 
     def failed(self, name: str, error: Exception, now: float) -> None:
         """Said at the end, not paged."""
         self.parked.park(name, f"{type(error).__name__}: {error}", now)
         self.troubles.append(f"{name} could not be worked on: {type(error).__name__}: {error}")
+
+
+def _opens(change: Change) -> bool:
+    return change.incident is not None and change.incident.version == 0
 
 
 def observing(settings: Settings) -> Settings:

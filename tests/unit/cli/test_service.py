@@ -213,7 +213,7 @@ def test_the_version_is_the_distributions(fleetmend: Run) -> None:
         (("demo", "--json"), "go with --scenario"),
         (("demo", "--scenario", "all", "--only", "nothing:at-all"), "no variant 'nothing:at-all'"),
         (("demo", "break"), "Missing argument"),
-        (("page", "test"), "Missing argument"),
+        (("page", "test"), "say where: --config FILE"),
         (("token", "no name!"), "a token's name"),
     ],
 )

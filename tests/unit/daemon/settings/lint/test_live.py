@@ -279,6 +279,9 @@ def test_only_errors_make_the_answer_no() -> None:
         "threshold-never-near",
         "fires-often",
         "unit-unknown",
+        "calendar-gap",
+        "calendar-overlap",
+        "calendar-stranger",
     }
 
 
