@@ -28,6 +28,15 @@ if os.environ.get(IN_CI) and not os.environ.get(SOAK):
     settings.load_profile("gate")
 
 
+LONG = "long"
+"""Marks what takes many seconds, so that workers which share the tests out end at nearly the same time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long is begun first; all else keeps its order."""
+    items.sort(key=lambda item: item.get_closest_marker(LONG) is None)
+
+
 def _refuse(report: Any) -> None:
     if os.environ.get(IN_CI) and report.skipped:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr

@@ -54,6 +54,7 @@ def told(series: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return document
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.series)
 def test_a_labelled_series_has_its_score(row: Row, capsys: pytest.CaptureFixture[str]) -> None:
     document = told(row.series, capsys)

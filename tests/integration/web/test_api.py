@@ -46,6 +46,7 @@ CHECKS = [
 PER_OPERATION = 8
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("incident", [None, HOT], ids=["any incident", "one that is there"])
 @pytest.mark.parametrize(
     "mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["allowed", "forbidden"]

@@ -383,6 +383,7 @@ class Paging(RuleBasedStateMachine):
         assert left == [], f"not settled: {[(row.key, row.state, row.error) for row in left]}"
 
 
+@pytest.mark.long
 def test_any_order_of_events_keeps_the_promises(record_property: Callable[[str, object], None]) -> None:
     Paging.steps = Paging.deaths = 0
     run_state_machine_as_test(

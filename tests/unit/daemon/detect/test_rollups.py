@@ -301,6 +301,7 @@ def live(telemetry: FakeTelemetry, end: float, restarts: Sequence[float] = ()) -
     return sorted(one for one in found if one[2] in {"fired", "cleared"})
 
 
+@pytest.mark.long
 def test_a_replay_says_what_was_said_live_also_across_restarts() -> None:
     telemetry, end = fortnight(), 14 * 24 * HOUR
     said = live(telemetry, end, [day * 24 * HOUR + 7 * STEP for day in (1, 5, 9)])
