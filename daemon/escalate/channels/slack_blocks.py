@@ -114,12 +114,14 @@ def _buttons(message: Message, acts: Sequence[str], *, links: bool, ack: bool) -
     elements = [_act(name, message.token) for name in able]
     unwanted = "" if ack and ACK not in able else message.ack_link
     web = [one for one in message.links if one[1].startswith(("https://", "http://")) and one[1] != unwanted]
+    web.sort(key=lambda one: one[1] != message.ack_link)  # what is asked for comes first
     elements += [
         {
             "type": "button",
             "text": plain(line(text, BUTTON)),
             "url": href,
             "action_id": f"open-{place}",
+            **({"style": "primary"} if href == message.ack_link else {}),
         }
         for place, (text, href) in enumerate(web[:MAX_LINKS] if links else ())
     ]

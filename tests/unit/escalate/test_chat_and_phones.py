@@ -76,6 +76,14 @@ def test_slack_has_it_when_it_says_ok_and_not_when_it_answers(
     assert receipt.kind is kind
 
 
+def test_what_a_page_asks_for_is_the_first_button_of_a_webhooks_message() -> None:
+    (acts,) = [block for block in Slack().render(message())["blocks"] if block["type"] == "actions"]
+    first, *others = acts["elements"]
+    assert (first["text"]["text"], first["style"]) == ("Acknowledge", "primary")
+    assert others
+    assert not any("style" in button for button in others)
+
+
 # ------------------------------------------------------------ Teams
 
 
