@@ -44,10 +44,11 @@ def provider(row: Delivery) -> str:
 
 
 def standings(rows: Iterable[Delivery], now: float) -> Mapping[str, Standing]:
-    """Providers in trouble. `rows`: those tried since `LOOK_BACK` before `now`."""
+    """Providers in trouble. `rows`: those tried since `LOOK_BACK` before `now`; what is dated later says nothing."""
     found: dict[str, list[Delivery]] = {}
     for row in rows:
-        found.setdefault(provider(row), []).append(row)
+        if _at(row) <= now:
+            found.setdefault(provider(row), []).append(row)
     judged = {name: _standing(mine) for name, mine in found.items()}
     return {name: one for name, one in judged.items() if one is not None and (one.down or one.until > now)}
 
@@ -108,4 +109,4 @@ def _held(row: Delivery, standing: Standing, now: float) -> Held:
     around = row.event in PAGES and DETOUR not in row.facts and (standing.down or until - now > TOO_LONG)
     facts = {**row.facts, DETOUR: True} if around else row.facts
     known = replace(row, due_at=until, error=error, facts=facts)
-    return Held(known, around and row.tries < FALLBACK_AFTER, error != row.error)
+    return Held(known, around, error != row.error)

@@ -167,7 +167,7 @@ def rated(uow: UnitOfWork, rows: Sequence[Delivery], now: float) -> tuple[list[D
             continue
         tried = uow.deliveries.tried(now - window.span, limit=_MOST_READ)
         unsent = [row for row in uow.deliveries.unsent() if row.channel == kind]
-        used = sum(row.channel == kind for row in tried) + sum(
+        used = sum(row.channel == kind and (row.tried_at or now) <= now for row in tried) + sum(
             row.state is DeliveryState.SENDING for row in unsent
         )
         room = max(0, window.most - used)

@@ -146,6 +146,17 @@ def anchored(rows: Iterable[Delivery], now: float) -> tuple[Delivery, ...]:
     )
 
 
+def looked_at(rows: Iterable[Delivery], now: float) -> tuple[Delivery, ...]:
+    """Of the accepted rows those that a clock which was set back took later than now: word of them is due as long after
+    now as it was after they were taken.
+    """
+    return tuple(
+        replace(row, look_at=now + max(0.0, row.look_at - row.sent_at))
+        for row in rows
+        if row.look_at is not None and row.sent_at is not None and row.sent_at > now
+    )
+
+
 def settle(row: Delivery, receipt: Receipt, now: float) -> After:
     """What a receipt makes of a row that was being sent."""
     row = replace(row, tried_at=now)
@@ -162,8 +173,10 @@ def settle(row: Delivery, receipt: Receipt, now: float) -> After:
     if row.give_up_at is not None and due_at >= row.give_up_at:
         spent = f"gave up after {row.tries} tries: {error}"
         return After(replace(row, state=DeliveryState.FAILED, error=spent, receipt=maybe), failing=True)
-    again = replace(row, state=DeliveryState.OWED, due_at=due_at, error=error, receipt=maybe)
-    return After(again, failing=row.tries == FALLBACK_AFTER and DETOUR not in row.facts)
+    failing = row.tries >= FALLBACK_AFTER and DETOUR not in row.facts
+    facts = {**row.facts, DETOUR: True} if failing else row.facts
+    again = replace(row, state=DeliveryState.OWED, due_at=due_at, error=error, receipt=maybe, facts=facts)
+    return After(again, failing=failing)
 
 
 def _once_more(row: Delivery, receipt: Receipt, now: float) -> Delivery:

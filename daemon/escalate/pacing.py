@@ -130,12 +130,13 @@ def told(rows: Iterable[Delivery], now: float) -> tuple[Told, ...]:
     """What one person was sent by one channel: what went together counts once.
 
     On its way counts as sent now: what a worker has, and what is tried again. So a provider that is down does not
-    let message after message go out that all arrive when it is back.
+    let message after message go out that all arrive when it is back. What is dated later than now, by a clock that was
+    set back since, counts as none: nobody can say how long ago it was.
     """
     found: dict[str, Told] = {}
     for row in rows:
         at = _at(row, now)
-        if at is not None and row.event is not PageEvent.TEST and CHANGES not in row.facts:
+        if at is not None and at <= now and row.event is not PageEvent.TEST and CHANGES not in row.facts:
             carried = row.facts.get(BUNDLE)
             incident = "" if carried else row.incident
             found[str(carried or row.key)] = Told(at, sort_of(row.event), incident, ASIDE in row.facts)

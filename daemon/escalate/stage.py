@@ -5,6 +5,7 @@ Every method returns a `Change`: the loop applies it in the same transaction and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -209,8 +210,10 @@ class Escalate:
         return Change(deliveries=(*rows, *waiting), events=events)
 
     def stepped_back(self, uow: UnitOfWork, now: float) -> Change:
-        """The clock was set back: no message waits for it to catch up."""
-        return Change(deliveries=outbox.anchored(uow.deliveries.unsent(), now))
+        """The clock was set back: no message waits for it to catch up, nor does what is expected of one."""
+        accepted = uow.deliveries.to_look_at(math.inf, limit=breaker.AT_ONCE)
+        waiting = outbox.anchored(uow.deliveries.unsent(), now)
+        return Change(deliveries=(*waiting, *outbox.looked_at(accepted, now)))
 
     def test_page(self, person: str, now: float, *, channel: str = proving.FIRST) -> Change:
         """Prove channels; owes nothing when there is no such person or channel. See `proving.asked`."""

@@ -1,0 +1,95 @@
+"""What must not hold up a page: a future that a clock made up, tries that a death cut short, a list that was reordered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from daemon.escalate.breaker import standings
+from daemon.escalate.message import Receipt, ReceiptKind
+from daemon.escalate.outbox import FALLBACK_AFTER, begin, recovered_from_restart, settle
+from daemon.escalate.pacing import RATED, Sort, Told, told
+from daemon.incidents.records import DeliveryState
+from daemon.store.store import Store
+from tests.fakes import rows
+from tests.unit.escalate.crowd import Crowd, crowd
+
+NOW = 10_000.0
+HOUR = 3600.0
+LATER = Receipt(ReceiptKind.TEMPORARY, "503")
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    with Store.open(":memory:") as opened:
+        yield opened
+
+
+def set_back(house: Crowd, seconds: float) -> None:
+    house.clock.step(-seconds)
+    with house.store.write() as uow:
+        uow.apply(house.stage.stepped_back(uow, house.now))
+
+
+def told_of(house: Crowd, name: str) -> bool:
+    return any(name in one.ids for one in house.sent)
+
+
+@pytest.mark.parametrize("kind", ["email", "sms", "voice"])
+def test_what_a_clock_dates_in_the_future_takes_no_turn_of_a_page(store: Store, kind: str) -> None:
+    house = crowd(store, kind)
+    for name in ("sf-1", "sf-2", "sf-3"):
+        house.page(name)
+        house.pass_time(90)
+    set_back(house, HOUR)
+    house.page("sf-4")
+    house.pass_time(2)
+    assert told_of(house, "sf-4")
+
+
+def test_nor_does_it_fill_what_a_provider_takes_in_a_minute(store: Store) -> None:
+    house = crowd(store, "pagerduty")
+    many = RATED["pagerduty"].most
+    house.page(*(f"sf-{number}" for number in range(many)))
+    house.pass_time(many // 8 + 2)
+    set_back(house, HOUR)
+    house.page("last")
+    house.pass_time(2)
+    assert told_of(house, "last")
+
+
+def test_nor_does_a_provider_that_failed_then_stay_in_trouble_until_then() -> None:
+    asked = {"fault": "temporary", "asked": 30.0}
+    later = [
+        rows.delivery(f"{name}/p", incident=name, tries=3, tried_at=NOW + HOUR, facts=asked) for name in "ab"
+    ]
+    assert standings(later, NOW) == {}
+
+
+def test_what_is_counted_is_what_was_sent_by_now() -> None:
+    sent = rows.delivery("a/p", incident="a", state=DeliveryState.ACCEPTED, sent_at=NOW)
+    assert told([sent], NOW) == (Told(NOW, Sort.PAGE, "a"),)
+    assert told([replace(sent, sent_at=NOW + 1)], NOW) == ()
+
+
+def test_a_death_during_the_last_try_that_counts_still_brings_the_next_channel() -> None:
+    row = replace(begin(rows.delivery("k", tries=FALLBACK_AFTER - 1)), give_up_at=None)
+    again = recovered_from_restart(row, NOW)
+    first = settle(begin(again), LATER, NOW)
+    assert first.failing
+    assert not settle(begin(first.row), LATER, NOW).failing, "once"
+
+
+def test_word_of_a_text_that_was_taken_before_the_clock_was_set_back_is_not_waited_for_until_then(
+    store: Store,
+) -> None:
+    house = crowd(store, "sms", "voice")
+    house.answers = [Receipt(ReceiptKind.OK, "201", proof_within=120.0)]
+    house.page("sf-1")
+    house.pass_time(1)
+    set_back(house, HOUR)
+    with store.read() as uow:
+        [row] = uow.deliveries.to_look_at(house.now + 120.0)
+    assert row.look_at == house.now + 120.0
