@@ -27,9 +27,16 @@ _FREQUENCIES = frozenset({"DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
 _FILTERS = frozenset({"BYDAY", "BYMONTH", "BYMONTHDAY"})
 _TIMES = frozenset({"BYHOUR", "BYMINUTE", "BYSECOND"})
 _PARTS = _FILTERS | _TIMES | {"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST"}
-_FOLDED = re.compile(r"\r?\n[ \t]")
+_FOLDED = re.compile(r"(?:\r?\n)+[ \t]+")
+"""Where a line goes on, as generous as the library: a rule that only it puts together would not be looked at here."""
 _RULE = re.compile(r"^(?:RRULE|EXRULE)(?:;[^:\n]*)?:(.*?)\r?$", re.MULTILINE | re.IGNORECASE)
+_ZONE = re.compile(r"^BEGIN:VTIMEZONE\b.*?^END:VTIMEZONE\b", re.MULTILINE | re.DOTALL | re.IGNORECASE)
 _EVERY_MONTH = 28
+_INTERVAL = re.compile(r"[1-9]\d{0,3}", re.ASCII)
+_MONTH = re.compile(r"0?[1-9]|1[0-2]", re.ASCII)
+_DAY_OF = re.compile(r"[+-]?(\d{1,2})", re.ASCII)
+_WEEKDAY = re.compile(r"(?:[+-]?0?[1-5])?(?:MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
+"""With its number in a month: a sixth one never comes."""
 
 
 class BadCalendar(Exception):
@@ -89,22 +96,38 @@ def _checked(content: bytes) -> str:
         raise BadCalendar(f"more than {MAX_RULES} repeating events")
     for rule in rules:
         _slow_enough(rule)
+    for zone in _ZONE.findall(text):  # the clock changes twice a year; those of ever since are all worked out
+        if any("FREQ=YEARLY" not in rule.upper().split(";") for rule in _RULE.findall(zone)):
+            raise BadCalendar("a time zone of it changes its clock more often than yearly")
     return text
 
 
 def _slow_enough(rule: str) -> None:
     """A rule that repeats fast, or may search for its next day without an end, is refused before it is expanded."""
     parts = dict(part.upper().split("=", 1) for part in rule.split(";") if "=" in part)
-    odd = sorted(parts.keys() - _PARTS)
-    days = [day.lstrip("+-") for day in parts.get("BYMONTHDAY", "1").split(",")]
-    never = not any(day.isdigit() and 1 <= int(day) <= _EVERY_MONTH for day in days)
-    skips = parts.get("FREQ") == "DAILY" and parts.get("INTERVAL", "1") != "1" and _FILTERS & parts.keys()
     if parts.get("FREQ") not in _FREQUENCIES:
         raise BadCalendar(
-            f"an event repeats {parts.get('FREQ', 'without FREQ')}: shifts repeat daily or slower"
+            f"an event repeats {parts.get('FREQ', 'without FREQ')[:20]}: shifts repeat daily or slower"
         )
-    if odd or never or skips:
+    if parts.keys() - _PARTS or not _comes(parts):
         raise BadCalendar(f"an event repeats in a way that is not read: {rule[:80]}")
+
+
+def _comes(parts: Mapping[str, str]) -> bool:
+    """Whether a next day is sure to be found soon: the library looks for it until the year 9999, or for ever."""
+    interval, weekdays = parts.get("INTERVAL", "1"), parts.get("BYDAY", "MO").split(",")
+    days = [_DAY_OF.fullmatch(day) for day in parts.get("BYMONTHDAY", "1").split(",")]
+    months = parts.get("BYMONTH", "1").split(",")
+    sound = (
+        _INTERVAL.fullmatch(interval)
+        and all(map(_MONTH.fullmatch, months))
+        and all(map(_WEEKDAY.fullmatch, weekdays))
+        and any(day is not None and 1 <= int(day[1]) <= _EVERY_MONTH for day in days)
+    )
+    numbered = "BYMONTHDAY" in parts and any(not day[:1].isalpha() for day in weekdays)
+    passing = {"DAILY": _FILTERS, "MONTHLY": frozenset({"BYMONTH"})}.get(parts["FREQ"], frozenset())
+    skips = interval != "1" and not passing.isdisjoint(parts)
+    return bool(sound) and not numbered and not skips
 
 
 def _occurrences(text: str, since: float, until: float) -> list[Any]:

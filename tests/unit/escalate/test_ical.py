@@ -249,3 +249,53 @@ def test_a_written_calendar_reads_back_and_keeps_its_uids() -> None:
     assert len(set(uids(content))) == 2
     hostile = write("x", [Entry("primary", NOW, NOW + 1, "ana", "Ana\r\nBEGIN:VALARM,;\\")], NOW)
     assert b"\r\nBEGIN:VALARM" not in hostile, "a name adds no lines"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        *(f"RRULE:FREQ={each};INTERVAL=0" for each in ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")),
+        "RRULE:FREQ=DAILY;INTERVAL= 0",
+        "RRULE:FREQ=WEEKLY;INTERVAL=-1",
+        "RRULE:FREQ=DAILY;BYMONTH=13",
+        "RRULE:FREQ=DAILY;BYMONTH=0",
+        "RRULE:FREQ=MONTHLY;BYDAY=6MO",
+        "RRULE:FREQ=MONTHLY;BYDAY=5MO;BYMONTHDAY=1",
+        "RRULE:FREQ=MONTHLY;INTERVAL=12;BYMONTH=2",
+        "RRULE:FREQ=MONTHLY;BYMONTHDAY=\N{SUPERSCRIPT TWO}",
+        "RR\r\n\r\n  ULE:FREQ=DAILY;INTERVAL=0",
+        "RR\r\n\t \tULE:FREQ=SECONDLY",
+    ],
+)
+def test_a_rule_that_would_be_searched_for_ever_is_refused_however_it_is_folded(rule: str) -> None:
+    """Whoever writes a calendar must not be able to take a worker, and the processor, for good."""
+    written = calendar(event("DTSTART:20260105T090000Z", "DURATION:PT8H", "SUMMARY:ana", rule))
+    with pytest.raises(BadCalendar, match="repeats"):
+        parsed(written)
+
+
+def test_a_time_zone_that_changes_its_clock_daily_is_refused() -> None:
+    """Its changes would all be worked out since the year that it names."""
+    zone = (
+        "BEGIN:VTIMEZONE", "TZID:X", "BEGIN:STANDARD", "DTSTART:16020101T000000", "RRULE:FREQ=DAILY",
+        "TZOFFSETFROM:+0100", "TZOFFSETTO:+0000", "END:STANDARD", "END:VTIMEZONE",
+    )  # fmt: skip
+    shift = event("DTSTART;TZID=X:20260105T090000", "DURATION:PT8H", "SUMMARY:ana")
+    with pytest.raises(BadCalendar, match="time zone"):
+        parsed(calendar("\r\n".join(zone), shift))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=DAILY",
+        "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TU,WE;WKST=SU",
+        "FREQ=MONTHLY;INTERVAL=3;BYDAY=-1MO",
+        "FREQ=MONTHLY;BYDAY=1MO;BYMONTH=1,02,12",
+        "FREQ=YEARLY;INTERVAL=2;BYMONTH=1;BYMONTHDAY=5",
+        "FREQ=MONTHLY;BYMONTHDAY=5,-1",
+    ],
+)
+def test_rules_that_people_write_are_read(rule: str) -> None:
+    shift = event("DTSTART:20260105T090000Z", "DURATION:PT8H", "SUMMARY:ana", f"RRULE:{rule}")
+    assert parsed(calendar(shift)).booked.bookings[0].person == "ana"
