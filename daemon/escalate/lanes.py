@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from daemon.escalate import outbox, pacing
 from daemon.escalate.bookings import dropped, event_of
 from daemon.escalate.bundles import MOST, Waiting
+from daemon.escalate.outbox import DETOUR
 from daemon.escalate.owed import NEVER_QUIET, PAGES
 from daemon.escalate.pacing import ASIDE, BUNDLE, WAITED, Pace, Pacing, Sort, Told, sort_of
 from daemon.escalate.receipts import sent_anew
@@ -19,6 +20,8 @@ from daemon.store.unit import UnitOfWork
 
 _MOST_READ = 5_000
 """Rows of the past that are looked at."""
+_PATIENCE = 120.0
+"""Seconds a page may wait for its turn: more than one turn of the usual pace, and less than any reminder's time."""
 _AT_ONCE = NEVER_QUIET | {STORM}
 """Failure modes whose page stands for others, or says that nothing else can be trusted."""
 
@@ -144,6 +147,13 @@ def _again(rows: Iterable[Delivery], now: float) -> list[list[Delivery]]:
     for row in rows:
         found.setdefault(str(row.facts.get(BUNDLE, row.key)), []).append(row)
     return [carried for carried in found.values() if any(row.due_at <= now for row in carried)]
+
+
+def waits_long(row: Delivery, rules: Pacing) -> bool:
+    """Whether a page waits for its turn for longer than a crowd makes it wait, so that the next channel is owed as well."""
+    since = row.facts.get(WAITED) if row.state is DeliveryState.OWED and row.event in PAGES else None
+    longest = max(_PATIENCE, rules.every)
+    return since is not None and DETOUR not in row.facts and row.due_at - float(since) > longest
 
 
 def _deferred(row: Delivery, at: float, now: float, why: str = "") -> Change:

@@ -267,12 +267,12 @@ def _delivery_failed(turn: Turn, key: str) -> None:
         return  # somebody has it: what would be owed is not wanted
     person = turn.oncall.person(row.person)
     tried = {
-        other.address
+        (other.address, other.channel)
         for other in turn.rows.values()
         if other.person == row.person and _same_round(other, row) and other.event is row.event
     }
     for way in person.usable if person else ():
-        if person and f"{person.id}/{way.position}" not in tried:
+        if person and (f"{person.id}/{way.position}", way.kind) not in tried:
             suffix = row.key.rpartition("/")[2].partition(".")[2]
             clock.owe_page(turn, person, way, row.event, level=row.level, suffix=suffix)
             return

@@ -9,8 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from daemon.document.dossier import load
-from daemon.escalate import breaker, digests, outbox, proving, receipts
+from daemon.escalate import breaker, digests, lanes, outbox, proving, receipts
 from daemon.escalate.bookings import event_of, job_key, not_sent, receipt_event, sent
 from daemon.escalate.bundles import first_of
 from daemon.escalate.dispatch import dispatch
@@ -76,8 +75,17 @@ class Escalate:
         return tuple(row.id for row in found if row is not None and row.held_until is not None)
 
     def dispatch(self, uow: UnitOfWork, now: float, free_slots: int) -> Change:
-        """Hand the due messages to workers; see there."""
-        return dispatch(self.setup, uow, now, free_slots)
+        """Hand the due messages to workers; see there. Pages that would wait long for their turn go around as well."""
+        change = dispatch(self.setup, uow, now, free_slots)
+        found = {row.key: row for row in change.deliveries}
+        events = list(change.events)
+        for row in change.deliveries:
+            if lanes.waits_long(row, self.setup.pacing):
+                waits = replace(row, facts={**row.facts, outbox.DETOUR: True})
+                around = self._failed(uow, waits, not_sent(waits, now), now)
+                found |= {one.key: one for one in around.deliveries}
+                events += around.events
+        return replace(change, deliveries=tuple(found.values()), events=tuple(events))
 
     def receipt(self, uow: UnitOfWork, key_of_job: str, receipt: Receipt, now: float) -> tuple[Change, ...]:
         """Book what became of a message: a change for each incident that it told of.
@@ -107,15 +115,15 @@ class Escalate:
 
     def _failed(self, uow: UnitOfWork, row: Delivery, event: Event, now: float) -> Change:
         """The row as it is now, why, and what is owed in its place."""
-        dossier = load(uow, row.incident)
-        if dossier is None:
+        incident, known = uow.incidents.get(row.incident), uow.escalations.get(row.incident)
+        if incident is None:
             return Change(deliveries=(row,), events=(event,))
         rows = [row if other.key == row.key else other for other in uow.deliveries.of(row.incident)]
-        escalation = dossier.escalation or Escalation(row.incident)
-        response = self._respond(uow, escalation, dossier.incident, [DeliveryFailed(row.key)], rows, now)
+        escalation = known or Escalation(row.incident)
+        response = self._respond(uow, escalation, incident, [DeliveryFailed(row.key)], rows, now)
         new = {delivery.key: delivery for delivery in (row, *response.deliveries)}
         return Change(
-            escalation=response.escalation if response.escalation != dossier.escalation else None,
+            escalation=response.escalation if response.escalation != known else None,
             deliveries=tuple(new.values()),
             events=(event, *response.events),
         )

@@ -11,6 +11,8 @@ from daemon.escalate.breaker import standings
 from daemon.escalate.message import Receipt, ReceiptKind
 from daemon.escalate.outbox import FALLBACK_AFTER, begin, recovered_from_restart, settle
 from daemon.escalate.pacing import RATED, Sort, Told, told
+from daemon.escalate.schedules import Person, Way
+from daemon.escalate.stage import Escalate
 from daemon.incidents.records import DeliveryState
 from daemon.store.store import Store
 from tests.fakes import rows
@@ -31,6 +33,13 @@ def set_back(house: Crowd, seconds: float) -> None:
     house.clock.step(-seconds)
     with house.store.write() as uow:
         uow.apply(house.stage.stepped_back(uow, house.now))
+
+
+def replace_directory(house: Crowd, *ways: str) -> Escalate:
+    """The stage after a reload that gave Ana these channels."""
+    ana = Person("ana", "Ana", "UTC", tuple(Way(place, kind) for place, kind in enumerate(ways)))
+    directory = replace(house.setup.directory, people={**house.setup.directory.people, "ana": ana})
+    return Escalate(replace(house.setup, directory=directory))
 
 
 def told_of(house: Crowd, name: str) -> bool:
@@ -93,3 +102,34 @@ def test_word_of_a_text_that_was_taken_before_the_clock_was_set_back_is_not_wait
     with store.read() as uow:
         [row] = uow.deliveries.to_look_at(house.now + 120.0)
     assert row.look_at == house.now + 120.0
+
+
+def test_a_reload_that_puts_another_channel_in_the_place_of_the_one_that_failed_leaves_it_to_be_tried(
+    store: Store,
+) -> None:
+    house = crowd(store, "email")
+    house.page("sf-1")
+    house.stage = replace_directory(house, "webhook")
+    house.answers = [Receipt(ReceiptKind.PERMANENT, "ana/0 has no channel email any more")]
+    house.pass_time(2)
+    assert [one.kind for one in house.sent] == ["webhook"]
+
+
+@pytest.mark.parametrize("kind", ["sms", "voice"])
+def test_a_page_that_would_wait_for_minutes_goes_by_the_next_channel_meanwhile(
+    store: Store, kind: str
+) -> None:
+    """A carrier's limits are of hours; the first page of an incident is not to wait for them where there is another way."""
+    house = crowd(store, kind, "email")
+    for number in range(24):
+        house.page(f"sf-{number:02}")
+        for _ in range(12):
+            house.pass_time(1)
+            house.clock.advance(9)
+    every = {f"sf-{number:02}" for number in range(24)}
+    house.pass_time(90)
+    assert {name for one in house.sent for name in one.ids} == every
+    first = {name: min(one.at for one in house.sent if name in one.ids) for name in every}
+    for name in every:
+        [*_, row] = [row for row in house.deliveries(name) if row.event.value == "trigger"]
+        assert first[name] - row.created_at <= 130, name
