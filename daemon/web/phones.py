@@ -159,11 +159,12 @@ async def text(posted: Posted) -> Response:
     who, most = (sender, {}) if people else ("", {"most": STRANGERS})
     if twilio_back.is_theirs(body) or tries.spent(who, posted.now, **most):
         return _twiml(replied())
+    tries.wrong(who, posted.now)  # before anything is waited for: many that come at once are many tries
     code = twilio_back.code_in(body)
     meant = await to_thread.run_sync(_meant, posted, sender, people, code) if people and code else []
     if len(meant) != 1:
-        tries.wrong(who, posted.now)
         return _twiml(replied(_why_not(people, code, meant)))
+    tries.right(who, posted.now)
     [(person, found)] = meant
     try:
         await _order(posted, "ack", person, "sms", found)

@@ -29,5 +29,13 @@ class Tries:
             del self._wrong[min(self._wrong, key=lambda name: self._wrong[name][-1])]
         self._wrong[sender] = [*recent, now]
 
+    def right(self, sender: str, now: float) -> None:
+        """Take back the newest try that was counted before anybody knew that it was right."""
+        recent = self._recent(sender, now)[:-1]
+        if recent:
+            self._wrong[sender] = recent
+        else:
+            self._wrong.pop(sender, None)
+
     def _recent(self, sender: str, now: float) -> list[float]:
         return [at for at in self._wrong.get(sender, ()) if now - WITHIN < at <= now]
