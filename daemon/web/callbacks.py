@@ -17,7 +17,9 @@ from daemon.desk.orders import order_of
 from daemon.desk.tokens import Caller, Role
 from daemon.escalate.channels.pagerduty_back import HEADER, Heard, Unreadable, heard, signed
 from daemon.escalate.owed import dedup_key
+from daemon.incidents.events import Kind
 from daemon.incidents.model import Incident
+from daemon.store.unit import UnitOfWork
 from daemon.web.keep import keep
 from daemon.web.parts import Parts, parts_of
 from daemon.web.problems import problem, responses
@@ -61,7 +63,16 @@ async def pagerduty(request: Request) -> Response:
 
 
 def _about(parts: Parts, told: Heard) -> Incident | None:
-    """The incident whose pages went out under this key."""
+    """The incident whose pages went out under this key; None as well where it came back since, as its end of before is
+    told again by whoever wrote it down, or late by PagerDuty, which tries for a day.
+    """
     name = told.dedup_key.rpartition("/")[2]
-    found = parts.read(lambda uow: uow.incidents.get(name))
-    return found if found is not None and dedup_key(found.id) == told.dedup_key else None
+
+    def look(uow: UnitOfWork) -> Incident | None:
+        found = uow.incidents.get(name)
+        if found is None or dedup_key(found.id) != told.dedup_key:
+            return None
+        again = (event.at for event in uow.timeline.of(name) if event.kind is Kind.RELAPSED)
+        return None if told.at is not None and any(told.at < at for at in again) else found
+
+    return parts.read(look)

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from daemon.clock import parse_rfc3339
 from daemon.escalate.graphemes import line
 
 HEADER = "X-PagerDuty-Signature"
@@ -29,11 +30,15 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a person did there. `kind`: of our order. `dedup_key`: the one that the page was sent under."""
+    """What a person did there. `kind`: of our order. `dedup_key`: the one that the page was sent under.
+
+    `at`: when they did it, by PagerDuty's clock; None when it does not say. Its signature has no time in it.
+    """
 
     kind: str
     dedup_key: str
     who: str
+    at: float | None = None
 
 
 def signed(secrets: Sequence[str], body: bytes, header: str) -> bool:
@@ -61,7 +66,14 @@ def heard(body: bytes) -> Heard | None:
         or agent.get("type") != PERSON
     ):
         return None
-    return Heard(order, key, _name(agent))
+    return Heard(order, key, _name(agent), _instant(event.get("occurred_at")))
+
+
+def _instant(text: object) -> float | None:
+    try:
+        return parse_rfc3339(text) if isinstance(text, str) else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _name(agent: dict[str, Any]) -> str:

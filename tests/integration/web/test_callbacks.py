@@ -11,9 +11,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from config.secrets import Secret
+from daemon.clock import rfc3339
 from daemon.detect.inbox import InboxSpec, PagerDutyInbox
+from daemon.incidents.change import Change
+from daemon.incidents.events import Event, Kind
+from daemon.store.store import Store
 from tests.fakes.face import Face
-from tests.fakes.scene import HOT
+from tests.fakes.scene import HOT, NOW
 
 PATH = "/api/v1/callbacks/pagerduty"
 SECRET, OLD = "pd-webhook-secret-0123456789", "pd-webhook-secret-of-last-year"
@@ -120,3 +124,22 @@ def test_a_hostile_name_is_one_bounded_line(client: TestClient, face: Face) -> N
     [order] = face.record.orders
     assert "\n" not in order.who
     assert len(order.who) <= 100
+
+
+def test_an_end_of_before_does_not_close_what_came_back_since(
+    client: TestClient, face: Face, store: Store
+) -> None:
+    """PagerDuty signs no time: what is played back, or told late, is judged by when it happened."""
+    came_back = Event(HOT, NOW - 60, Kind.RELAPSED, "Relapsed after verified recovery.", {})
+    with store.write() as uow:
+        uow.apply(Change(events=(came_back,)))
+    assert post(client, event("incident.resolved", occurred_at=rfc3339(NOW - 61))) == 200
+    assert face.record.orders == []
+    assert post(client, event("incident.resolved", occurred_at=rfc3339(NOW - 59))) == 200
+    assert len(face.record.orders) == 1
+
+
+@pytest.mark.parametrize("at", [None, 5, "yesterday", "0001-01-01T00:00:00+23:59", "2026-01-05T09:00:00"])
+def test_a_time_that_makes_no_sense_is_none(client: TestClient, face: Face, at: object) -> None:
+    assert post(client, event(occurred_at=at)) == 200
+    assert len(face.record.orders) == 1
