@@ -121,8 +121,16 @@ def _refused(items: Sequence[tuple[Any, str]], now: float) -> list[Alert]:
         structlog.get_logger().warning(
             ALERT_TAKEN, status=400, error=whole_words(items[0][1], 200), refused=len(items)
         )
-    letters = [_letter(orjson.dumps(item), KEPT_EACH, why, now) for item, why in items[:LETTERS]]
+    letters = [_letter(_written(item, why), KEPT_EACH, why, now) for item, why in items[:LETTERS]]
     return list({letter.fingerprint: letter for letter in letters}.values())
+
+
+def _written(item: Any, why: str) -> bytes:
+    """The item as it came. What can be read may be nested deeper than can be written."""
+    try:
+        return orjson.dumps(item)
+    except orjson.JSONEncodeError:
+        return f"(nested too deeply to be kept: {why})".encode()
 
 
 def _letter(body: bytes, most: int, why: str, now: float) -> Alert:

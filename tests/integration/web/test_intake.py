@@ -167,3 +167,16 @@ def test_a_body_of_odd_alerts_alone_is_refused_and_kept(face: Face, client: Test
     answer = client.post(PATHS[0], json=[{"labels": {}}], headers=HEADERS)
     assert answer.status_code == 400
     assert [row.status for row in face.record.alerts] == ["malformed"]
+
+
+def test_an_odd_alert_nested_deeper_than_can_be_written_does_not_take_the_good_one_with_it(
+    store: Store, client: TestClient
+) -> None:
+    deep = b"[" * 600 + b"]" * 600
+    for odd in (b'{"labels":' + deep + b"}", deep, b'{"labels":{"a":"b"},"annotations":' + deep + b"}"):
+        body = b'[{"labels":{"alertname":"Good"}},' + odd + b"]"
+        assert client.post(PATHS[0], content=body, headers=HEADERS).status_code == 200
+    with store.read() as uow:
+        alerts = uow.inbox.new_alerts()
+    assert sum(alert.labels.get("alertname") == "Good" for alert in alerts) == 3
+    assert sum(alert.status == "malformed" for alert in alerts) == 3
