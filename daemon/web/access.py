@@ -153,7 +153,11 @@ async def own_form(request: Request) -> None:
         return
     public = parts_of(request).public_url()
     ours = {request.headers.get("host", ""), urlsplit(public).netloc if public else ""} - {""}
-    if urlsplit(origin).netloc not in ours:
+    try:
+        theirs = urlsplit(origin).netloc
+    except ValueError:
+        theirs = ""
+    if theirs not in ours:
         raise HTTPException(HTTPStatus.FORBIDDEN, "this form was sent by another site")
 
 

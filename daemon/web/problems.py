@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
+from config.secrets import HIDDEN
 from daemon.desk.arguments import BadOrder
 from daemon.desk.models import Problem
 from daemon.desk.orders import Forbidden
@@ -104,8 +105,14 @@ def _status(error: Exception) -> int:
     return HTTPStatus.BAD_REQUEST
 
 
+def _shown(request: Request) -> str:
+    """The path without the token in it: whoever reads the log must not be able to use it."""
+    path, token = str(request.scope["path"]), str(request.path_params.get("token", ""))
+    return path.replace(token, HIDDEN) if token else path
+
+
 async def _unknown(request: Request, error: Exception) -> Response:
     structlog.get_logger().error(
-        REQUEST_SERVED, status=500, method=request.method, path=request.url.path, error=type(error).__name__
+        REQUEST_SERVED, status=500, method=request.method, path=_shown(request), error=type(error).__name__
     )
     return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "An error of ours; it is in the daemon's log.")

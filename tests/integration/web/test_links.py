@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 from starlette.testclient import TestClient
+from structlog.testing import capture_logs
 
 from config.people import PersonSpec
 from daemon.incidents.change import Change
 from daemon.incidents.events import Event, Kind
+from daemon.log import REQUEST_SERVED
 from daemon.web.sessions import LINK_HOLDS, Sessions
 from remediations.run import RunState
 from tests.fakes.face import Face
@@ -167,3 +169,26 @@ def test_where_nothing_is_proposed_a_link_only_acknowledges(
     client.post(link, data={"do": "approve", "rung": RUNG})
     client.post(link, data={"do": "resolve"})
     assert [order.kind for order in face.record.orders] == ["ack"], "and gives no other order"
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "null", "\N{LATIN SMALL LETTER E WITH ACUTE}"])
+def test_an_origin_that_makes_no_sense_is_another_site(
+    face: Face, client: TestClient, link: str, origin: str
+) -> None:
+    assert client.post(link, headers={"Origin": origin.encode("latin-1")}).status_code == 403
+    assert face.record.orders == []
+
+
+def test_a_fault_of_ours_puts_no_link_into_the_log(
+    face: Face, client: TestClient, link: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads the log could acknowledge by it, and approve."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr("daemon.web.links._about", broken)
+    with capture_logs() as said:
+        assert client.get(link).status_code == 500
+    [line] = [one for one in said if one["event"] == REQUEST_SERVED]
+    assert line["path"] == "/a/***"
