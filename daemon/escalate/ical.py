@@ -14,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from daemon.escalate.booked import Booked, Booking, flat, overlaps
+from daemon.escalate.graphemes import one_line
 from daemon.escalate.wallclock import instant
 
 MAX_BYTES = 1_000_000
@@ -204,21 +205,24 @@ class Entry:
 
 
 def write(title: str, entries: Iterable[Entry], now: float) -> bytes:
-    """A calendar of turns; the same turn has the same UID whenever it is written, so a subscriber moves nothing."""
+    """A calendar of turns; the same turn has the same UID whenever it is written, so a subscriber moves nothing.
+
+    The library breaks on a line end in some texts and writes out a bare CR in others.
+    """
     import icalendar
 
     calendar = icalendar.Calendar()
     for key, value in (
-        ("PRODID", "-//Fleetmend//on call//EN"), ("VERSION", "2.0"), ("METHOD", "PUBLISH"), ("X-WR-CALNAME", title),
+        ("PRODID", "-//Fleetmend//on call//EN"), ("VERSION", "2.0"), ("METHOD", "PUBLISH"), ("X-WR-CALNAME", one_line(title)),
     ):  # fmt: skip
         calendar.add(key, value)
     for entry in entries:
         event = icalendar.Event()
-        event.add("UID", f"{entry.schedule}-{int(entry.start)}-{entry.person}@fleetmend")
+        event.add("UID", one_line(f"{entry.schedule}-{int(entry.start)}-{entry.person}@fleetmend"))
         event.add("DTSTAMP", datetime.fromtimestamp(int(now), UTC))
         event.add("DTSTART", datetime.fromtimestamp(entry.start, UTC))
         event.add("DTEND", datetime.fromtimestamp(entry.end, UTC))
-        event.add("SUMMARY", f"On call: {entry.name} ({entry.schedule})")
+        event.add("SUMMARY", one_line(f"On call: {entry.name} ({entry.schedule})"))
         event.add("TRANSP", "TRANSPARENT")
         calendar.add_component(event)
     return bytes(calendar.to_ical())

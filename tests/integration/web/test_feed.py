@@ -126,3 +126,11 @@ def test_an_address_that_acknowledges_is_no_calendar_and_the_other_way_round(
     sessions = rota.app.state.parts.sessions
     assert sessions.feed_of(sessions.link("sf-4k7q2m", "ana", 1, NOW)) is None
     assert client.get(f"/a/{_token(rota, 'primary')}").status_code == 403
+
+
+@pytest.mark.parametrize("person", ["a%0d%0aX-EVIL:1", "a%0dX-EVIL:1", "a%0aX-EVIL:1", "%00%e2%80%ae"])
+def test_what_is_asked_for_adds_no_line_to_the_calendar(rota: Face, client: TestClient, person: str) -> None:
+    answer = client.get(f"/api/v1/oncall.ics?person={person}", headers=VIEWER)
+    assert answer.status_code == 200
+    assert not any(line.startswith("X-EVIL") for line in answer.text.splitlines())
+    assert not set(answer.text) & {"\x00", "\N{RIGHT-TO-LEFT OVERRIDE}"}
