@@ -38,6 +38,11 @@ class Standing:
     down: bool
 
 
+def account(row: Delivery) -> str:
+    """The company or server this row's message leaves by, whatever the key."""
+    return SHARED.get(row.channel, row.channel)
+
+
 def provider(row: Delivery) -> str:
     """Whoever answers for this row's channel."""
     return SHARED.get(row.channel, f"{row.channel} {row.address}")

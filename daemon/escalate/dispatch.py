@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 from daemon.document.dossier import Dossier, load
-from daemon.escalate import bundles, digests, lanes, outbox, text, threads
+from daemon.escalate import breaker, bundles, digests, lanes, outbox, text, threads
 from daemon.escalate.body import concerns
 from daemon.escalate.bookings import dropped, event_of, job_key, merged, sent
 from daemon.escalate.channels.registry import BY_KIND
 from daemon.escalate.message import Message, Receipt, ReceiptKind
+from daemon.escalate.owed import BATCH
 from daemon.escalate.pacing import BUNDLE
 from daemon.escalate.setup import Setup
 from daemon.escalate.text import Around, Reader
@@ -56,13 +58,14 @@ class _Dispatch:
         heads, later = lanes.rated(self._uow, outbox.choose(plain, sending, len(plain)), self._now)
         crowd = lanes.Lanes(self._uow, rules, owed, sending, self._now)
         changes = [*later, *crowd.changes]
+        slots = _Slots(free_slots, sending)
         # Only what needs a worker needs a slot; local and unwanted rows are settled without one.
         for going in sorted([*map(lanes.single, heads), *crowd.going], key=lambda going: going.urgency):
-            left = free_slots - sum(len(done.jobs) for done in changes)
-            changes.append(self._go(going, left))
+            done = self._go(going, slots.left(going.rows[0]))
+            changes.append(slots.took(going.rows[0], done))
         for rows in digests.groups(owed, sending):
-            left = free_slots - sum(len(done.jobs) for done in changes)
-            changes.append(self._hand_over_digest(rows, left))
+            done = self._hand_over_digest(rows, slots.left(rows[0]))
+            changes.append(slots.took(rows[0], done))
         return merged(changes)
 
     def _go(self, going: lanes.Going, slots: int) -> Change:
@@ -193,6 +196,26 @@ def _args(row: Delivery, message: Message) -> dict[str, Any]:
             text.bare(row, message.at), maybe=message.maybe, first=message.first, token=message.token
         ),
     }
+
+
+class _Slots:
+    """Workers that are free, and how many of them one provider may still have: one that hangs leaves a quarter of all."""
+
+    def __init__(self, free: int, sending: Sequence[Delivery]) -> None:
+        under_way = {str(row.facts.get(BATCH, row.key)): breaker.account(row) for row in sending}
+        self._used = Counter(under_way.values())
+        everyone = free + len(under_way)
+        self._free, self._most = free, everyone - everyone // 4
+
+    def left(self, row: Delivery) -> int:
+        """For messages that leave as this row does."""
+        return min(self._free, self._most - self._used[breaker.account(row)])
+
+    def took(self, row: Delivery, change: Change) -> Change:
+        """Counts the jobs of a change."""
+        self._free -= len(change.jobs)
+        self._used[breaker.account(row)] += len(change.jobs)
+        return change
 
 
 class _Scene:

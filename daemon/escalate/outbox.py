@@ -22,7 +22,8 @@ FIRST_WAIT, LONGEST_WAIT = 5.0, 120.0
 ANEW_AT_ONCE = 2
 """Messages under way at one time of those that go only to go on standing."""
 FALLBACK_AFTER = 3
-"""Tries that fail in a row before the next channel is owed as well; this one goes on trying."""
+"""Tries that fail in a row before the next channel is owed as well; this one goes on trying. Of a page the first does that
+gets no answer."""
 FAULT, ASKED, STATUS, DETOUR = "fault", "asked", "status", "detour"
 """In the facts of a row whose last try failed: `temporary` or `ambiguous`, the seconds its provider asked us to wait, and
 its code where it refused for good. In those of a page whose next channel is owed already: that it is."""
@@ -173,7 +174,8 @@ def settle(row: Delivery, receipt: Receipt, now: float) -> After:
     if row.give_up_at is not None and due_at >= row.give_up_at:
         spent = f"gave up after {row.tries} tries: {error}"
         return After(replace(row, state=DeliveryState.FAILED, error=spent, receipt=maybe), failing=True)
-    failing = row.tries >= FALLBACK_AFTER and DETOUR not in row.facts
+    silent = receipt.kind is ReceiptKind.AMBIGUOUS and row.event in PAGES  # half a minute is gone already
+    failing = (silent or row.tries >= FALLBACK_AFTER) and DETOUR not in row.facts
     facts = {**row.facts, DETOUR: True} if failing else row.facts
     again = replace(row, state=DeliveryState.OWED, due_at=due_at, error=error, receipt=maybe, facts=facts)
     return After(again, failing=failing)

@@ -13,7 +13,7 @@ from daemon.escalate.outbox import FALLBACK_AFTER, begin, recovered_from_restart
 from daemon.escalate.pacing import RATED, Sort, Told, told
 from daemon.escalate.schedules import Person, Way
 from daemon.escalate.stage import Escalate
-from daemon.incidents.records import DeliveryState
+from daemon.incidents.records import DeliveryState, PageEvent
 from daemon.store.store import Store
 from tests.fakes import rows
 from tests.unit.escalate.crowd import Crowd, crowd
@@ -21,6 +21,7 @@ from tests.unit.escalate.crowd import Crowd, crowd
 NOW = 10_000.0
 HOUR = 3600.0
 LATER = Receipt(ReceiptKind.TEMPORARY, "503")
+SILENT = Receipt(ReceiptKind.AMBIGUOUS, "no answer in time")
 
 
 @pytest.fixture
@@ -131,5 +132,39 @@ def test_a_page_that_would_wait_for_minutes_goes_by_the_next_channel_meanwhile(
     assert {name for one in house.sent for name in one.ids} == every
     first = {name: min(one.at for one in house.sent if name in one.ids) for name in every}
     for name in every:
-        [*_, row] = [row for row in house.deliveries(name) if row.event.value == "trigger"]
+        [*_, row] = [row for row in house.deliveries(name) if row.event is PageEvent.TRIGGER]
         assert first[name] - row.created_at <= 130, name
+
+
+def test_a_page_whose_provider_gives_no_answer_goes_by_the_next_channel_at_once_and_on_under_its_key(
+    store: Store,
+) -> None:
+    """Half a minute is gone by then, and nobody knows whether it arrived; three tries would take two minutes."""
+    house = crowd(store, "sms", "email")
+    house.answers = [SILENT]
+    house.page("sf-1")
+    house.pass_time(2)
+    assert [one.kind for one in house.sent] == ["email"]
+    house.answers = [SILENT]
+    house.pass_time(300)
+    assert [one.kind for one in house.sent] == ["email", "sms"]
+    [first, *_, last] = [key for key in house.tried if "/sms." in key]
+    assert first == last
+
+
+def test_a_note_of_which_nobody_knows_whether_it_arrived_is_owed_nowhere_else() -> None:
+    note = begin(rows.delivery("k", event=PageEvent.HEADS_UP))
+    assert not settle(note, SILENT, NOW).failing
+
+
+def test_one_provider_that_hangs_leaves_workers_for_the_others(store: Store) -> None:
+    house = crowd(store, "pagerduty", "email")
+    house.page(*(f"sf-{number}" for number in range(20)))
+    house.dispatch(slots=8)
+    hung = house.take()
+    assert len(hung) == 6
+    house.dispatch(slots=2)
+    assert house.take() == []
+    house.book_receipt(hung[0], Receipt(ReceiptKind.PERMANENT, "404"))
+    house.dispatch(slots=3)
+    assert sorted(job.args["channel"] for job in house.take()) == ["email", "pagerduty"]

@@ -50,7 +50,7 @@ from tests.unit.escalate.life import Life, fresh
 pytestmark = pytest.mark.timeout(400)
 
 LONG = bool(os.environ.get(SOAK))
-EXAMPLES, STEPS = (4000, 80) if LONG else (150, 80)
+EXAMPLES, STEPS = (4000, 80) if LONG else (190, 80)
 AT_LEAST = 200_000 if LONG else 10_000
 PHASES = [phase for phase in Phase if phase is not Phase.explain]
 NAMES = st.sampled_from(["a", "b"])

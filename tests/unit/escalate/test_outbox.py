@@ -56,7 +56,7 @@ def sending(**fields: Any) -> Delivery:
         (
             Receipt(ReceiptKind.AMBIGUOUS, "silent", 1.0),
             DeliveryState.OWED,
-            False,
+            True,
             NOW + 1,
             "again, same key",
         ),

@@ -139,10 +139,11 @@ def test_an_abandoned_job_is_ambiguous_and_its_late_receipt_changes_nothing(hous
     house.dispatch()
     [job] = house.take()
     house.book_receipt(job, Receipt(ReceiptKind.AMBIGUOUS, "no answer in time"))
-    [row] = house.deliveries()
+    known = house.deliveries()
+    [row] = [one for one in known if one.channel == "pagerduty"]
     assert (row.state, row.receipt[:5]) == (DeliveryState.OWED, "maybe")
     house.book_receipt(job, Receipt(ReceiptKind.PERMANENT, "late"))
-    assert house.deliveries() == (row,)
+    assert house.deliveries() == known
 
 
 @pytest.mark.parametrize("how", ["noticed", "while the daemon was down"])
