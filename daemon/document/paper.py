@@ -5,6 +5,7 @@ Text from outside stays text: nothing in it becomes a mark, a tag or a link. The
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from html import escape
@@ -80,12 +81,24 @@ def _cited(rows: Iterable[int]) -> str:
     return "".join(f" [{row}]" for row in rows)
 
 
-_SPECIAL = str.maketrans({char: f"\\{char}" for char in "\\`*_[]<>|#"})
+_SPECIAL = str.maketrans({char: f"\\{char}" for char in "\\`*_[]<>|#~&"})
+_BARE_LINK = re.compile(r"(?<=[A-Za-z])(?=:\\?/\\?/)|(?<=www)(?=\.)", re.IGNORECASE)
+"""Where an address begins that would be made a link without being asked for."""
+
+
+_UNSOUND = re.compile(
+    r"[\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]"
+)
+"""What no file in UTF-8 can hold, turns the order of reading, or steers a terminal."""
+
+
+def _line(text: str) -> str:
+    return _UNSOUND.sub("\ufffd", " ".join(text.split()))
 
 
 def plain(text: str) -> str:
     """Text on one line, with nothing in it that Markdown or HTML would take for itself."""
-    return " ".join(text.split()).translate(_SPECIAL)
+    return _BARE_LINK.sub(r"\\", _line(text).translate(_SPECIAL))
 
 
 STYLE = """
@@ -156,5 +169,5 @@ def _links(rows: Iterable[int]) -> str:
 
 
 def _safe(text: str) -> str:
-    """Escaped, and without characters that no file in UTF-8 can hold."""
-    return escape(" ".join(text.split()).encode("utf-8", "replace").decode())
+    """Escaped, and without characters that no file in UTF-8 can hold or that turn the order of reading."""
+    return escape(_line(text))

@@ -323,6 +323,18 @@ def test_in_markdown_text_from_outside_stays_text() -> None:
     assert "a\\|b" in text
 
 
+@pytest.mark.parametrize("form", [markdown, html])
+def test_text_from_outside_turns_no_order_of_reading_and_steers_no_terminal(form: Any) -> None:
+    told = Event(ID, T, Kind.NOTE, "a\x1b[31m \u202egpj\u2066 \x9b2J", {}, "ana\u200f")
+    assert not set(form(paper(postmortem(story(events=(told,)))))) & set("\x1b\x9b\u202e\u2066\u200f")
+
+
+def test_in_markdown_no_address_becomes_a_link_by_itself() -> None:
+    told = Event(ID, T, Kind.NOTE, "see https://evil.example or WWW.evil.example, ~~not~~ &lt;b>", {}, "ana")
+    text = text_of(story(events=(told,)))
+    assert "https\\://evil.example or WWW\\.evil.example, \\~\\~not\\~\\~ \\&lt;b\\>" in text
+
+
 def test_in_html_text_from_outside_stays_text_and_nothing_is_fetched() -> None:
     page = html(paper(postmortem(story(events=(EVIL,)))))
     assert "&lt;script&gt;x&lt;/script&gt;" in page
