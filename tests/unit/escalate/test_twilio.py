@@ -223,6 +223,17 @@ def test_a_refusal_is_for_good_only_if_it_is_of_the_message(
     assert phone.text(ANSWERABLE).kind is kind
 
 
+@pytest.mark.parametrize("spelled", [TO, TO.replace("+", "%2B")])
+def test_a_refusal_that_names_a_phone_is_kept_without_its_number(spelled: str) -> None:
+    """Whoever may read pages need not know everybody's phone; the last digits tell which it is."""
+    phone = Phone()
+    said = {"code": 21211, "message": "x" * 150 + f" {spelled} is not a valid phone number", "status": 400}
+    phone.twilio.script.append(answer(400, json.dumps(said)))
+    detail = phone.text(ANSWERABLE).detail
+    assert TO[1:9] not in detail
+    assert f"+…{TO[-2:]}" in detail
+
+
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
