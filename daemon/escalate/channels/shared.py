@@ -12,8 +12,12 @@ from config.secrets import Secret
 from config.section import Section
 from config.units import Duration
 
-Address = Annotated[str, Field(pattern=r"^[^\s<>@,;]+@[^\s<>@,;]+$", max_length=254)]
-"""An e-mail address, without a name and without anything that could end a header."""
+Address = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$", max_length=254)
+]
+"""An e-mail address, without a name and without anything that could end a header or that many servers cannot be told: in
+ASCII, its domain as the DNS has it.
+"""
 
 
 class Smtp(Section):

@@ -245,7 +245,10 @@ def test_a_line_with_a_dot_alone_does_not_end_the_mail(box: tuple[Mailbox, int])
     assert "after" in plain_of(box[0].mails[0])
 
 
-@pytest.mark.parametrize("address", ["ana", "ana@example.org\r\nx", "Ana <ana@example.org>", "a@b, c@d", ""])
+@pytest.mark.parametrize("address", [
+    "ana", "ana@example.org\r\nx", "Ana <ana@example.org>", "a@b, c@d", "", "\u00fcn\u00ef@example.org",
+    "a@ex\u00e4mple.org", "a\x00@b", "a:b@x",
+])  # fmt: skip
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(ValueError, match="to"):
         EmailSpec(to=address)
