@@ -77,6 +77,7 @@ def under_attack(site: Site, port: int) -> None:
     config = site.config
     config["storm"] = {"share": "100%", "modes": 6}
     config["limits"] = {"in_flight": 8}
+    config["paging"] = {"alone": ["email"]}  # a mail for each; what else there is tells of many at once
     config["inbox"] = {"alertmanager": {"map": [
         {"match": {"alertname": "Hostile"}, "failure_mode": "api_degradation", "scope": ["endpoint"]}
     ]}}  # fmt: skip
