@@ -42,15 +42,17 @@ def phases(*, soak: bool) -> list[Phase]:
     """What runs, in this order."""
     elsewhere = ("--ignore=tests/packaging", "--ignore=tests/acceptance")
     side_by_side = ("-n", "2", "--dist", "worksteal")
-    # scenarios wait for polls and holds most of the time; the longest stand first, and are handed out one by one
-    waiting = ("-n", "3", "--dist", "load", "--maxschedchunk", "1")
+    # real processes wait half of the time, scenarios (for polls and holds) most of it; of these the longest stand
+    # first and are handed out one by one
+    half_waiting = ("-n", "3", "--dist", "worksteal")
+    waiting = ("-n", "4", "--dist", "load", "--maxschedchunk", "1")
     told, real = ("-m", "not live and not slow"), ("-m", "live or slow")
     long = [Phase("scenarios", demo)] if soak else []
     return [
         Phase("quick", lambda: pytest(("tests", *elsewhere, *told, *side_by_side))),
         Phase("packaging", lambda: pytest(("tests/packaging", *side_by_side))),
         Phase("stories", lambda: pytest(("tests/acceptance", *told, *side_by_side))),
-        Phase("live", lambda: pytest(("tests", *elsewhere, *real, *side_by_side))),
+        Phase("live", lambda: pytest(("tests", *elsewhere, *real, *half_waiting))),
         Phase("acceptance", lambda: pytest(("tests/acceptance", *real, *waiting))),
         *long,
     ]
