@@ -14,8 +14,9 @@ from daemon.escalate.body import concerns
 from daemon.escalate.bookings import dropped, event_of, job_key, merged, sent
 from daemon.escalate.channels.registry import BY_KIND
 from daemon.escalate.message import Message, Receipt, ReceiptKind
-from daemon.escalate.owed import BATCH
+from daemon.escalate.owed import BATCH, PAGES
 from daemon.escalate.pacing import BUNDLE
+from daemon.escalate.receipts import sent_anew
 from daemon.escalate.setup import Setup
 from daemon.escalate.text import Around, Reader
 from daemon.incidents.change import Change, Job
@@ -41,6 +42,20 @@ def dispatch(setup: Setup, uow: UnitOfWork, now: float, free_slots: int) -> Chan
     return _Dispatch(setup, uow, now).all_due(free_slots)
 
 
+def _due(uow: UnitOfWork, now: float) -> Sequence[Delivery]:
+    """What is due, at most so many: of more the pages first, some of every account, and last what only goes on standing."""
+    owed = uow.deliveries.due(now, limit=DUE_AT_ONCE)
+    if len(owed) < DUE_AT_ONCE:
+        return owed
+    place: Counter[str] = Counter()
+    ranked = []
+    for row in uow.deliveries.due(now, limit=breaker.AT_ONCE):
+        name = f"{breaker.account(row)} {sent_anew(row)} {row.event in PAGES}"
+        ranked.append(((sent_anew(row), row.event not in PAGES, place[name], row.due_at, row.key), row))
+        place[name] += 1
+    return [row for _, row in sorted(ranked, key=lambda one: one[0])[:DUE_AT_ONCE]]
+
+
 class _Dispatch:
     """One look at what is due."""
 
@@ -49,7 +64,7 @@ class _Dispatch:
         self._scene = _Scene(uow, now)
 
     def all_due(self, free_slots: int) -> Change:
-        owed = self._uow.deliveries.due(self._now, limit=DUE_AT_ONCE)
+        owed = _due(self._uow, self._now)
         if not owed:
             return Change()
         sending = self._uow.deliveries.sending()

@@ -8,11 +8,14 @@ from dataclasses import replace
 import pytest
 
 from daemon.escalate.breaker import standings
+from daemon.escalate.dispatch import DUE_AT_ONCE
 from daemon.escalate.message import Receipt, ReceiptKind
 from daemon.escalate.outbox import FALLBACK_AFTER, begin, recovered_from_restart, settle
 from daemon.escalate.pacing import RATED, Sort, Told, told
+from daemon.escalate.receipts import RENEW
 from daemon.escalate.schedules import Person, Way
 from daemon.escalate.stage import Escalate
+from daemon.incidents.change import Change
 from daemon.incidents.records import DeliveryState, PageEvent
 from daemon.store.store import Store
 from tests.fakes import rows
@@ -168,3 +171,29 @@ def test_one_provider_that_hangs_leaves_workers_for_the_others(store: Store) -> 
     house.book_receipt(hung[0], Receipt(ReceiptKind.PERMANENT, "404"))
     house.dispatch(slots=3)
     assert sorted(job.args["channel"] for job in house.take()) == ["email", "pagerduty"]
+
+
+@pytest.mark.parametrize("event", [PageEvent.STATUS, PageEvent.TRIGGER])
+def test_a_page_is_seen_behind_any_number_of_messages_that_are_due_longer(
+    store: Store, event: PageEvent
+) -> None:
+    house = crowd(store, "opsgenie")
+    house.open("noisy")
+    notes = [
+        rows.delivery(
+            f"noisy/{n}", incident="noisy", event=event, channel="alertmanager", address=f"p{n}/0",
+            created_at=house.now - 60, due_at=house.now - 60, give_up_at=house.now + 60,
+        )
+        for n in range(DUE_AT_ONCE)
+    ]  # fmt: skip
+    renewed = [
+        replace(
+            note, key=f"{note.key}/r", event=PageEvent.TRIGGER, sent_at=house.now - 90, facts={RENEW: 150.0}
+        )
+        for note in notes
+    ]
+    with store.write() as uow:
+        uow.apply(Change(deliveries=(*notes, *renewed)))
+    house.page("sf-1")
+    house.dispatch(slots=8)
+    assert "sf-1" in [job.incident for job in house.take()]
