@@ -81,6 +81,7 @@ def tell(tmp_path: Path, nursery: Nursery) -> Iterator[Callable[..., Lives]]:
             one.close()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_many_daemons_are_killed_and_nothing_is_done_twice_and_no_page_is_lost(
     tell: Callable[..., Lives], record_property: Callable[[str, object], None]

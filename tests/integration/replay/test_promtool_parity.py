@@ -34,6 +34,7 @@ from tests.integration.replay.alerts import alert_of, plain_alert
 
 pytestmark = [
     pytest.mark.live,
+    pytest.mark.long,
     pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed"),
 ]
 
