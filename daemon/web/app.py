@@ -149,7 +149,11 @@ def _assembled(parts: Parts) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.add_middleware(Guard, most=lambda path: limits.intake if path in INTAKE else limits.order)
+    app.add_middleware(
+        Guard,
+        most=lambda path: limits.intake if path in INTAKE else limits.order,
+        within=limits.body_within,
+    )
     return app
 
 

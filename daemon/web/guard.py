@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from http import HTTPStatus
 
+from anyio import current_time, fail_after
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -35,11 +36,19 @@ class TooLarge(HTTPException):
         super().__init__(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is larger than {most} bytes")
 
 
-class Guard:
-    """Plain ASGI, so that streams pass through unbuffered. `most`: bytes of a body by path."""
+class TooSlow(HTTPException):
+    """The body did not come in time; its connection is given to somebody else."""
 
-    def __init__(self, app: ASGIApp, most: Callable[[str], int]) -> None:
-        self._app, self._most = app, most
+    def __init__(self, within: float) -> None:
+        said = f"the body did not come within {within:g} s"
+        super().__init__(HTTPStatus.REQUEST_TIMEOUT, said, {"Connection": "close"})
+
+
+class Guard:
+    """Plain ASGI, so that streams pass through unbuffered. `most`: bytes of a body by path. `within`: seconds for one."""
+
+    def __init__(self, app: ASGIApp, most: Callable[[str], int], within: float) -> None:
+        self._app, self._most, self._within = app, most, within
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -56,23 +65,35 @@ class Guard:
                 message = {**message, "headers": [*given, *(pair for pair in wanted if pair[0] not in names)]}
             await send(message)
 
-        await self._app(scope, _counted(receive, Headers(scope=scope), self._most(path)), dressed)
+        counted = _counted(receive, Headers(scope=scope), self._most(path), self._within)
+        await self._app(scope, counted, dressed)
 
 
-def _counted(receive: Receive, headers: Headers, most: int) -> Receive:
-    """Stops at the first byte too many, before anything is parsed; a declared length is believed only when it lies."""
+def _counted(receive: Receive, headers: Headers, most: int, within: float) -> Receive:
+    """Stops at the first byte too many, before anything is parsed; a declared length is believed only when it lies.
+
+    Many bodies have to be read before anybody knows who sends them, so who dribbles one is not waited for either.
+    """
     declared = headers.get("content-length", "")
-    seen = 0
+    seen, until, whole = 0, 0.0, False
 
     async def counted() -> Message:
-        nonlocal seen
-        if declared.isdigit() and int(declared[:20]) > most:
+        nonlocal seen, until, whole
+        if declared.isascii() and declared.isdigit() and int(declared[:20]) > most:
             raise TooLarge(most)
-        message = await receive()
+        if whole:  # what is waited for now is that the other side goes away
+            return await receive()
+        until = until or current_time() + within
+        try:
+            with fail_after(max(0.0, until - current_time())):
+                message = await receive()
+        except TimeoutError:
+            raise TooSlow(within) from None
         if message["type"] == "http.request":
             seen += len(message.get("body", b""))
             if seen > most:
                 raise TooLarge(most)
+        whole = not message.get("more_body", False)
         return message
 
     return counted

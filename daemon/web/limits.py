@@ -12,7 +12,7 @@ class Limits:
     `order`: body of a form or an order. `intake`: body of an alert post. `readers`: threads that read the store.
     `listeners`: open event streams. `heartbeat`: a stream says at least that often that it lives. `record_within`:
     how long a request waits for its row to be on disk before it says 503. `session`: how long a login holds.
-    `head_within`: how long the head of a request may take to come.
+    `head_within`, `body_within`: how long the head of a request, and its body, may take to come.
     """
 
     order: int = 65_536
@@ -25,3 +25,4 @@ class Limits:
     session: float = 43_200.0
     connections: int = 400
     head_within: float = 10.0
+    body_within: float = 30.0
