@@ -118,8 +118,8 @@ class Sessions:
         return None
 
     def _claimed(self, token: str) -> str:
-        """The incident a broken link names: shown as a hint, trusted for nothing."""
-        if len(token) > _MAX:
+        """The incident a broken link names: shown as a hint, trusted for nothing, and not unpacked for anybody."""
+        if len(token) > _MAX or token.startswith("."):
             return ""
         _, payload = self._serializer("ack").loads_unsafe(token)
         first = payload[0] if isinstance(payload, list) and payload else ""

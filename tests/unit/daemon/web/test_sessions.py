@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import itertools
+import zlib
 from concurrent.futures import Future
 
 import anyio
@@ -218,3 +220,12 @@ def test_nobody_listening_nothing_is_looked_at() -> None:
         assert seen.looks == looks
 
     asyncio.run(asyncio.wait_for(story(), 10))
+
+
+def test_what_nobody_signed_is_not_unpacked() -> None:
+    """Two thousand characters unpack to two million: work for whoever answers, for nothing."""
+    named = zlib.compress(b'["sf-4k7q2m"]')
+    packed = base64.urlsafe_b64encode(named).decode().rstrip("=")
+    with pytest.raises(LinkRefused) as refused:
+        Sessions(lambda: [b"first-key-first-key-first-key-01"]).follow(f".{packed}.x", 0.0)
+    assert refused.value.incident == ""
