@@ -269,11 +269,11 @@ def _delivery_failed(turn: Turn, key: str) -> None:
     tried = {
         (other.address, other.channel)
         for other in turn.rows.values()
-        if other.person == row.person and _same_round(other, row) and other.event is row.event
+        if other.person == row.person and _same_round(other, row) and _what(other) == _what(row)
     }
     for way in person.usable if person else ():
         if person and (f"{person.id}/{way.position}", way.kind) not in tried:
-            suffix = row.key.rpartition("/")[2].partition(".")[2]
+            suffix = _what(row).partition(".")[2]
             clock.owe_page(turn, person, way, row.event, level=row.level, suffix=suffix)
             return
     if (
@@ -290,6 +290,11 @@ def _anyone_reached(turn: Turn, row: Delivery) -> bool:
         other.state in LIVE and other.event in PAGES and _same_round(other, row)
         for other in turn.rows.values()
     )
+
+
+def _what(row: Delivery) -> str:
+    """Which message it is, whatever the channel: `trigger`, `remind.3`."""
+    return row.key.rpartition("/")[2]
 
 
 def _same_round(one: Delivery, other: Delivery) -> bool:

@@ -13,6 +13,7 @@ from daemon.escalate.message import Receipt, ReceiptKind
 from daemon.escalate.outbox import FALLBACK_AFTER, begin, recovered_from_restart, settle
 from daemon.escalate.pacing import RATED, Sort, Told, told
 from daemon.escalate.receipts import RENEW
+from daemon.escalate.rules import Level, Policy
 from daemon.escalate.schedules import Person, Way
 from daemon.escalate.stage import Escalate
 from daemon.incidents.change import Change
@@ -197,3 +198,13 @@ def test_a_page_is_seen_behind_any_number_of_messages_that_are_due_longer(
     house.page("sf-1")
     house.dispatch(slots=8)
     assert "sf-1" in [job.incident for job in house.take()]
+
+
+def test_a_reminder_that_fails_goes_by_a_channel_that_an_earlier_reminder_went_by(store: Store) -> None:
+    house = crowd(store, "sms", "email", policy=Policy((Level(("person:ana",)),), remind={"critical": 300.0}))
+    house.page("sf-1")
+    house.pass_time(890)
+    assert [one.kind for one in house.sent] == ["sms", "email", "sms"]
+    house.answers = [Receipt(ReceiptKind.PERMANENT, "550")]
+    house.pass_time(20)
+    assert [one.kind for one in house.sent] == ["sms", "email", "sms", "sms"]
