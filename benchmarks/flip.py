@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.child import daemon
 from benchmarks.figure import Figure, ms, spread
-from benchmarks.served import served
+from benchmarks.served import served, watching
 from daemon.clock import SystemClock
 
 PHASES = 40
@@ -106,19 +106,7 @@ def settings(port: int) -> dict[str, Any]:
     }
     guardrails = {"cooldown": "0s", "budget": "1000 per 1h", "blast_radius": {"max_scopes": 100}}
     return {
-        "autonomy": "auto",
-        "pack": "none",
-        "poll_interval": "1s",
-        "telemetry": {"main": {"type": "scrape", "targets": [f"{base}/metrics"], "every": "1s"}},
-        "detectors": {
-            "bench": {
-                "failure_mode": "storage_failure",
-                "signal": {"gauge": {"of": "bench_fault", "by": ["tier"]}},
-                "fire": {"above": 0.5, "for": "0s"},
-                "clear": {"below": 0.5, "for": "1s"},
-            }
-        },
-        "topology": {"shared_cause": "100%"},
+        **watching(base),
         "playbooks": {
             "bench": {
                 "failure_mode": "storage_failure",

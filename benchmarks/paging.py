@@ -21,7 +21,7 @@ import requests
 from benchmarks.child import Running, daemon
 from benchmarks.figure import Figure, ms, spread
 from benchmarks.peer_rules import megabytes
-from benchmarks.served import served
+from benchmarks.served import served, watching
 from daemon.clock import SystemClock
 
 TIERS, COUNT, SPAN = 1200, 1000, 60
@@ -213,19 +213,7 @@ def settings(port: int, key: Path, hook: Path) -> dict[str, Any]:
         "chloe": {"ntfy": {"url": f"{base}/pages"}},
     }
     return {
-        "autonomy": "auto",
-        "pack": "none",
-        "poll_interval": "1s",
-        "telemetry": {"main": {"type": "scrape", "targets": [f"{base}/metrics"], "every": "1s"}},
-        "detectors": {
-            "bench": {
-                "failure_mode": "storage_failure",
-                "signal": {"gauge": {"of": "bench_fault", "by": ["tier"]}},
-                "fire": {"above": 0.5, "for": "0s"},
-                "clear": {"below": 0.5, "for": "1s"},
-            }
-        },
-        "topology": {"shared_cause": "100%"},
+        **watching(base),
         "storm": {"share": "100%"},
         "escalation": {"default": [{"level": "L1", "notify": [f"person:{name}" for name in people]}]},
         "remind": {},

@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 
 @contextlib.contextmanager
@@ -39,3 +40,22 @@ def served(metrics: Callable[[], bytes], asked: Callable[[str, bytes], bytes | N
     finally:
         server.shutdown()
         server.server_close()
+
+
+def watching(base: str) -> dict[str, Any]:
+    """Configuration of a daemon that looks at the world at `base` each second: `bench_fault`, without a hold, by tier."""
+    return {
+        "autonomy": "auto",
+        "pack": "none",
+        "poll_interval": "1s",
+        "telemetry": {"main": {"type": "scrape", "targets": [f"{base}/metrics"], "every": "1s"}},
+        "detectors": {
+            "bench": {
+                "failure_mode": "storage_failure",
+                "signal": {"gauge": {"of": "bench_fault", "by": ["tier"]}},
+                "fire": {"above": 0.5, "for": "0s"},
+                "clear": {"below": 0.5, "for": "1s"},
+            }
+        },
+        "topology": {"shared_cause": "100%"},
+    }

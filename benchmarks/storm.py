@@ -23,7 +23,7 @@ import requests
 from benchmarks.child import Running, daemon
 from benchmarks.figure import Figure, ms
 from benchmarks.peer_rules import megabytes
-from benchmarks.served import served
+from benchmarks.served import served, watching
 from daemon.clock import SystemClock
 
 TIERS, SLOW, BURST = 600, 50, 200
@@ -239,19 +239,7 @@ def settings(port: int, key: Path) -> dict[str, Any]:
     book = {"failure_mode": "storage_failure", "guardrails": guardrails, "deadline": "1h"}
     slow = {"match": {"tier": [f"t{n}" for n in range(SLOW)]}, "ladder": [{**rung, "storm_safe": True}]}
     return {
-        "autonomy": "auto",
-        "pack": "none",
-        "poll_interval": "1s",
-        "telemetry": {"main": {"type": "scrape", "targets": [f"{base}/metrics"], "every": "1s"}},
-        "detectors": {
-            "bench": {
-                "failure_mode": "storage_failure",
-                "signal": {"gauge": {"of": "bench_fault", "by": ["tier"]}},
-                "fire": {"above": 0.5, "for": "0s"},
-                "clear": {"below": 0.5, "for": "1s"},
-            }
-        },
-        "topology": {"shared_cause": "100%"},
+        **watching(base),
         "storm": {"leave_after": "3s"},
         "playbooks": {"slow": {**book, **slow}, "others": {**book, "ladder": [rung]}},
         "escalation": {"default": [{"level": "L1", "notify": ["person:ana"]}]},
