@@ -61,6 +61,8 @@ class Lives:
             mend(self.world)
         self._until("it is over", OVER_WITHIN, lambda: self._over(debts=debts), person=True)
         self.close()
+        if len(self._deaths()) > len(self.died):  # of the very moment that ended the story
+            self._bury()
         with self._store() as store, store.read() as uow:
             return broken(kept(uow, self.world.keys, self.world.received, len(self.died)))
 
@@ -142,7 +144,7 @@ class Lives:
         """The daemon is gone: it must have been killed where it was doomed. One whose port somebody else took meanwhile
         has not begun, and is given another one.
         """
-        last = [line for line in self._log_lines() if line.startswith("killed\t")]
+        last = self._deaths()
         if len(last) == len(self.died) and TAKEN in self.lives[-1].tail():
             self._write()
             return
@@ -150,6 +152,9 @@ class Lives:
         hit: list[Moment] = [(name, when) for name, when in json.loads(last[-1].partition("\t")[2])]
         self.died.append(hit)
         self.moments -= set(hit)
+
+    def _deaths(self) -> list[str]:
+        return [line for line in self._log_lines() if line.startswith("killed\t")]
 
     def _log_lines(self) -> list[str]:
         return self._log.read_text(encoding="utf-8").splitlines() if self._log.exists() else []
