@@ -82,6 +82,7 @@ class Escalate:
         for row in change.deliveries:
             if lanes.waits_long(row, self.setup.pacing):
                 waits = replace(row, facts={**row.facts, outbox.DETOUR: True})
+                # the row is still owed, so no level is given up by it: rows and events are all that follows
                 around = self._failed(uow, waits, not_sent(waits, now), now)
                 found |= {one.key: one for one in around.deliveries}
                 events += around.events

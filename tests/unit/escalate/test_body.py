@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from config.scope import WHOLE
 from daemon.escalate.graphemes import octets
-from daemon.escalate.message import Message
-from daemon.escalate.text import HEADLINE, LINES, SCREEN, Around, Reader, compose
+from daemon.escalate.text import HEADLINE, LINES, SCREEN, Around
 from daemon.incidents.events import Event, Kind
 from daemon.incidents.model import FindingRecord, IncidentState
 from daemon.incidents.records import (
@@ -37,16 +36,7 @@ from tests.fakes.dossiers import (
     run,
     story,
 )
-
-ANA = Reader("Ana", "Europe/Paris", "https://fm.example.org/", "production")
-NOW = T + 600
-
-
-def page(
-    event: PageEvent = PageEvent.TRIGGER, dossier: Any = None, around: Around | None = None, **facts: Any
-) -> Message:
-    row = delivery(event, key="mine", facts={"reason": "Ladder exhausted", **facts})
-    return compose(dossier or story(), row, ANA, around or Around(), NOW)
+from tests.unit.escalate.readable import page
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.scope import WHOLE
-from daemon.escalate.message import Message
-from daemon.escalate.text import HEADLINE, Around, Reader, bare, compose
+from daemon.escalate.text import HEADLINE, Around, bare, compose
 from daemon.incidents.escalation import EscalationState
 from daemon.incidents.model import IncidentState
 from daemon.incidents.records import (
@@ -31,16 +30,7 @@ from tests.fakes.dossiers import (
     run,
     story,
 )
-
-ANA = Reader("Ana", "Europe/Paris", "https://fm.example.org/", "production")
-NOW = T + 600
-
-
-def page(
-    event: PageEvent = PageEvent.TRIGGER, dossier: Any = None, around: Around | None = None, **facts: Any
-) -> Message:
-    row = delivery(event, key="mine", facts={"reason": "Ladder exhausted", **facts})
-    return compose(dossier or story(), row, ANA, around or Around(), NOW)
+from tests.unit.escalate.readable import ANA, NOW, page
 
 
 def test_line_one_says_what_broke_and_that_the_robot_failed() -> None:
